@@ -1,0 +1,21 @@
+"""The errors and warnings that reach a user as one line each."""
+
+
+class CryotoolsError(Exception):
+    """Base of every expected failure; `exit_code` is what the program leaves with."""
+
+    exit_code = 1
+
+
+class DataError(CryotoolsError):
+    """An input is broken or unsuitable, or a run failed. The text says what is wrong, where, and what to do."""
+
+
+class UsageError(CryotoolsError):
+    """The options given do not make sense, alone or together."""
+
+    exit_code = 2
+
+
+class CryotoolsWarning(UserWarning):
+    """Something odd that does not stop the work; shown to the user once."""

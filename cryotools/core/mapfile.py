@@ -1,0 +1,230 @@
+"""Read and write density maps. The only module that opens MRC files.
+
+Reading accepts MRC2014/CCP4 modes 0, 1, 2, 6 and 12, any axis order, either byte order, plain, gzip or bzip2.
+Position follows ChimeraX: ORIGIN in Å where it is not zero, else nstart × voxel size. nstart is permuted with the
+axes, ORIGIN is not. Writing gives both when the origin is a whole number of voxels, else ORIGIN alone.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from mrcfile.dtypes import HEADER_DTYPE
+
+from cryotools.core.bytestream import impostor, open_bytes, read_upto
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.mapheader import HEADER_BYTES, MODES, MapHeader, decode_header, refuse_stacks
+from cryotools.core.output import atomic_path
+from cryotools.core.volume import Grid, Triple, Volume
+
+_DEFLATE_LIMIT = 1100  # deflate cannot expand more than 1032-fold
+_PLANE_BYTES = 1 << 24
+
+
+def read_header(path: str | os.PathLike[str]) -> MapHeader:
+    """The header of a map, decoded and checked, without its data."""
+    with open_bytes(path) as stream:
+        return _read_header(stream, Path(path))
+
+
+def read_map(
+    path: str | os.PathLike[str], *, voxel_size: float | None = None, replace_non_finite: float | None = None
+) -> Volume:
+    """Read one density map.
+
+    Parameters
+    ----------
+    path : file in MRC2014/CCP4 format, plain or compressed
+    voxel_size : Å, replaces what the header says
+    replace_non_finite : put in place of NaN and infinite values; without it they are an error
+
+    Returns
+    -------
+    Volume with axes (z, y, x) whatever the order in the file.
+
+    Raises
+    ------
+    DataError
+        The file is not a sound density map; the message names the field and the remedy.
+    """
+    path = Path(path)
+    with open_bytes(path) as stream:
+        header = _read_header(stream, path)
+        refuse_stacks(header, str(path))
+        grid = _grid(header, str(path), voxel_size)
+        data = _read_data(stream, header, path)
+    for oddity in header.oddities:
+        warnings.warn(f"{path}: {oddity}", CryotoolsWarning, stacklevel=2)
+    file_axis_of = [header.axes.index(axis) for axis in (3, 2, 1)]  # where z, y and x lie among column, row, section
+    data = np.ascontiguousarray(data.transpose([2 - at for at in file_axis_of]))
+    return Volume.on(grid, _finite(data, str(path), replace_non_finite))
+
+
+def write_map(
+    path: str | os.PathLike[str], volume: Volume, *, label: str, mode: int = 2, labels: Sequence[str] = ()
+) -> None:
+    """Write `volume` atomically as MRC2014; `.gz` or `.bz2` at the end of the name compresses it.
+
+    Parameters
+    ----------
+    label : one line of provenance (80 ASCII characters at most), put after the last nine of `labels`
+    mode : 2 for float32, 12 for float16
+
+    Raises
+    ------
+    DataError
+        The file cannot be written, or values do not fit the mode.
+    """
+    stored = np.ascontiguousarray(volume.data, dtype="<f4") if mode == 2 else _as_half(volume.data, path)
+    header = _header_for(volume, mode, [*labels[-9:], label])
+    with atomic_path(path) as temporary, _open_to_write(temporary, Path(path).suffix) as stream:
+        stream.write(header.tobytes())
+        stream.write(memoryview(stored).cast("B"))
+
+
+def describe_position(header: MapHeader) -> str:
+    """One sentence: which header fields place the map."""
+    return "ORIGIN" if any(header.origin) else "nstart" if any(header.nstart) else "none (the box begins at 0, 0, 0)"
+
+
+def _read_header(stream: BinaryIO, path: Path) -> MapHeader:
+    raw = bytes(read_upto(stream, HEADER_BYTES))
+    what = impostor(raw)
+    if what:
+        raise DataError(f"{path}: looks like {what}")
+    if len(raw) < HEADER_BYTES:
+        raise DataError(f"{path}: has {len(raw)} bytes, less than a map's 1024-byte header")
+    return decode_header(raw, str(path))
+
+
+def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
+    size = header.voxel_size() if voxel_size is None else (voxel_size,) * 3
+    if not np.all(np.isfinite(size)) or min(size) <= 0:
+        words = f"cell {header.cell} over sampling {header.sampling}"
+        raise DataError(f"{name}: the voxel size cannot be told ({words}); give it with --apix")
+    nstart = [header.nstart[header.axes.index(axis)] for axis in (1, 2, 3)]
+    from_start = np.multiply(nstart, size)
+    has_origin = any(header.origin)
+    if has_origin and not np.all(np.isfinite(header.origin)):
+        raise DataError(f"{name}: ORIGIN {header.origin} is not finite; repair the header")
+    if has_origin and any(nstart) and np.any(np.abs(from_start - header.origin) > 0.01 * np.array(size)):
+        warnings.warn(
+            f"{name}: ORIGIN {_short(header.origin)} and nstart {tuple(nstart)} (= {_short(from_start)} A) disagree; "
+            "ORIGIN is used",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
+    counts = [header.n[header.axes.index(axis)] for axis in (3, 2, 1)]
+    return Grid(tuple(counts), size, tuple(header.origin) if has_origin else tuple(from_start))
+
+
+def _read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
+    """The data block as float32 `(sections, rows, columns)`."""
+    expected = header.data_bytes
+    plain = isinstance(stream, io.BufferedReader)
+    _refuse_impossible(stream, header, path)
+    skipped = read_upto(stream, header.extended_bytes)
+    content = np.fromfile(stream, np.uint8, expected) if plain else read_upto(stream, expected)
+    if len(skipped) < header.extended_bytes or len(content) < expected:
+        raise DataError(f"{path}: is cut short: expected {expected} bytes of data, found {len(content)}; copy it again")
+    if stream.read(1):
+        warnings.warn(f"{path}: there are bytes after the data; ignored", CryotoolsWarning, stacklevel=3)
+    values = np.frombuffer(content, header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
+    return values + np.float32(header.stored_offset) if header.stored_offset else values
+
+
+def _refuse_impossible(stream: BinaryIO, header: MapHeader, path: Path) -> None:
+    """Raise before anything is allocated when the header claims more data than the file can hold."""
+    on_disk = path.stat().st_size
+    if isinstance(stream, io.BufferedReader):
+        most, found = on_disk - HEADER_BYTES, f"found {max(on_disk - HEADER_BYTES - header.extended_bytes, 0)}"
+    elif isinstance(stream, gzip.GzipFile):
+        most, found = on_disk * _DEFLATE_LIMIT, "the compressed file cannot hold them"
+    else:
+        return
+    if header.extended_bytes + header.data_bytes > most:
+        raise DataError(f"{path}: is cut short: expected {header.data_bytes} bytes of data, {found}; copy it again")
+
+
+def _finite(data: np.ndarray, name: str, replacement: float | None) -> np.ndarray:
+    # min and max show a NaN or an infinity without an array of flags as large as the map
+    if np.isfinite(data.min()) and np.isfinite(data.max()):
+        return data
+    bad = ~np.isfinite(data)
+    if replacement is None:
+        raise DataError(f"{name}: {int(bad.sum())} voxels are not finite numbers; repair it or give --replace-nan 0")
+    return np.where(bad, np.float32(replacement), data)
+
+
+def _as_half(data: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
+    if data.size and max(abs(float(data.min())), abs(float(data.max()))) > np.finfo(np.float16).max:
+        raise DataError(f"{path}: values beyond 65504 do not fit --mode 12; write --mode 2")
+    return data.astype("<f2")
+
+
+def _header_for(volume: Volume, mode: int, labels: Sequence[str]) -> np.ndarray:
+    header = np.zeros((), dtype=HEADER_DTYPE.newbyteorder("<"))
+    columns, rows, sections = volume.data.shape[::-1]
+    header["nx"], header["ny"], header["nz"], header["mode"] = columns, rows, sections, mode
+    header["mx"], header["my"], header["mz"] = columns, rows, sections
+    header["cella"] = tuple(np.float32(length) for length in volume.grid.size)
+    header["cellb"] = (90.0, 90.0, 90.0)
+    header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
+    header["origin"] = tuple(np.float32(v) for v in volume.origin)
+    nstart = volume.grid.nstart()
+    if nstart is not None:
+        header["nxstart"], header["nystart"], header["nzstart"] = nstart
+    header["dmin"], header["dmax"], header["dmean"], header["rms"] = statistics(volume.data)
+    header["ispg"] = 1
+    header["nversion"] = 20141
+    header["map"] = b"MAP "
+    header["machst"] = (0x44, 0x44, 0, 0)
+    header["nlabl"] = len(labels)
+    for slot, text in enumerate(labels):
+        header["label"][slot] = text.encode("ascii", "replace")[:80]
+    return header
+
+
+def statistics(data: np.ndarray) -> tuple[float, float, float, float]:
+    """Minimum, maximum, mean and standard deviation of `(nz, ny, nx)` data, summed in float64 plane by plane."""
+    total = squares = 0.0
+    low, high = np.inf, -np.inf
+    planes = max(1, _PLANE_BYTES // max(data[0].nbytes, 1))
+    shift = float(data.flat[0])
+    for first in range(0, len(data), planes):
+        slab = data[first : first + planes].astype(np.float64).ravel()
+        low, high = min(low, slab.min()), max(high, slab.max())
+        slab -= shift
+        total += slab.sum()
+        squares += slab @ slab
+    mean = total / data.size
+    return float(low), float(high), float(mean + shift), float(np.sqrt(max(squares / data.size - mean * mean, 0.0)))
+
+
+@contextmanager
+def _open_to_write(path: Path, suffix: str) -> Iterator[BinaryIO]:
+    with path.open("wb") as raw:
+        if suffix == ".gz":
+            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as stream:
+                yield stream
+        elif suffix == ".bz2":
+            with bz2.BZ2File(raw, "wb", compresslevel=1) as stream:
+                yield stream
+        else:
+            yield raw
+
+
+def _short(xyz: Sequence[float] | Triple) -> str:
+    return "(" + ", ".join(f"{v:.4g}" for v in xyz) + ")"
+
+
+__all__ = ["MODES", "describe_position", "read_header", "read_map", "statistics", "write_map"]

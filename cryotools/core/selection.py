@@ -1,0 +1,130 @@
+"""A small language that picks atoms: `chain A,B and residue 10-50 and not water`.
+
+Terms
+    chain A,B            chain ids ( _ is the blank chain)
+    residue 10-50,60     residue numbers and ranges, both ends included
+    resname HEM,ZN       residue names
+    atom CA,N            atom names
+    element C,FE         chemical symbols
+    altloc A             alternate location ( _ for none)
+    protein nucleic polymer ligand water hydrogen hetero backbone all
+Terms combine with `not`, `and`, `or` (in that order of strength) and parentheses.
+"""
+
+from __future__ import annotations
+
+import re
+
+import gemmi
+import numpy as np
+
+from cryotools.core.errors import UsageError
+from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, Structure
+
+PROTEIN_BACKBONE = ("N", "CA", "C", "O")
+NUCLEIC_BACKBONE = ("P", "OP1", "OP2", "O5'", "C5'", "C4'", "O4'", "C3'", "O3'", "C2'", "O2'", "C1'")
+_TOKEN = re.compile(r"\s*([()]|[^\s()]+)")
+
+_WORDS = {
+    "all": lambda s: np.ones(len(s), dtype=bool),
+    "protein": lambda s: s.kind == PROTEIN,
+    "nucleic": lambda s: s.kind == NUCLEIC,
+    "polymer": lambda s: (s.kind == PROTEIN) | (s.kind == NUCLEIC),
+    "ligand": lambda s: s.kind == LIGAND,
+    "water": lambda s: s.kind == WATER,
+    "hydrogen": lambda s: s.element == 1,
+    "hetero": lambda s: s.hetero,
+    "backbone": lambda s: ((s.kind == PROTEIN) & np.isin(s.atom_name, PROTEIN_BACKBONE))
+    | ((s.kind == NUCLEIC) & np.isin(s.atom_name, NUCLEIC_BACKBONE)),
+}
+_COLUMNS = {"chain": "chain", "resname": "residue_name", "atom": "atom_name", "altloc": "altloc"}
+
+
+def select(structure: Structure, text: str) -> np.ndarray:
+    """The mask (n,) of the atoms that `text` describes.
+
+    Raises
+    ------
+    UsageError
+        The text does not follow the grammar.
+    """
+    parser = _Parser(structure, text)
+    mask = parser.any_of()
+    if parser.tokens:
+        raise parser.error(f"'{parser.tokens[0]}' is not expected here")
+    return mask
+
+
+class _Parser:
+    """Recursive descent over the tokens: any_of > all_of > term."""
+
+    def __init__(self, structure: Structure, text: str) -> None:
+        self.structure = structure
+        self.text = text
+        self.tokens = _TOKEN.findall(text)
+
+    def any_of(self) -> np.ndarray:
+        mask = self.all_of()
+        while self._take("or"):
+            mask = mask | self.all_of()
+        return mask
+
+    def all_of(self) -> np.ndarray:
+        mask = self.term()
+        while self._take("and"):
+            mask = mask & self.term()
+        return mask
+
+    def term(self) -> np.ndarray:
+        if self._take("not"):
+            return ~self.term()
+        if self._take("("):
+            mask = self.any_of()
+            if not self._take(")"):
+                raise self.error("a parenthesis is not closed")
+            return mask
+        word = self._next("a term")
+        if word in _WORDS:
+            return _WORDS[word](self.structure)
+        if word in _COLUMNS:
+            wanted = ["" if item == "_" else item for item in self._items(word)]
+            return np.isin(getattr(self.structure, _COLUMNS[word]), wanted)
+        if word == "element":
+            return np.isin(self.structure.element, [self._element(item) for item in self._items(word)])
+        if word in ("residue", "resid"):
+            return self._residues(self._items(word))
+        raise self.error(f"'{word}' is not a term")
+
+    def _residues(self, items: list[str]) -> np.ndarray:
+        mask = np.zeros(len(self.structure), dtype=bool)
+        for item in items:
+            found = re.fullmatch(r"(-?\d+)(?:-(-?\d+))?", item)
+            if not found:
+                raise self.error(f"'{item}' is not a residue number or a range such as 10-50")
+            low = int(found[1])
+            high = int(found[2]) if found[2] else low
+            mask |= (self.structure.residue_number >= low) & (self.structure.residue_number <= high)
+        return mask
+
+    def _element(self, item: str) -> int:
+        number = gemmi.Element(item.capitalize()).atomic_number
+        if number == 0:
+            raise self.error(f"'{item}' is not an element")
+        return number
+
+    def _items(self, word: str) -> list[str]:
+        return [item for item in self._next(f"a list after '{word}'").split(",") if item]
+
+    def _take(self, token: str) -> bool:
+        if self.tokens and self.tokens[0] == token:
+            self.tokens.pop(0)
+            return True
+        return False
+
+    def _next(self, what: str) -> str:
+        if not self.tokens:
+            raise self.error(f"{what} is missing at the end")
+        return self.tokens.pop(0)
+
+    def error(self, why: str) -> UsageError:
+        return UsageError(f"--select '{self.text}': {why}; see `cryotools struc2map --help`")

@@ -1,0 +1,80 @@
+"""An atomic model as arrays, one entry per atom.
+
+`read_structure` lives in `core.structurefile`, the selection language in `core.selection`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+LIGAND, PROTEIN, NUCLEIC, WATER = range(4)
+KIND_NAMES = ("ligand", "protein", "nucleic acid", "water")
+WATER_NAMES = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TP3", "SOL", "OH2"})
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Atoms as parallel arrays of length n.
+
+    Attributes
+    ----------
+    xyz : float64 (n, 3), Å
+    element : uint8 (n,), atomic number; deuterium is 1
+    atom_name, residue_name, chain : str (n,), without padding; a blank chain is ''
+    residue_number : int32 (n,)
+    insertion_code, altloc : str (n,), '' where there is none
+    occupancy, b_factor : float32 (n,); b_factor in Å²
+    hetero : bool (n,), recorded as HETATM
+    kind : uint8 (n,), one of LIGAND, PROTEIN, NUCLEIC, WATER; ions are ligands, modified residues of a
+        polymer belong to it
+    model : int32 (n,), number of the model as the file gives it
+    name : str, where the structure came from, for messages
+    """
+
+    xyz: np.ndarray
+    element: np.ndarray
+    atom_name: np.ndarray
+    residue_name: np.ndarray
+    chain: np.ndarray
+    residue_number: np.ndarray
+    insertion_code: np.ndarray
+    altloc: np.ndarray
+    occupancy: np.ndarray
+    b_factor: np.ndarray
+    hetero: np.ndarray
+    kind: np.ndarray
+    model: np.ndarray
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.xyz)
+
+    def __getitem__(self, which: np.ndarray) -> Structure:
+        """The atoms that a mask, an index array or a slice picks, in that order."""
+        return replace(self, **{key: getattr(self, key)[which] for key in ATOM_FIELDS})
+
+    def with_xyz(self, xyz: np.ndarray) -> Structure:
+        """The same atoms at other positions `(n, 3)`, Å."""
+        return replace(self, xyz=np.asarray(xyz, dtype=np.float64).reshape(len(self), 3))
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest coordinates `(3,)`, Å."""
+        return self.xyz.min(axis=0), self.xyz.max(axis=0)
+
+    def residue_index(self) -> np.ndarray:
+        """int (n,): which residue each atom belongs to, counted from 0 in the order of the file."""
+        keys = (self.model, self.chain, self.residue_number, self.insertion_code)
+        starts = np.zeros(len(self), dtype=bool)
+        for key in keys:
+            starts[1:] |= key[1:] != key[:-1]
+        return np.cumsum(starts)
+
+
+ATOM_FIELDS = tuple(field.name for field in fields(Structure) if field.name != "name")
+
+
+def concatenate(parts: list[Structure]) -> Structure:
+    """All atoms of `parts`, one after another; the name is the first one's."""
+    return Structure(**{key: np.concatenate([getattr(p, key) for p in parts]) for key in ATOM_FIELDS}, name=parts[0].name)

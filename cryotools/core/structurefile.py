@@ -1,0 +1,285 @@
+"""Read atomic models from PDB or mmCIF, plain or compressed, told apart by content.
+
+gemmi parses. What it accepts without a word is checked here: coordinates that are not numbers, elements it cannot
+name, duplicate atoms, occupancies below zero, models that are never closed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import gemmi
+import numpy as np
+
+from cryotools.core.bytestream import impostor, open_bytes
+from cryotools.core.elements import ELEMENT_NUMBERS, guess_element
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.pdbtext import check_pdb_text, close_models
+from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, WATER_NAMES, Structure
+
+_FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
+_PDB_RECORDS = (b"ATOM", b"HETATM", b"HEADER", b"REMARK", b"CRYST1", b"MODEL", b"TITLE", b"COMPND", b"SEQRES", b"HELIX",
+                b"ORIGX", b"SCALE", b"CAVEAT", b"SOURCE", b"KEYWDS", b"EXPDTA", b"AUTHOR", b"DBREF", b"LINK", b"SSBOND",
+                b"SHEET", b"MTRIX", b"OBSLTE", b"SPLIT", b"NUMMDL", b"TER", b"END", b"USER", b"ANISOU", b"SEQADV",
+                b"MODRES", b"HET", b"CISPEP", b"SITE", b"CONECT", b"MASTER", b"JRNL", b"REVDAT", b"SPRSDE", b"PARENT")
+
+
+def read_structure(
+    path: str | os.PathLike[str],
+    *,
+    model: int | str = "first",
+    assembly: str | None = None,
+    ncs: bool = False,
+    skip_unknown: bool = False,
+) -> Structure:
+    """Read one structure; `-` reads standard input.
+
+    Parameters
+    ----------
+    model : number of the model to keep, "first" or "all"
+    assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350)
+    ncs : apply the file's non-crystallographic symmetry that is not given explicitly (PDB MTRIX records)
+    skip_unknown : leave out atoms whose element cannot be told; without it they are an error
+
+    Raises
+    ------
+    DataError
+        The file is not a structure, is broken, or lacks the model or assembly asked for.
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    parsed = _parse(_content(path), name)
+    parsed = _pick_model(parsed, model, name)
+    if ncs:
+        parsed.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
+    if assembly is not None:
+        parsed = _build_assembly(parsed, assembly, name)
+    structure = _drop_duplicates(_to_arrays(parsed, name, skip_unknown))
+    _check(structure)
+    return structure
+
+
+def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
+    """Ids of the biological assemblies that a structure file describes."""
+    return [assembly.name for assembly in _parse(_content(path), str(path)).assemblies]
+
+
+def looks_like_structure(start: bytes) -> bool:
+    """True when a file that begins with these bytes is PDB or mmCIF text."""
+    return _is_cif(start) or _is_pdb(start)
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    if str(path) == "-":
+        content = sys.stdin.buffer.read()
+        if not content:
+            raise DataError("standard input: is empty; pipe a PDB or mmCIF file into it")
+    else:
+        with open_bytes(Path(path)) as stream:
+            content = stream.read()
+    return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _parse(content: bytes, name: str) -> gemmi.Structure:
+    what = impostor(content[:200])
+    if what:
+        raise DataError(f"{name}: looks like {what}")
+    if not content.strip():
+        raise DataError(f"{name}: is an empty file; copy or download it again")
+    if b"\0" in content[:1024]:
+        raise DataError(f"{name}: is a binary file, not PDB or mmCIF text (BinaryCIF is not read: convert it to mmCIF)")
+    try:
+        if _is_cif(content):
+            return _parse_cif(content, name)
+        if _is_pdb(content):
+            check_pdb_text(content, name)
+            return gemmi.read_pdb_string(close_models(content, name))
+    except (RuntimeError, ValueError, IndexError, UnicodeDecodeError) as error:
+        raise DataError(f"{name}: cannot be parsed: {' '.join(str(error).split()).removeprefix(':')}") from error
+    raise DataError(f"{name}: is neither PDB nor mmCIF text")
+
+
+def _parse_cif(content: bytes, name: str) -> gemmi.Structure:
+    document = gemmi.cif.read_string(content)
+    with_atoms = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
+    if not with_atoms:
+        raise DataError(f"{name}: has no atoms (no _atom_site with coordinates)")
+    if len(with_atoms) > 1:
+        warnings.warn(f"{name}: {len(with_atoms)} data blocks hold atoms; the first is used", CryotoolsWarning, stacklevel=4)
+    return gemmi.make_structure_from_block(with_atoms[0])
+
+
+def _is_cif(content: bytes) -> bool:
+    for line in content[:20000].splitlines():
+        text = line.strip()
+        if text and not text.startswith(b"#"):
+            return text[:5].lower() == b"data_"
+    return False
+
+
+def _is_pdb(content: bytes) -> bool:
+    lines = content[:20000].upper().splitlines()
+    return any(line.startswith(_PDB_RECORDS) for line in lines if line.strip())
+
+
+def _pick_model(parsed: gemmi.Structure, model: int | str, name: str) -> gemmi.Structure:
+    numbers = [m.num for m in parsed]
+    if not numbers:
+        raise DataError(f"{name}: has no atoms")
+    if model == "all":
+        return parsed
+    if model == "first":
+        keep = 0
+        if len(numbers) > 1:
+            warnings.warn(
+                f"{name}: has {len(numbers)} models; model {numbers[0]} is used (--model all takes them all)",
+                CryotoolsWarning,
+                stacklevel=3,
+            )
+    elif int(model) in numbers:
+        keep = numbers.index(int(model))
+    else:
+        raise DataError(f"{name}: has no model {model}; it has {_listing(numbers)}")
+    for at in reversed([i for i in range(len(numbers)) if i != keep]):
+        del parsed[at]
+    return parsed
+
+
+def _build_assembly(parsed: gemmi.Structure, assembly: str, name: str) -> gemmi.Structure:
+    known = {a.name: a for a in parsed.assemblies}
+    if assembly not in known:
+        there = f"it describes {_listing(list(known))}" if known else "it describes none"
+        raise DataError(f"{name}: has no assembly {assembly}; {there}")
+    parsed.setup_entities()
+    built = gemmi.Structure()
+    for model in parsed:
+        copies = gemmi.make_assembly(known[assembly], model, gemmi.HowToNameCopiedChain.AddNumber)
+        copies.num = model.num
+        built.add_model(copies)
+    return built
+
+
+def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> Structure:
+    flat = gemmi.FlatStructure(parsed)
+    if len(flat.pos) == 0:
+        raise DataError(f"{name}: has no atoms")
+    residue_name = _strings(flat.residue_names)
+    atom_name = _strings(flat.atom_names)
+    element, unknown = _elements(np.array(flat.elements), atom_name, residue_name, name, skip_unknown)
+    hetero = flat.het_flags == ord("H")
+    structure = Structure(
+        xyz=np.array(flat.pos, dtype=np.float64),
+        element=element,
+        atom_name=atom_name,
+        residue_name=residue_name,
+        chain=_strings(flat.chain_ids),
+        residue_number=np.array(flat.resnums, dtype=np.int32),
+        insertion_code=_letters(flat.icodes),
+        altloc=_letters(flat.altlocs),
+        occupancy=np.array(flat.occ, dtype=np.float32),
+        b_factor=np.array(flat.b_iso, dtype=np.float32),
+        hetero=hetero,
+        kind=_kinds(residue_name, atom_name, hetero),
+        model=np.array(flat.model_num, dtype=np.int32),
+        name=name,
+    )
+    return structure[~unknown] if unknown.any() else structure
+
+
+def _strings(characters: np.ndarray) -> np.ndarray:
+    """(n, 8) characters as n strings."""
+    return np.ascontiguousarray(characters).view(f"S{characters.shape[1]}").ravel().astype("U")
+
+
+def _letters(codes: np.ndarray) -> np.ndarray:
+    """(n,) character codes as n strings of one letter, '' for a blank or a zero."""
+    return np.where(codes == ord(" "), 0, codes).astype(np.uint32).view("U1")
+
+
+def _elements(
+    number: np.ndarray, atom_name: np.ndarray, residue_name: np.ndarray, name: str, skip_unknown: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Atomic numbers (n,) with the missing ones guessed from names, and a mask of those that stay unknown."""
+    number = ELEMENT_NUMBERS[number]
+    missing = np.flatnonzero(number == 0)
+    for at in missing:
+        number[at] = guess_element(str(atom_name[at]), str(residue_name[at]))
+    unknown = number == 0
+    guessed = len(missing) - int(unknown.sum())
+    if guessed:
+        warnings.warn(f"{name}: the element of {guessed} atoms was told from their names", CryotoolsWarning, stacklevel=5)
+    if unknown.any():
+        first = int(np.flatnonzero(unknown)[0])
+        where = f"{int(unknown.sum())} atoms are of an unknown element (the first: {residue_name[first]} {atom_name[first]})"
+        if not skip_unknown:
+            raise DataError(f"{name}: {where}; mend the element column or give --skip-unknown")
+        warnings.warn(f"{name}: {where}; left out", CryotoolsWarning, stacklevel=5)
+    return number, unknown
+
+
+def _kinds(residue_name: np.ndarray, atom_name: np.ndarray, hetero: np.ndarray) -> np.ndarray:
+    """LIGAND, PROTEIN, NUCLEIC or WATER per atom, by residue name; unknown names by whether they are HETATM."""
+    names, at = np.unique(residue_name, return_inverse=True)
+    kinds = np.full(len(names), LIGAND, dtype=np.uint8)
+    untabulated = np.zeros(len(names), dtype=bool)
+    for i, residue in enumerate(names):
+        known = gemmi.find_tabulated_residue(str(residue))
+        if known.is_water() or residue in WATER_NAMES:
+            kinds[i] = WATER
+        elif known.is_amino_acid():
+            kinds[i] = PROTEIN
+        elif known.is_nucleic_acid():
+            kinds[i] = NUCLEIC
+        untabulated[i] = not known.found()
+    kind = kinds[at]
+    unsure = untabulated[at] & ~hetero & (kind != WATER)
+    if unsure.any():
+        nucleic = np.unique(residue_name[unsure & np.isin(atom_name, ["C1'", "C1*", "P"])])
+        kind[unsure] = np.where(np.isin(residue_name[unsure], nucleic), NUCLEIC, PROTEIN)
+    return kind
+
+
+def _drop_duplicates(structure: Structure) -> Structure:
+    """Keep once what is listed twice: the same atom of the same residue at the same place."""
+    with np.errstate(over="ignore"):
+        key = np.zeros(len(structure), dtype=np.uint64)
+        for column in (structure.chain, structure.atom_name, structure.altloc, structure.insertion_code):
+            for word in np.ascontiguousarray(column).view(np.uint32).reshape(len(structure), -1).T:
+                key = key * np.uint64(1099511628211) + word
+        for numbers in (structure.residue_number, structure.model, *np.ascontiguousarray(structure.xyz.T).view(np.uint64)):
+            key = (key ^ (key >> np.uint64(29))) * np.uint64(11400714819323198485) + numbers.astype(np.uint64)
+    _, first = np.unique(key, return_index=True)
+    repeated = len(structure) - len(first)
+    if not repeated:
+        return structure
+    warnings.warn(f"{structure.name}: {repeated} atoms are listed twice; kept once", CryotoolsWarning, stacklevel=3)
+    return structure[np.sort(first)]
+
+
+def _check(structure: Structure) -> None:
+    name = structure.name
+    bad = ~np.all(np.abs(structure.xyz) < _FARTHEST, axis=1)  # NaN compares false, so it is bad as well
+    if bad.any():
+        raise DataError(f"{name}: {_first(structure, bad)} has no usable coordinates; mend or remove the atom")
+    negative = ~(structure.occupancy >= 0)
+    if negative.any():
+        raise DataError(f"{name}: {_first(structure, negative)} has a negative occupancy; mend it")
+    below = structure.b_factor < 0
+    if below.any():
+        warnings.warn(
+            f"{name}: {int(below.sum())} B factors are below 0 and count as 0", CryotoolsWarning, stacklevel=3
+        )
+
+
+def _first(structure: Structure, which: np.ndarray) -> str:
+    at = int(np.flatnonzero(which)[0])
+    residue = f"{structure.residue_name[at]} {structure.chain[at]}{structure.residue_number[at]}"
+    return f"atom {structure.atom_name[at]} of {residue}"
+
+
+def _listing(items: Sequence[object]) -> str:
+    shown = ", ".join(str(item) for item in items[:10])
+    return shown + (", ..." if len(items) > 10 else "")

@@ -1,0 +1,104 @@
+"""Where the grid of a simulated map lies.
+
+Unless a user fixes it, a grid begins at a whole number of voxels from (0, 0, 0), so that the header can place it by
+ORIGIN and by nstart alike and every program overlays map and model.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.memory import check_grid_fits
+from cryotools.core.structure import Structure
+from cryotools.core.volume import Grid
+
+_PADDING_RESOLUTIONS = 3.0  # margin around the atoms, in units of the resolution; molmap's default
+
+
+def parse_box(text: str | None) -> tuple[int, int, int] | None:
+    """`n` or `x,y,z` as counts of voxels (x, y, z).
+
+    Raises
+    ------
+    UsageError
+        The text is neither one nor three positive whole numbers.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(f"--box {text}: give one number of voxels, or three as x,y,z")
+    return tuple(int(part) for part in parts) if len(parts) == 3 else (int(parts[0]),) * 3
+
+
+def check_sampling(apix: float, resolution: float) -> None:
+    """Refuse voxels larger than the resolution; warn where they lose it (Nyquist: half the resolution).
+
+    Raises
+    ------
+    UsageError
+        `apix` or `resolution`, both in Å, is not a positive finite number, or voxels exceed the resolution.
+    """
+    for option, value in (("--apix", apix), ("--res", resolution)):
+        if not (np.isfinite(value) and value > 0):
+            raise UsageError(f"{option} {value}: give a positive number of angstroms")
+    if apix > resolution:
+        raise UsageError(f"--apix {apix:g} is larger than --res {resolution:g}; take at most a third of the resolution")
+    if apix > resolution / 2:
+        warnings.warn(
+            f"voxels of {apix:g} A cannot hold {resolution:g} A detail; --apix {resolution / 3:.2g} would",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
+
+
+def grid_around(structure: Structure, apix: float, resolution: float, box: tuple[int, int, int] | None = None) -> Grid:
+    """A grid on whole multiples of `apix` Å, centred on the atoms' bounding box.
+
+    Without `box` (x, y, z voxels) it leaves a margin of three times the resolution on every side.
+
+    Raises
+    ------
+    DataError
+        The grid would not fit the memory.
+    """
+    low, high = structure.bounds()
+    if box is None:
+        margin = _PADDING_RESOLUTIONS * resolution
+        first = np.floor((low - margin) / apix)
+        counts = np.ceil((high + margin) / apix) - first + 1
+    else:
+        counts = np.array(box)
+        first = np.rint((low + high) / 2 / apix) - counts // 2
+    return make_grid(counts, (apix,) * 3, first * apix)
+
+
+def make_grid(counts: np.ndarray, voxel_size: tuple[float, float, float], origin: np.ndarray) -> Grid:
+    """A grid of `counts` (x, y, z) voxels, after checking that it fits the memory."""
+    shape = tuple(int(n) for n in np.asarray(counts)[::-1])
+    check_grid_fits(shape)
+    return Grid(shape, voxel_size, tuple(origin))
+
+
+def check_inside(structure: Structure, grid: Grid) -> None:
+    """Refuse a grid that holds no atom; warn when it holds only some.
+
+    Raises
+    ------
+    DataError
+        No atom lies inside `grid`: the map would be empty.
+    """
+    inside = int(grid.contains(structure.xyz).sum())
+    if inside == 0:
+        ends = grid.index_to_world(np.array(grid.shape[::-1]) - 1)
+        box = " x ".join(f"{a:.1f}..{b:.1f}" for a, b in zip(grid.origin, ends, strict=True))
+        raise DataError(f"{structure.name}: no atom lies inside the box ({box} A); centre the structure or move the box")
+    if inside < len(structure):
+        warnings.warn(
+            f"{structure.name}: {len(structure) - inside} of {len(structure)} atoms lie outside the box",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
