@@ -38,7 +38,7 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
     if not writable:
         raise DataError(f"{target}: no permission to write here; choose another output")
     for source in inputs:
-        if target.exists() and Path(source).exists() and os.path.samefile(target, source):
+        if target.exists() and Path(source).exists() and target.samefile(source):
             raise UsageError(f"{target}: is the input as well; choose another output")
     return target
 
@@ -65,7 +65,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with _one_line(target):
             yield temporary
             _sync(temporary)
-            os.replace(temporary, target)
+            temporary.replace(target)
             _sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)

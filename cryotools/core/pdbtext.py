@@ -44,7 +44,11 @@ def close_models(content: bytes, name: str) -> bytes:
     opened, closed = (len(re.findall(rb"(?m)^" + record, content)) for record in (b"MODEL ", b"ENDMDL"))
     if opened <= closed:
         return content
-    warnings.warn(f"{name}: {opened} MODEL but {closed} ENDMDL records; each MODEL ends at the next", CryotoolsWarning, stacklevel=4)
+    warnings.warn(
+        f"{name}: {opened} MODEL but {closed} ENDMDL records; each MODEL ends at the next",
+        CryotoolsWarning,
+        stacklevel=4,
+    )
     without = re.sub(rb"(?m)^ENDMDL.*\n?", b"", content)
     without = re.sub(rb"(?m)^END\s*\n?", b"", without)
     first, *rest = re.split(rb"(?m)^(?=MODEL )", without)

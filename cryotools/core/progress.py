@@ -43,7 +43,9 @@ class StreamProgress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def start(self, total: int, what: str) -> None:
@@ -65,7 +67,7 @@ class StreamProgress:
         now = time.monotonic()
         if now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = now
-            print(self._line(now), file=self.stream, flush=True)  # noqa: T201 - this is the reporter
+            print(self._line(now), file=self.stream, flush=True)
 
     def close(self) -> None:
         """Remove the bar, if there is one."""

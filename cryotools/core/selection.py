@@ -34,8 +34,10 @@ _WORDS = {
     "water": lambda s: s.kind == WATER,
     "hydrogen": lambda s: s.element == 1,
     "hetero": lambda s: s.hetero,
-    "backbone": lambda s: ((s.kind == PROTEIN) & np.isin(s.atom_name, PROTEIN_BACKBONE))
-    | ((s.kind == NUCLEIC) & np.isin(s.atom_name, NUCLEIC_BACKBONE)),
+    "backbone": lambda s: (
+        ((s.kind == PROTEIN) & np.isin(s.atom_name, PROTEIN_BACKBONE))
+        | ((s.kind == NUCLEIC) & np.isin(s.atom_name, NUCLEIC_BACKBONE))
+    ),
 }
 _COLUMNS = {"chain": "chain", "resname": "residue_name", "atom": "atom_name", "altloc": "altloc"}
 

@@ -74,7 +74,8 @@ def splat(
 class _Chunk:
     """Blocks whose atoms are padded to a common count k: `starts` (b, 3) first voxel of each block (z, y, x),
     `shape` voxels of a block with margins, `centres` (3, b, k) in voxels from the start (z, y, x), `amplitude` (b, k),
-    `precision` (3, b, k) 1 / (2 sigma²) in voxels⁻², `reach` (3, b, k) cut-off in voxels."""
+    `precision` (3, b, k) 1 / (2 sigma²) in voxels⁻², `reach` (3, b, k) cut-off in voxels.
+    """
 
     starts: np.ndarray
     shape: tuple[int, int, int]
@@ -153,7 +154,9 @@ def _chunk_end(count: np.ndarray, begin: int, plane: int) -> int:
 def _add_chunk(density: Any, chunk: _Chunk, backend: ModuleType) -> None:
     put = (lambda a: a) if backend is np else (lambda a: backend.as_tensor(a, device=density.device))
     z, y, x = (
-        _profiles(put(chunk.centres[axis]), put(chunk.precision[axis]), put(chunk.reach[axis]), chunk.shape[axis], backend)
+        _profiles(
+            put(chunk.centres[axis]), put(chunk.precision[axis]), put(chunk.reach[axis]), chunk.shape[axis], backend
+        )
         for axis in range(3)
     )
     z = z * put(chunk.amplitude)[..., None]

@@ -64,7 +64,7 @@ class Structure:
         return self.xyz.min(axis=0), self.xyz.max(axis=0)
 
     def residue_index(self) -> np.ndarray:
-        """int (n,): which residue each atom belongs to, counted from 0 in the order of the file."""
+        """Which residue each atom belongs to, int (n,), counted from 0 in the order of the file."""
         keys = (self.model, self.chain, self.residue_number, self.insertion_code)
         starts = np.zeros(len(self), dtype=bool)
         for key in keys:
@@ -77,4 +77,6 @@ ATOM_FIELDS = tuple(field.name for field in fields(Structure) if field.name != "
 
 def concatenate(parts: list[Structure]) -> Structure:
     """All atoms of `parts`, one after another; the name is the first one's."""
-    return Structure(**{key: np.concatenate([getattr(p, key) for p in parts]) for key in ATOM_FIELDS}, name=parts[0].name)
+    return Structure(
+        **{key: np.concatenate([getattr(p, key) for p in parts]) for key in ATOM_FIELDS}, name=parts[0].name
+    )

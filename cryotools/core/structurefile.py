@@ -22,10 +22,48 @@ from cryotools.core.pdbtext import check_pdb_text, close_models
 from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, WATER_NAMES, Structure
 
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
-_PDB_RECORDS = (b"ATOM", b"HETATM", b"HEADER", b"REMARK", b"CRYST1", b"MODEL", b"TITLE", b"COMPND", b"SEQRES", b"HELIX",
-                b"ORIGX", b"SCALE", b"CAVEAT", b"SOURCE", b"KEYWDS", b"EXPDTA", b"AUTHOR", b"DBREF", b"LINK", b"SSBOND",
-                b"SHEET", b"MTRIX", b"OBSLTE", b"SPLIT", b"NUMMDL", b"TER", b"END", b"USER", b"ANISOU", b"SEQADV",
-                b"MODRES", b"HET", b"CISPEP", b"SITE", b"CONECT", b"MASTER", b"JRNL", b"REVDAT", b"SPRSDE", b"PARENT")
+_PDB_RECORDS = (
+    b"ATOM",
+    b"HETATM",
+    b"HEADER",
+    b"REMARK",
+    b"CRYST1",
+    b"MODEL",
+    b"TITLE",
+    b"COMPND",
+    b"SEQRES",
+    b"HELIX",
+    b"ORIGX",
+    b"SCALE",
+    b"CAVEAT",
+    b"SOURCE",
+    b"KEYWDS",
+    b"EXPDTA",
+    b"AUTHOR",
+    b"DBREF",
+    b"LINK",
+    b"SSBOND",
+    b"SHEET",
+    b"MTRIX",
+    b"OBSLTE",
+    b"SPLIT",
+    b"NUMMDL",
+    b"TER",
+    b"END",
+    b"USER",
+    b"ANISOU",
+    b"SEQADV",
+    b"MODRES",
+    b"HET",
+    b"CISPEP",
+    b"SITE",
+    b"CONECT",
+    b"MASTER",
+    b"JRNL",
+    b"REVDAT",
+    b"SPRSDE",
+    b"PARENT",
+)
 
 
 def read_structure(
@@ -108,7 +146,9 @@ def _parse_cif(content: bytes, name: str) -> gemmi.Structure:
     if not with_atoms:
         raise DataError(f"{name}: has no atoms (no _atom_site with coordinates)")
     if len(with_atoms) > 1:
-        warnings.warn(f"{name}: {len(with_atoms)} data blocks hold atoms; the first is used", CryotoolsWarning, stacklevel=4)
+        warnings.warn(
+            f"{name}: {len(with_atoms)} data blocks hold atoms; the first is used", CryotoolsWarning, stacklevel=4
+        )
     return gemmi.make_structure_from_block(with_atoms[0])
 
 
@@ -210,10 +250,13 @@ def _elements(
     unknown = number == 0
     guessed = len(missing) - int(unknown.sum())
     if guessed:
-        warnings.warn(f"{name}: the element of {guessed} atoms was told from their names", CryotoolsWarning, stacklevel=5)
+        warnings.warn(
+            f"{name}: the element of {guessed} atoms was told from their names", CryotoolsWarning, stacklevel=5
+        )
     if unknown.any():
         first = int(np.flatnonzero(unknown)[0])
-        where = f"{int(unknown.sum())} atoms are of an unknown element (the first: {residue_name[first]} {atom_name[first]})"
+        shown = f"{residue_name[first]} {atom_name[first]}"
+        where = f"{int(unknown.sum())} atoms are of an unknown element (the first: {shown})"
         if not skip_unknown:
             raise DataError(f"{name}: {where}; mend the element column or give --skip-unknown")
         warnings.warn(f"{name}: {where}; left out", CryotoolsWarning, stacklevel=5)
@@ -249,7 +292,11 @@ def _drop_duplicates(structure: Structure) -> Structure:
         for column in (structure.chain, structure.atom_name, structure.altloc, structure.insertion_code):
             for word in np.ascontiguousarray(column).view(np.uint32).reshape(len(structure), -1).T:
                 key = key * np.uint64(1099511628211) + word
-        for numbers in (structure.residue_number, structure.model, *np.ascontiguousarray(structure.xyz.T).view(np.uint64)):
+        for numbers in (
+            structure.residue_number,
+            structure.model,
+            *np.ascontiguousarray(structure.xyz.T).view(np.uint64),
+        ):
             key = (key ^ (key >> np.uint64(29))) * np.uint64(11400714819323198485) + numbers.astype(np.uint64)
     _, first = np.unique(key, return_index=True)
     repeated = len(structure) - len(first)

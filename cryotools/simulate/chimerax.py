@@ -20,7 +20,7 @@ from cryotools.core.structurefile import list_assemblies, read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.gaussians import SIGMA_PER_RESOLUTION, unit_height
 from cryotools.simulate.layout import check_inside, make_grid
-from cryotools.simulate.symmetry import apply, operators, parse_axis
+from cryotools.simulate.symmetry import apply, operators, parse_axis, parse_point
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class MolmapOptions:
     cube: str | None = None
     symmetry: str | None = None
     axis: str = "z"
-    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    centre: str = "0,0,0"
 
 
 def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
@@ -78,7 +78,7 @@ def _copies(structure: Structure, options: MolmapOptions) -> np.ndarray:
     """Positions (m n, 3) of the atoms under every symmetry operator."""
     if options.symmetry in (None, "biomt"):
         return structure.xyz
-    group = operators(options.symmetry, parse_axis(options.axis), np.array(options.centre))
+    group = operators(options.symmetry, parse_axis(options.axis), parse_point(options.centre))
     return np.concatenate([apply(operator, structure.xyz) for operator in group])
 
 
@@ -119,5 +119,3 @@ def _check(options: MolmapOptions) -> None:
             CryotoolsWarning,
             stacklevel=3,
         )
-
-

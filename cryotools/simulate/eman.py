@@ -28,8 +28,10 @@ _KNOWN_TO_ORIGINAL = (1, 6, 7, 8, 15, 16, 19, 18, 79)
 
 @dataclass(frozen=True)
 class EmanOptions:
-    """The options of `e2pdb2mrc.py`, lengths in Å; `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage,
-    `chains` letters as "ABE" or ids as "A,B2"; `seed` decides what `omit` leaves out."""
+    """The options of `e2pdb2mrc.py`, lengths in Å.
+
+    `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage, `chains` letters as "ABE" or ids as "A,B2"; `seed` decides what `omit` leaves out.
+    """
 
     apix: float = 1.0
     resolution: float = 2.8
@@ -79,7 +81,9 @@ def _choose_atoms(path: str, options: EmanOptions) -> Structure:
         _warn(f"{path}: the density of {len(models)} models is summed, as e2pdb2mrc.py does; --model 1 takes one")
     keep = np.ones(len(structure), dtype=bool) if options.het else ~structure.hetero
     if options.het and structure.hetero.any():
-        _warn(f"{path}: --het adds {int(structure.hetero.sum())} HETATM atoms, which e2pdb2mrc.py counts but never draws")
+        _warn(
+            f"{path}: --het adds {int(structure.hetero.sum())} HETATM atoms, which e2pdb2mrc.py counts but never draws"
+        )
     if options.chains:
         ids = options.chains.split(",") if "," in options.chains else list(options.chains)
         keep &= in_chains(structure, tuple(ids))
@@ -91,7 +95,9 @@ def _choose_atoms(path: str, options: EmanOptions) -> Structure:
     structure = structure[keep]
     dropped = int((~np.isin(structure.element, _KNOWN_TO_ORIGINAL)).sum())
     if dropped:
-        _warn(f"{path}: {dropped} atoms are of elements that e2pdb2mrc.py drops (metals, halogens, Se); they count here")
+        _warn(
+            f"{path}: {dropped} atoms are of elements that e2pdb2mrc.py drops (metals, halogens, Se); they count here"
+        )
     return structure
 
 

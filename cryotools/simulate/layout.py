@@ -95,7 +95,9 @@ def check_inside(structure: Structure, grid: Grid) -> None:
     if inside == 0:
         ends = grid.index_to_world(np.array(grid.shape[::-1]) - 1)
         box = " x ".join(f"{a:.1f}..{b:.1f}" for a, b in zip(grid.origin, ends, strict=True))
-        raise DataError(f"{structure.name}: no atom lies inside the box ({box} A); centre the structure or move the box")
+        raise DataError(
+            f"{structure.name}: no atom lies inside the box ({box} A); centre the structure or move the box"
+        )
     if inside < len(structure):
         warnings.warn(
             f"{structure.name}: {len(structure) - inside} of {len(structure)} atoms lie outside the box",

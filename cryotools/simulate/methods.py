@@ -22,12 +22,15 @@ CUTOFF = 5.0
 
 @dataclass(frozen=True)
 class MapOptions:
-    """How atoms become density: `resolution` in Å, `weights` "number" or "electron", use of `occupancy` and B."""
+    """How atoms become density: `resolution` in Å, `weights` "number" or "electron", use of `occupancy` and B, and the
+    `device` that computes ("auto" and "cpu" need no torch for the classical methods).
+    """
 
     resolution: float
     weights: str = "number"
     occupancy: bool = True
     b_factors: bool = False
+    device: str = "auto"
 
 
 def molmap(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
@@ -39,7 +42,15 @@ def molmap(structure: Structure, grid: Grid, options: MapOptions, progress: Prog
         occupancy=options.occupancy,
         b_factors=options.b_factors,
     )
-    return splat(gaussians, grid, cutoff=CUTOFF, progress=progress)
+    if options.device in ("auto", "cpu"):
+        return splat(gaussians, grid, cutoff=CUTOFF, progress=progress)
+    import torch
+
+    from cryotools.core.device import resolve_device
+
+    device = resolve_device(options.device)
+    density = splat(gaussians, grid, cutoff=CUTOFF, backend=torch, device=device, progress=progress)
+    return density.cpu().numpy()
 
 
 def pdb2mrc(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:

@@ -40,7 +40,8 @@ class AtomChoice:
 @dataclass(frozen=True)
 class GridChoice:
     """Where the map lies: voxels of `apix` Å, in a `box` or on the grid of the map `like`; `center` moves the atoms'
-    centre of weight to (0, 0, 0)."""
+    centre of weight to (0, 0, 0).
+    """
 
     apix: float = 1.0
     box: str | None = None

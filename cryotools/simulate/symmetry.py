@@ -23,6 +23,17 @@ def parse_axis(text: str) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
+def parse_point(text: str) -> np.ndarray:
+    """`x,y,z` in Å as (3,)."""
+    try:
+        point = np.array([float(v) for v in text.split(",")])
+    except ValueError:
+        point = np.zeros(0)
+    if point.shape != (3,) or not np.isfinite(point).all():
+        raise UsageError(f"--centerPoint {text}: give three numbers such as 10,0,25.5, in angstroms")
+    return point
+
+
 def operators(name: str, axis: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """The operators (m, 3, 4) of a point group or helix about `axis` (3,) through `centre` (3,) Å; identity first.
 

@@ -1,0 +1,91 @@
+"""`cryotools compare-maps`: how alike two maps are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cryotools.cli import options as opt
+from cryotools.cli.console import print_json, set_threads
+from cryotools.core.errors import UsageError
+
+NAME = "compare-maps"
+EPILOG = """B is placed on A's grid first. correlation and correlation_about_mean are ChimeraX's `measure correlation #A
+inMap #B`; pcc and ssim are struc2mapGAN's, over the strongest tenth of each map; fsc_0.5_A and fsc_0.143_A are
+resolutions in Å, empty where the curve never falls so low.
+
+Examples:
+
+cryotools compare-maps map.mrc other.mrc --csv scores.csv --fsc-plot fsc.png
+
+cryotools compare-maps map.mrc other.mrc --around examples/1gbt.cif --radius 4 --json
+"""
+
+
+def command(
+    map_a: Annotated[str, typer.Argument(metavar="A", help="The reference map.")],
+    map_b: Annotated[str, typer.Argument(metavar="B", help="The map to judge.")],
+    contour: Annotated[
+        float | None, opt.main("--contour", "-t", help="Level in A for ChimeraX's correlations; default its first.")
+    ] = None,
+    mask: Annotated[
+        str | None, opt.main("--mask", "-m", metavar="MAP", help="Compare inside this mask (0 to 1).")
+    ] = None,
+    around: Annotated[
+        str | None, opt.main("--around", metavar="STRUCTURE", help="Compare around this structure.")
+    ] = None,
+    radius: Annotated[float, opt.main("--radius", help="Distance from its atoms, Å.")] = 3.0,
+    csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="Scores as CSV; - is stdout.")] = None,
+    fsc_csv: Annotated[str | None, opt.output("--fsc-csv", metavar="FILE", help="The FSC curve as CSV.")] = None,
+    fsc_plot: Annotated[str | None, opt.output("--fsc-plot", metavar="PNG", help="The FSC curve as a plot.")] = None,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    threads: opt.Threads = None,
+    interpolation: Annotated[
+        str, opt.advanced("--interp", help="How B is placed on A's grid: fourier, cubic or linear.")
+    ] = "fourier",
+    replace_nan: opt.ReplaceNan = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Compare two maps: correlations, SSIM and Fourier shell correlation."""
+    set_threads(threads)
+    if mask and around:
+        raise UsageError("--mask and --around both say where to compare; give one")
+    from cryotools.core.mapfile import read_map
+    from cryotools.core.picture import check_can_draw
+    from cryotools.core.resample import METHODS
+    from cryotools.core.structurefile import read_structure
+    from cryotools.metrics.compare import Region, compare_maps, region_around, region_from_mask
+    from cryotools.metrics.report import fsc_csv_text, plot_fsc, scores_csv_text, scores_text
+
+    if interpolation not in METHODS:
+        raise UsageError(f"--interp {interpolation}: give {', '.join(METHODS)}")
+    if fsc_plot:
+        check_can_draw(fsc_plot)
+    a, b = (read_map(path, replace_non_finite=replace_nan) for path in (map_a, map_b))
+    region = Region()
+    if mask:
+        region = region_from_mask(read_map(mask), a)
+    elif around:
+        region = region_around(read_structure(around), a, radius)
+    comparison = compare_maps(a, b, contour=contour, region=region, method=interpolation)
+    if csv:
+        _write(csv, scores_csv_text(map_a, map_b, comparison))
+    if fsc_csv:
+        _write(fsc_csv, fsc_csv_text(comparison))
+    if fsc_plot:
+        plot_fsc(fsc_plot, comparison, f"{map_b} against {map_a}")
+    if json:
+        print_json({"map_a": map_a, "map_b": map_b, **comparison.scores()})
+    elif csv != "-" and fsc_csv != "-" and not quiet:
+        typer.echo(scores_text(comparison))
+
+
+def _write(path: str, text: str) -> None:
+    from cryotools.core.output import write_text
+
+    if path == "-":
+        typer.echo(text, nl=False)
+    else:
+        write_text(path, text)

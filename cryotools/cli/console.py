@@ -1,0 +1,109 @@
+"""What commands share when they talk to the terminal: one-line messages, JSON, progress, threads."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cryotools import __version__
+from cryotools.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from cryotools.core.progress import NoProgress, StreamProgress
+
+
+@dataclass
+class _State:
+    command: str = ""
+    debug: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+state = _State()
+
+
+def note(text: str) -> None:
+    """A line for the user on stderr, unless --quiet."""
+    if not state.quiet:
+        typer.echo(text, err=True)
+
+
+def detail(text: str) -> None:
+    """A line on stderr with --verbose only."""
+    if state.verbose and not state.quiet:
+        typer.echo(text, err=True)
+
+
+def complain(kind: str, text: str) -> None:
+    """One line on stderr: which command, `kind` (error or warning), what."""
+    program = f"cryotools {state.command}".rstrip()
+    typer.echo(f"{program}: {kind}: {' '.join(str(text).split())}", err=True)
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """One JSON object on stdout; numbers that are not finite become null."""
+    typer.echo(json.dumps(_finite(result), indent=None))
+
+
+def progress() -> StreamProgress | NoProgress:
+    """The reporter for a long piece of work."""
+    from cryotools.core.progress import NoProgress, StreamProgress
+
+    return NoProgress() if state.quiet else StreamProgress()
+
+
+def set_threads(threads: int | None) -> int:
+    """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use."""
+    if threads is None:
+        slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
+        threads = int(slurm) if slurm.isdigit() and int(slurm) > 0 else len(os.sched_getaffinity(0))
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    return threads
+
+
+def skip_existing(output: str, no_clobber: bool) -> bool:
+    """True, with a note, when `output` is there already and --no-clobber was given."""
+    if no_clobber and Path(output).exists():
+        note(f"{output}: exists, left as it is")
+        return True
+    return False
+
+
+def check_map_output(output: str, inputs: list[str | None]) -> None:
+    """Refuse an output that cannot become a map file.
+
+    Raises
+    ------
+    UsageError
+        It is standard output, has no map's suffix, or is an input.
+    """
+    from cryotools.core.output import check_output
+
+    if output == "-":
+        raise UsageError("maps are binary and cannot go to standard output; name a file")
+    stem = Path(output).name.lower().removesuffix(".gz").removesuffix(".bz2")
+    if not stem.endswith((".mrc", ".map", ".ccp4")) and not output.startswith("/dev/"):
+        raise UsageError(f"{output}: end the name in .mrc, .map or .ccp4 (.gz and .bz2 may follow)")
+    check_output(output, [source for source in inputs if source and source != "-"])
+
+
+def label(text: str) -> str:
+    """The line of provenance that goes into a map's header."""
+    return f"cryotools {__version__} {state.command} {text}"[:80]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value

@@ -1,0 +1,32 @@
+"""`cryotools doctor`: what this machine can do."""
+
+from __future__ import annotations
+
+import typer
+
+from cryotools.cli import options as opt
+from cryotools.cli.console import print_json, set_threads
+
+NAME = "doctor"
+EPILOG = """Examples:
+
+cryotools doctor
+
+cryotools doctor --json
+"""
+
+
+def command(json: opt.Json = False, threads: opt.Threads = None, debug: opt.Debug = False) -> None:
+    """Check torch, devices, precisions, memory and shipped weights."""
+    used = set_threads(threads)
+    from cryotools.core.diagnose import diagnose
+
+    report = diagnose(used)
+    if json:
+        print_json(report)
+        return
+    for section, values in report.items():
+        typer.echo(section)
+        rows = values if isinstance(values, dict) else {"": "none"}
+        for key, value in rows.items():
+            typer.echo(f"  {key:<24}{value}")

@@ -1,0 +1,103 @@
+"""The program `cryotools`: its commands, and how every failure becomes one line and an exit code.
+
+0 done; 1 bad data or a failed run; 2 usage; 130 and 143 after SIGINT and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from cryotools import __version__
+from cryotools.cli import compare_maps, doctor, info, molmap, pdb2mrc, struc2map
+from cryotools.cli.console import complain, state
+from cryotools.core.errors import CryotoolsError, CryotoolsWarning
+
+app = typer.Typer(
+    help="Atomic models and cryo-EM density maps, connected by learned models.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (struc2map, molmap, pdb2mrc, compare_maps, info, doctor):
+    app.command(module.NAME, epilog=module.EPILOG)(module.command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"cryotools {__version__} (Python {sys.version.split()[0]}, torch {version('torch')}, {sys.prefix})")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Versions, and exit.")] = False,
+) -> None:
+    state.command = context.invoked_subcommand or ""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; `arguments` default to the command line's."""
+    state.__init__()
+    signal.signal(signal.SIGTERM, _terminated)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("once", CryotoolsWarning)
+        warnings.showwarning = _show_warning
+        try:
+            result = app(arguments, prog_name="cryotools", standalone_mode=False)
+            _flush()
+            return result if isinstance(result, int) else 0
+        except BrokenPipeError:
+            # whoever read our output has left; give the interpreter nothing to flush into the closed pipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (KeyboardInterrupt, typer.Abort):
+            complain("error", "interrupted")
+            return 130
+        except Exception as error:
+            if state.debug:
+                raise
+            return _report(error)
+
+
+def _report(error: Exception) -> int:
+    """Say in one line what went wrong; the exit code."""
+    if isinstance(error, CryotoolsError):
+        complain("error", str(error))
+        return error.exit_code
+    if isinstance(error, typer.TyperException):
+        message = error.format_message().rstrip(".")
+        if not message:  # the help was shown instead of a complaint
+            return error.exit_code
+        complain("error", f"{message}; see `cryotools {state.command}{' ' if state.command else ''}--help`")
+        return error.exit_code
+    if isinstance(error, MemoryError):
+        complain("error", f"out of memory ({error}); take a smaller box or larger voxels")
+        return 1
+    complain("error", f"{type(error).__name__}: {error} (unforeseen; --debug shows where)")
+    return 1
+
+
+def _flush() -> None:
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    complain("warning", str(message))

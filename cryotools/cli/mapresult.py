@@ -1,0 +1,64 @@
+"""What struc2map, molmap and pdb2mrc do with the map they made: write it, draw it, say what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cryotools.cli.console import note, print_json
+from cryotools.core.mapfile import statistics, write_map
+from cryotools.core.structure import KIND_NAMES, Structure
+from cryotools.core.volume import Volume
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """A simulated map on its way to `output`: `atoms` made it, `label` says how, `mode` is the MRC mode."""
+
+    output: str
+    volume: Volume
+    atoms: Structure
+    label: str
+    mode: int = 2
+
+    def write(self, preview: str | None = None) -> None:
+        """Write the map and, where asked for, its picture."""
+        if preview:
+            from cryotools.core.picture import check_can_draw, draw_maps
+
+            check_can_draw(preview)
+        write_map(self.output, self.volume, label=self.label, mode=self.mode)
+        if preview:
+            draw_maps(preview, {self.output: self.volume}, self.atoms)
+
+    def report(self, as_json: bool) -> None:
+        """Print the figures as JSON on stdout, or a summary on stderr."""
+        figures = self.figures()
+        if as_json:
+            print_json(figures)
+            return
+        kinds = ", ".join(f"{count} of {name}" for name, count in figures["atoms_by_kind"].items())
+        size, origin = (tuple(figures[key]) for key in ("shape_xyz", "origin_A"))
+        note(f"{self.atoms.name}: {figures['n_atoms']} atoms ({kinds})")
+        note(
+            f"{self.output}: {size[0]} x {size[1]} x {size[2]} voxels of {self.volume.voxel_size[0]:.4g} A, "
+            f"origin ({', '.join(f'{v:.2f}' for v in origin)}) A, maximum {figures['maximum']:.4g}, "
+            f"mean {figures['mean']:.4g}"
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """The map and its atoms in numbers."""
+        low, high, mean, deviation = statistics(self.volume.data)
+        kinds = {name: int((self.atoms.kind == number).sum()) for number, name in enumerate(KIND_NAMES)}
+        return {
+            "output": self.output,
+            "n_atoms": len(self.atoms),
+            "atoms_by_kind": {name: count for name, count in kinds.items() if count},
+            "shape_xyz": list(self.volume.data.shape[::-1]),
+            "voxel_size_A": list(self.volume.voxel_size),
+            "origin_A": list(self.volume.origin),
+            "minimum": low,
+            "maximum": high,
+            "mean": mean,
+            "standard_deviation": deviation,
+        }

@@ -1,0 +1,111 @@
+"""What a map or a structure file holds, where it sits, and what is odd about it, as a plain dictionary."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cryotools.core.bytestream import open_bytes
+from cryotools.core.elements import symbol
+from cryotools.core.errors import CryotoolsWarning
+from cryotools.core.mapfile import describe_position, read_header, read_map, statistics
+from cryotools.core.structure import KIND_NAMES, LIGAND, Structure
+from cryotools.core.structurefile import list_assemblies, looks_like_structure, read_structure
+
+_MODE_NAMES = {0: "int8", 1: "int16", 2: "float32", 6: "uint16", 12: "float16"}
+
+
+def describe_file(path: str) -> dict[str, Any]:
+    """Describe `path`, a map or a structure; "oddities" lists what a reader has to assume or ignore.
+
+    Raises
+    ------
+    DataError
+        The file is neither, or is too broken to describe.
+    """
+    with open_bytes(path) as stream:
+        start = stream.read(20000)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CryotoolsWarning)
+        report = _describe_structure(path) if looks_like_structure(start) else _describe_map(path)
+    prefix = f"{path}: "
+    oddities = [str(w.message).removeprefix(prefix) for w in caught if issubclass(w.category, CryotoolsWarning)]
+    return {**report, "oddities": list(dict.fromkeys(report.pop("oddities") + oddities))}
+
+
+def _describe_map(path: str) -> dict[str, Any]:
+    header = read_header(path)
+    volume = read_map(path, replace_non_finite=0.0)
+    low, high, mean, deviation = statistics(volume.data)
+    end = volume.grid.index_to_world(np.array(volume.data.shape[::-1]) - 1)
+    oddities = []
+    size = volume.voxel_size
+    if max(size) > 1.01 * min(size):
+        oddities.append(f"voxels are not cubic: {', '.join(f'{v:.4f}' for v in size)} A")
+    if low == high:
+        oddities.append("every voxel has the same value")
+    elif abs(low) > 1.5 * abs(high) and mean <= 0:
+        oddities.append("the lowest value is farther from 0 than the highest: the contrast may be inverted")
+    return {
+        "file": path,
+        "what": f"density map, MRC mode {header.mode} ({_MODE_NAMES[header.mode]})",
+        "voxels": "{} x {} x {} (x, y, z)".format(*volume.data.shape[::-1]),
+        "voxel_size_A": ", ".join(f"{v:.4f}" for v in size),
+        "origin_A": ", ".join(f"{v:.3f}" for v in volume.origin),
+        "end_A": ", ".join(f"{v:.3f}" for v in end),
+        "position_from": describe_position(header),
+        "axis_order": "".join("xyz"[axis - 1] for axis in header.axes),
+        "byte_order": "little-endian" if header.byte_order == "<" else "big-endian",
+        "minimum": low,
+        "maximum": high,
+        "mean": mean,
+        "standard_deviation": deviation,
+        "zero_voxels": f"{float((volume.data == 0).mean()):.1%}",
+        "labels": list(header.labels),
+        "oddities": oddities,
+    }
+
+
+def _describe_structure(path: str) -> dict[str, Any]:
+    structure = read_structure(path, model="all", skip_unknown=True)
+    low, high = structure.bounds()
+    models = np.unique(structure.model)
+    first = structure[structure.model == models[0]]
+    elements, counts = np.unique(first.element, return_counts=True)
+    ligands = sorted(set(first.residue_name[first.kind == LIGAND].tolist()))
+    return {
+        "file": path,
+        "what": f"atomic model, {len(structure)} atoms" + (f" in {len(models)} models" if len(models) > 1 else ""),
+        "size_bytes": Path(path).stat().st_size,
+        "chains": ", ".join(chain or "_" for chain in dict.fromkeys(first.chain.tolist())),
+        "residues": int(first.residue_index()[-1]) + 1,
+        "atoms": ", ".join(
+            f"{int((first.kind == k).sum())} of {name}" for k, name in enumerate(KIND_NAMES) if (first.kind == k).any()
+        ),
+        "elements": ", ".join(f"{symbol(e)} {n}" for e, n in zip(elements, counts, strict=True)),
+        "ligands": ", ".join(ligands) or "none",
+        "assemblies": ", ".join(list_assemblies(path)) or "none",
+        "lowest_A": ", ".join(f"{v:.3f}" for v in low),
+        "highest_A": ", ".join(f"{v:.3f}" for v in high),
+        "b_factor_A2": f"{first.b_factor.min():.1f} to {first.b_factor.max():.1f}, mean {first.b_factor.mean():.1f}",
+        "oddities": _structure_oddities(first),
+    }
+
+
+def _structure_oddities(structure: Structure) -> list[str]:
+    found = {
+        "atoms are in alternate locations": structure.altloc != "",
+        "atoms have occupancy 0": structure.occupancy == 0,
+        "atoms have an occupancy between 0 and 1": (structure.occupancy > 0) & (structure.occupancy < 1),
+        "atoms have an occupancy above 1": structure.occupancy > 1,
+        "atoms have B factors above 300 A2": structure.b_factor > 300,
+    }
+    oddities = [f"{int(mask.sum())} {words}" for words, mask in found.items() if mask.any()]
+    if not (structure.element == 1).any():
+        oddities.append("there are no hydrogens")
+    if len(structure) > 1 and np.ptp(structure.b_factor) == 0:
+        oddities.append(f"every B factor is {structure.b_factor[0]:g}")
+    return oddities

@@ -1,0 +1,1 @@
+"""How alike two maps are, and later how right labels and positions are: scores as the field defines them."""

@@ -1,0 +1,155 @@
+"""All scores of one pair of maps, after the second is placed on the first's grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cryotools.core.errors import DataError, UsageError
+from cryotools.core.resample import resample
+from cryotools.core.structure import Structure
+from cryotools.core.volume import Volume
+from cryotools.metrics.correlation import chimerax_correlation, chimerax_level, pearson, ssim, strong_part
+from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
+
+_SMALLEST_AXIS = 7
+_SOFT_EDGE = 3.0  # Å; a sharp mask would correlate with itself in the FSC
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where maps are compared: `weight` float32 (nz, ny, nx) from 0 to 1; None is the whole box."""
+
+    weight: np.ndarray | None = None
+
+    @property
+    def inside(self) -> np.ndarray | slice:
+        """What picks the voxels that count."""
+        return slice(None) if self.weight is None else self.weight > 0.5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of map B against map A; `contour` is the level in A from which ChimeraX's correlations count."""
+
+    correlation: float
+    correlation_about_mean: float
+    pcc: float
+    ssim: float
+    fsc: ShellCorrelation
+    n_voxels: int
+    contour: float
+
+    def scores(self) -> dict[str, float | int | None]:
+        """The scores by their names in CSV and JSON; a resolution is None where the FSC never falls below."""
+        return {
+            "correlation": self.correlation,
+            "correlation_about_mean": self.correlation_about_mean,
+            "pcc": self.pcc,
+            "ssim": self.ssim,
+            "fsc_0.5_A": self.fsc.resolution_at(0.5),
+            "fsc_0.143_A": self.fsc.resolution_at(0.143),
+            "n_voxels": self.n_voxels,
+            "contour": self.contour,
+        }
+
+
+def compare_maps(
+    a: Volume, b: Volume, *, contour: float | None = None, region: Region | None = None, method: str = "fourier"
+) -> Comparison:
+    """Compare `b` with `a`.
+
+    Parameters
+    ----------
+    contour : level in `a` for ChimeraX's correlations; None takes the level at which ChimeraX first shows `a`
+    region : voxels of `a`'s grid that count
+    method : how `b` is resampled to `a`'s grid
+
+    Raises
+    ------
+    DataError
+        A map is constant, the boxes do not overlap, or the region or the contour leaves nothing to compare.
+    """
+    region = region or Region()
+    _refuse_unfit(a, b)
+    on_a = resample(b, a.grid, method).data
+    inside = region.inside
+    level = chimerax_level(a.data) if contour is None else contour
+    values_a, values_b = a.data[inside], on_a[inside]
+    counted = int((values_a >= level).sum())
+    if values_a.size == 0 or counted == 0:
+        raise DataError(
+            f"no voxel of the first map reaches the contour {level:g} where it is compared; lower --contour"
+        )
+    correlation, about_mean = chimerax_correlation(values_a, values_b, level)
+    strong_a, strong_b = strong_part(_weighted(a.data, region)), strong_part(_weighted(on_a, region))
+    return Comparison(
+        correlation=correlation,
+        correlation_about_mean=about_mean,
+        pcc=pearson(strong_a, strong_b),
+        ssim=ssim(strong_a, strong_b),
+        fsc=fourier_shell_correlation(_weighted(a.data, region), _weighted(on_a, region), a.voxel_size),
+        n_voxels=int(values_a.size),
+        contour=level,
+    )
+
+
+def region_from_mask(mask: Volume, grid_of: Volume) -> Region:
+    """A region from a mask map: values below 0 and above 1 are clipped.
+
+    Raises
+    ------
+    DataError
+        The mask is on another grid, or selects nothing.
+    """
+    if not mask.same_grid_as(grid_of):
+        raise DataError("the mask is not on the first map's grid; resample it first")
+    weight = np.clip(mask.data, 0, 1)
+    if not (weight > 0.5).any():
+        raise DataError("the mask selects no voxel (no value above 0.5)")
+    return Region(weight)
+
+
+def region_around(structure: Structure, grid_of: Volume, radius: float) -> Region:
+    """The voxels within `radius` Å of an atom, with a soft edge of 3 Å beyond.
+
+    Raises
+    ------
+    UsageError
+        `radius` is not positive.
+    DataError
+        No voxel lies so near an atom.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    if not (np.isfinite(radius) and radius > 0):
+        raise UsageError(f"--radius {radius:g}: give a positive length in angstroms")
+    atoms = structure.xyz[grid_of.grid.contains(structure.xyz)]
+    if not len(atoms):
+        raise DataError(f"{structure.name}: no atom lies inside the map's box; do map and structure belong together?")
+    free = np.ones(grid_of.data.shape, dtype=bool)
+    free[tuple(np.rint(grid_of.world_to_index(atoms)).astype(int).T[::-1])] = False
+    distance = distance_transform_edt(free, sampling=grid_of.voxel_size[::-1])
+    edge = np.clip((distance - radius) / _SOFT_EDGE, 0, 1)
+    return Region((0.5 + 0.5 * np.cos(np.pi * edge)).astype(np.float32))
+
+
+def _weighted(data: np.ndarray, region: Region) -> np.ndarray:
+    return data if region.weight is None else data * region.weight
+
+
+def _refuse_unfit(a: Volume, b: Volume) -> None:
+    for which, volume in (("first", a), ("second", b)):
+        if volume.data.min() == volume.data.max():
+            raise DataError(f"the {which} map has no contrast (every voxel is {volume.data.flat[0]:g})")
+    if min(a.data.shape) < _SMALLEST_AXIS:
+        raise DataError(f"the first map is too thin to compare: it needs {_SMALLEST_AXIS} voxels along each axis")
+    low = np.maximum(a.origin, b.origin)
+    high = np.minimum(*(v.grid.index_to_world(np.array(v.data.shape[::-1]) - 1) for v in (a, b)))
+    if np.any(high < low):
+        raise DataError(f"the maps do not overlap: one begins at {_at(a)} A, the other at {_at(b)} A")
+
+
+def _at(volume: Volume) -> str:
+    return "(" + ", ".join(f"{v:.1f}" for v in volume.origin) + ")"

@@ -1,0 +1,58 @@
+"""A comparison as text, CSV and a plot."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from cryotools.core.picture import save_figure
+from cryotools.metrics.compare import Comparison
+
+
+def scores_text(comparison: Comparison) -> str:
+    """One score a line."""
+    return "\n".join(f"{key:<24}{_shown(value)}" for key, value in comparison.scores().items())
+
+
+def scores_csv_text(map_a: str, map_b: str, comparison: Comparison) -> str:
+    """A header line and one row."""
+    row = {"map_a": map_a, "map_b": map_b, **comparison.scores()}
+    return _csv([list(row), ["" if value is None else value for value in row.values()]])
+
+
+def fsc_csv_text(comparison: Comparison) -> str:
+    """The FSC curve, a shell a row: frequency in 1/Å, resolution in Å, correlation, number of coefficients."""
+    fsc = comparison.fsc
+    rows = zip(fsc.frequency, 1 / fsc.frequency, fsc.correlation, fsc.count, strict=True)
+    header = ["frequency_per_A", "resolution_A", "correlation", "n_coefficients"]
+    return _csv([header, *([f"{f:.6g}", f"{r:.4g}", f"{c:.6f}", int(n)] for f, r, c, n in rows)])
+
+
+def plot_fsc(path: str, comparison: Comparison, title: str) -> None:
+    """Draw the FSC curve with its 0.5 and 0.143 crossings."""
+    from matplotlib.figure import Figure
+
+    fsc = comparison.fsc
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(fsc.frequency, fsc.correlation, color="tab:blue")
+    for threshold, colour in ((0.5, "tab:orange"), (0.143, "tab:green")):
+        resolution = fsc.resolution_at(threshold)
+        words = f"{threshold}: {resolution:.2f} Å" if resolution else f"{threshold}: not reached"
+        axes.axhline(threshold, color=colour, linestyle="--", linewidth=1, label=words)
+    axes.set(xlabel="spatial frequency, 1/Å", ylabel="Fourier shell correlation", ylim=(-0.2, 1.05), title=title)
+    axes.title.set_fontsize(9)
+    axes.legend(loc="lower left")
+    save_figure(figure, path)
+
+
+def _shown(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _csv(rows: list[list[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
