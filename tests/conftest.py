@@ -1,0 +1,40 @@
+"""Fixtures shared by all tests: the example structure, and a way to run the program in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def trypsin() -> Path:
+    """PDB entry 1GBT: 1761 atoms of trypsin with an acyl ligand, a calcium, a sulfate and waters."""
+    return EXAMPLES / "1gbt.cif"
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Run `cryotools ARGUMENTS…` in this process and return its exit code, stdout and stderr."""
+    from cryotools.cli.main import main
+
+    def _run(*arguments: object) -> Run:
+        capfd.readouterr()
+        code = main([str(a) for a in arguments])
+        out, err = capfd.readouterr()
+        return Run(code, out, err)
+
+    return _run
