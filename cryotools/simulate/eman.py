@@ -30,7 +30,8 @@ _KNOWN_TO_ORIGINAL = (1, 6, 7, 8, 15, 16, 19, 18, 79)
 class EmanOptions:
     """The options of `e2pdb2mrc.py`, lengths in Å.
 
-    `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage, `chains` letters as "ABE" or ids as "A,B2"; `seed` decides what `omit` leaves out.
+    `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage, `chains` letters as "ABE" or ids as "A,B2";
+    `seed` decides what `omit` leaves out.
     """
 
     apix: float = 1.0

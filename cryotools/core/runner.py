@@ -1,0 +1,163 @@
+"""Run networks: the one place where batches, precision and memory are handled, for maps and for images alike.
+
+`Runner` applies a network to a stream of equal inputs (tiles, cubes, particle images). `run_tiled` applies one to a
+whole volume.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cryotools.core.device import resolve_device, resolve_precision
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.memory import check_grid_fits
+from cryotools.core.progress import NoProgress, Progress
+from cryotools.core.tiles import TilePlan, occupied, plan_tiles
+
+_DEFAULT_BATCH = {"cpu": 4, "cuda": 16, "mps": 8}
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How to compute: `device` and `precision` by their command-line names, `threads` (None leaves torch's choice),
+    `batch` (None chooses; it is halved when memory runs out).
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    batch: int | None = None
+
+
+class Runner:
+    """A network on a device, ready to be applied; results come back as float32 on the CPU."""
+
+    def __init__(self, network: nn.Module, compute: Compute | None = None) -> None:
+        compute = compute or Compute()
+        if compute.threads is not None:
+            torch.set_num_threads(compute.threads)
+        self.device = resolve_device(compute.device)
+        self.precision = resolve_precision(compute.precision, self.device)
+        self.network = network.to(self.device).eval()
+        self.batch = compute.batch or _DEFAULT_BATCH[self.device.type]
+
+    def run(self, inputs: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Outputs, one for each of `inputs` (all of one shape, without the batch axis), in their order.
+
+        Raises
+        ------
+        DataError
+            A single input does not fit the memory, or the network gives numbers that are not finite.
+        """
+        stream = iter(inputs)
+        while group := list(itertools.islice(stream, self.batch)):
+            yield from self._whole_group(torch.stack(group))
+
+    def _whole_group(self, group: Tensor) -> Tensor:
+        """Outputs of one batch, in smaller batches when memory runs out; later batches stay small."""
+        if len(group) > self.batch:
+            return torch.cat([self._whole_group(part) for part in group.split(self.batch)])
+        try:
+            return self._finite(group)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(group) == 1:
+            raise DataError(
+                f"one input of {tuple(group.shape[1:])} does not fit the memory of {self.device}; use a smaller tile"
+            )
+        self.batch = max(1, len(group) // 2)
+        return self._whole_group(group)
+
+    def _finite(self, group: Tensor) -> Tensor:
+        output = self._apply(group, self.precision)
+        if torch.isfinite(output).all():
+            return output
+        if self.precision != torch.float32:
+            warnings.warn(
+                f"{self.precision} overflowed; this batch is computed in float32", CryotoolsWarning, stacklevel=4
+            )
+            output = self._apply(group, torch.float32)
+        if not torch.isfinite(output).all():
+            raise DataError("the network gives numbers that are not finite; its weights or the input are broken")
+        return output
+
+    def _apply(self, group: Tensor, precision: torch.dtype) -> Tensor:
+        with torch.inference_mode(), torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
+            return self.network(group.to(self.device, non_blocking=True)).float().cpu()
+
+
+def run_tiled(
+    runner: Runner,
+    channels: np.ndarray,
+    *,
+    halo: int,
+    core: int = 64,
+    multiple: int = 1,
+    after: Callable[[Tensor], Tensor] | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Apply a voxel network (c, tile) → (k, tile) to a whole volume.
+
+    Parameters
+    ----------
+    channels : float32 (c, nz, ny, nx), already normalised over the whole map
+    halo : voxels around each core, at least the network's receptive field on one side
+    core : voxels kept of each tile along an axis
+    multiple : the network's inner down-sampling, which tiles are aligned to
+    after : applied to each output (k, tile), such as a softmax
+
+    Returns
+    -------
+    float32 (k, nz, ny, nx). It does not depend on `core`. Tiles of zeros are computed once.
+
+    Raises
+    ------
+    DataError
+        The result or a single tile does not fit the memory.
+    """
+    progress = progress or NoProgress()
+    channels = np.ascontiguousarray(channels, dtype=np.float32)
+    plan = plan_tiles(channels.shape[1:], halo=halo, core=core, multiple=multiple)
+    filled, empty = [], []
+    for start, something in occupied(plan, channels):
+        (filled if something else empty).append(start)
+    progress.start(len(filled), "tiles")
+    result: np.ndarray | None = None
+    for start, tile in _tile_outputs(runner, plan, channels, filled, empty):
+        kept = (after(tile) if after else tile).numpy()
+        if result is None:
+            check_grid_fits(plan.shape, copies=len(kept))
+            result = np.empty((len(kept), *plan.shape), dtype=np.float32)
+        if start is None:
+            for place in empty:
+                plan.paste(result, kept, place)
+        else:
+            plan.paste(result, kept, start)
+            progress.advance()
+    return result
+
+
+def _tile_outputs(
+    runner: Runner, plan: TilePlan, channels: np.ndarray, filled: list, empty: list
+) -> Iterator[tuple[tuple[int, int, int] | None, Tensor]]:
+    """Each filled tile's start and output, then (None, output) of the tile of zeros if there is one."""
+    inputs = (torch.from_numpy(plan.cut(channels, start)) for start in filled)
+    yield from zip(filled, runner.run(inputs), strict=True)
+    if empty:
+        yield None, next(runner.run([torch.zeros((len(channels), *plan.tile))]))
+
+
+def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(words in str(error) for words in ("out of memory", "can't allocate memory", "not enough memory"))

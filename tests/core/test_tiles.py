@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cryotools.core.tiles import occupied, plan_tiles
+
+shapes = st.tuples(*[st.integers(1, 40)] * 3)
+
+
+@settings(deadline=None, derandomize=True)
+@given(shape=shapes, halo=st.integers(0, 9), core=st.integers(1, 20), multiple=st.sampled_from([1, 2, 4]))
+def test_cutting_and_pasting_gives_the_volume_back(shape, halo, core, multiple):
+    plan = plan_tiles(shape, halo=halo, core=core, multiple=multiple)
+    channels = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
+    result = np.full_like(channels, np.nan)
+    for start in plan.starts():
+        plan.paste(result, plan.cut(channels, start), start)
+    assert np.array_equal(result, channels)
+
+
+@settings(deadline=None, derandomize=True)
+@given(shape=shapes, halo=st.integers(0, 9), core=st.integers(1, 20), multiple=st.sampled_from([1, 2, 4]))
+def test_every_tile_has_one_shape_and_the_same_phase(shape, halo, core, multiple):
+    plan = plan_tiles(shape, halo=halo, core=core, multiple=multiple)
+    channels = np.zeros((1, *shape), dtype=np.float32)
+    assert {plan.cut(channels, start).shape[1:] for start in plan.starts()} == {plan.tile}
+    assert plan.halo >= halo
+    assert all((s - plan.halo) % multiple == 0 for start in plan.starts() for s in start)
+    assert all(n % multiple == 0 for n in plan.tile)
+
+
+def test_beyond_the_volume_lie_zeros():
+    plan = plan_tiles((3, 4, 5), halo=2, core=4)
+    tile = plan.cut(np.ones((1, 3, 4, 5), dtype=np.float32), (0, 0, 0))
+    assert tile.sum() == 3 * 4 * 5 * (4 + 2) / 5 - 3 * 4  # x: 4 core voxels and the 5th in the halo
+    assert not tile[:, :2].any()
+    assert not tile[:, :, :, -1].any()
+
+
+def test_only_tiles_whose_halo_touches_something_are_occupied():
+    channels = np.zeros((1, 8, 8, 32), dtype=np.float32)
+    channels[0, 4, 4, 9] = 1.0
+    plan = plan_tiles((8, 8, 32), halo=2, core=8)
+    assert [something for _, something in occupied(plan, channels)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("wrong", [{"halo": -1}, {"halo": 0, "core": 0}, {"halo": 0, "multiple": 0}])
+def test_impossible_plans_are_refused(wrong):
+    with pytest.raises(ValueError, match="at least"):
+        plan_tiles((4, 4, 4), **wrong)
