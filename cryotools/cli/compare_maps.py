@@ -53,6 +53,7 @@ def command(
     if mask and around:
         raise UsageError("--mask and --around both say where to compare; give one")
     from cryotools.core.mapfile import read_map
+    from cryotools.core.output import check_output
     from cryotools.core.picture import check_can_draw
     from cryotools.core.resample import METHODS
     from cryotools.core.structurefile import read_structure
@@ -61,12 +62,15 @@ def command(
 
     if interpolation not in METHODS:
         raise UsageError(f"--interp {interpolation}: give {', '.join(METHODS)}")
+    for output in (csv, fsc_csv):
+        if output and output != "-":
+            check_output(output, [source for source in (map_a, map_b, mask, around) if source])
     if fsc_plot:
         check_can_draw(fsc_plot)
     a, b = (read_map(path, replace_non_finite=replace_nan) for path in (map_a, map_b))
     region = Region()
     if mask:
-        region = region_from_mask(read_map(mask), a)
+        region = region_from_mask(read_map(mask, replace_non_finite=replace_nan), a)
     elif around:
         region = region_around(read_structure(around), a, radius)
     comparison = compare_maps(a, b, contour=contour, region=region, method=interpolation)

@@ -27,6 +27,5 @@ def command(json: opt.Json = False, threads: opt.Threads = None, debug: opt.Debu
         return
     for section, values in report.items():
         typer.echo(section)
-        rows = values if isinstance(values, dict) else {"": "none"}
-        for key, value in rows.items():
+        for key, value in (values or {"none": ""}).items():
             typer.echo(f"  {key:<24}{value}")

@@ -83,6 +83,9 @@ def _report(error: Exception) -> int:
             return error.exit_code
         complain("error", f"{message}; see `cryotools {state.command}{' ' if state.command else ''}--help`")
         return error.exit_code
+    if isinstance(error, OSError) and error.strerror:
+        complain("error", f"{error.filename or 'the system says'}: {error.strerror}")
+        return 1
     if isinstance(error, MemoryError):
         complain("error", f"out of memory ({error}); take a smaller box or larger voxels")
         return 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryotools.cli.console import note, print_json
-from cryotools.core.mapfile import statistics, write_map
+from cryotools.core.mapfile import write_map
 from cryotools.core.structure import KIND_NAMES, Structure
 from cryotools.core.volume import Volume
 
@@ -21,19 +21,18 @@ class MapResult:
     label: str
     mode: int = 2
 
-    def write(self, preview: str | None = None) -> None:
-        """Write the map and, where asked for, its picture."""
+    def save(self, preview: str | None, as_json: bool) -> None:
+        """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary."""
         if preview:
             from cryotools.core.picture import check_can_draw, draw_maps
 
             check_can_draw(preview)
-        write_map(self.output, self.volume, label=self.label, mode=self.mode)
+        numbers = write_map(self.output, self.volume, label=self.label, mode=self.mode)
         if preview:
             draw_maps(preview, {self.output: self.volume}, self.atoms)
+        self._report(self.figures(numbers), as_json)
 
-    def report(self, as_json: bool) -> None:
-        """Print the figures as JSON on stdout, or a summary on stderr."""
-        figures = self.figures()
+    def _report(self, figures: dict[str, Any], as_json: bool) -> None:
         if as_json:
             print_json(figures)
             return
@@ -46,9 +45,9 @@ class MapResult:
             f"mean {figures['mean']:.4g}"
         )
 
-    def figures(self) -> dict[str, Any]:
-        """The map and its atoms in numbers."""
-        low, high, mean, deviation = statistics(self.volume.data)
+    def figures(self, numbers: tuple[float, float, float, float]) -> dict[str, Any]:
+        """The map and its atoms in numbers; `numbers` are minimum, maximum, mean and standard deviation."""
+        low, high, mean, deviation = numbers
         kinds = {name: int((self.atoms.kind == number).sum()) for number, name in enumerate(KIND_NAMES)}
         return {
             "output": self.output,

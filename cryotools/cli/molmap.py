@@ -14,7 +14,7 @@ EPILOG = """Lengths are in Å. docs/dropins.md lists every difference from Chime
 
 Examples:
 
-cryotools molmap examples/1gbt.cif 4 map.mrc --gridSpacing 1
+cryotools molmap examples/1gbt.cif 4 chimerax.mrc --gridSpacing 1
 
 cryotools molmap examples/1gbt.cif 6 ring.mrc --symmetry C3 --centerPoint 0,0,0
 """
@@ -81,5 +81,4 @@ def command(
     with progress() as reporter:
         volume, atoms = molmap(structure, options, reporter)
     result = MapResult(output, volume, atoms, label(f"{resolution:g}"), int(mode.value))
-    result.write(preview)
-    result.report(json)
+    result.save(preview, json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cryotools.cli.console import state
+from cryotools.core.errors import UsageError
 
 main = partial(typer.Option, rich_help_panel="Main")
 output = partial(typer.Option, rich_help_panel="Output")
@@ -28,6 +30,15 @@ def _remember(name: str) -> Callable[[bool], bool]:
     def callback(value: bool) -> bool:
         if value:
             setattr(state, name, True)
+        return value
+
+    return callback
+
+
+def _finite(option: str) -> Callable[[float | None], float | None]:
+    def callback(value: float | None) -> float | None:
+        if value is not None and not math.isfinite(value):
+            raise UsageError(f"{option} {value}: give a finite number")
         return value
 
     return callback
@@ -54,7 +65,13 @@ Threads = Annotated[
     int | None,
     compute("--threads", "-j", min=1, help="Default: SLURM_CPUS_PER_TASK, else the processors we may use."),
 ]
-Seed = Annotated[int, compute("--seed", help="Seed of every random choice.")]
+Seed = Annotated[int, compute("--seed", min=0, help="Seed of every random choice.")]
 ReplaceNan = Annotated[
-    float | None, advanced("--replace-nan", metavar="VALUE", help="Put VALUE where a map holds NaN or infinity.")
+    float | None,
+    advanced(
+        "--replace-nan",
+        metavar="VALUE",
+        help="Put VALUE where a map holds NaN or infinity.",
+        callback=_finite("--replace-nan"),
+    ),
 ]

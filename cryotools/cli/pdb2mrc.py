@@ -14,9 +14,9 @@ every difference from e2pdb2mrc.py.
 
 Examples:
 
-cryotools pdb2mrc examples/1gbt.cif map.mrc --apix 1 --res 4 --center
+cryotools pdb2mrc examples/1gbt.cif eman.mrc --apix 1 --res 4 --center
 
-cryotools pdb2mrc examples/1gbt.cif map.mrc -A 1.5 -R 6 -B 64 --het --center
+cryotools pdb2mrc examples/1gbt.cif eman.mrc -A 1.5 -R 6 -B 64 --het --center
 """
 
 
@@ -78,5 +78,4 @@ def command(
     with progress() as reporter:
         volume, atoms = pdb2mrc(structure, options, reporter)
     result = MapResult(output, volume, atoms, label(f"--res {res:g} --apix {apix:g}"), int(mode.value))
-    result.write(preview)
-    result.report(json)
+    result.save(preview, json)

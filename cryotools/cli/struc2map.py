@@ -101,5 +101,4 @@ def command(
     with progress() as reporter:
         volume, kept = struc2map(structure, simulation, reporter)
     result = MapResult(output, volume, kept, label(f"--method {method.value} --res {res:g}"), int(mode.value))
-    result.write(preview)
-    result.report(json)
+    result.save(preview, json)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,17 +24,27 @@ from mrcfile.dtypes import HEADER_DTYPE
 from cryotools.core.bytestream import impostor, open_bytes, read_upto
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.mapheader import HEADER_BYTES, MODES, MapHeader, decode_header, refuse_stacks
+from cryotools.core.memory import available_bytes
 from cryotools.core.output import atomic_path
 from cryotools.core.volume import Grid, Triple, Volume
 
 _DEFLATE_LIMIT = 1100  # deflate cannot expand more than 1032-fold
-_PLANE_BYTES = 1 << 24
+_SLAB_BYTES = 1 << 20  # of float32, so that a slab and its float64 copy stay in the cache
 
 
 def read_header(path: str | os.PathLike[str]) -> MapHeader:
     """The header of a map, decoded and checked, without its data."""
     with open_bytes(path) as stream:
         return _read_header(stream, Path(path))
+
+
+def read_grid(path: str | os.PathLike[str]) -> Grid:
+    """Where a map lies, without reading its values."""
+    path = Path(path)
+    header = read_header(path)
+    refuse_stacks(header, str(path))
+    _warn_of_oddities(header, path)
+    return _grid(header, str(path), None)
 
 
 def read_map(
@@ -62,8 +73,7 @@ def read_map(
         refuse_stacks(header, str(path))
         grid = _grid(header, str(path), voxel_size)
         data = _read_data(stream, header, path)
-    for oddity in header.oddities:
-        warnings.warn(f"{path}: {oddity}", CryotoolsWarning, stacklevel=2)
+    _warn_of_oddities(header, path)
     file_axis_of = [header.axes.index(axis) for axis in (3, 2, 1)]  # where z, y and x lie among column, row, section
     data = np.ascontiguousarray(data.transpose([2 - at for at in file_axis_of]))
     return Volume.on(grid, _finite(data, str(path), replace_non_finite))
@@ -71,7 +81,7 @@ def read_map(
 
 def write_map(
     path: str | os.PathLike[str], volume: Volume, *, label: str, mode: int = 2, labels: Sequence[str] = ()
-) -> None:
+) -> tuple[float, float, float, float]:
     """Write `volume` atomically as MRC2014; `.gz` or `.bz2` at the end of the name compresses it.
 
     Parameters
@@ -79,16 +89,24 @@ def write_map(
     label : one line of provenance (80 ASCII characters at most), put after the last nine of `labels`
     mode : 2 for float32, 12 for float16
 
+    Returns
+    -------
+    Minimum, maximum, mean and standard deviation of the values, as the header holds them.
+
     Raises
     ------
     DataError
-        The file cannot be written, or values do not fit the mode.
+        The file cannot be written, or values are not finite or do not fit the mode.
     """
     stored = np.ascontiguousarray(volume.data, dtype="<f4") if mode == 2 else _as_half(volume.data, path)
-    header = _header_for(volume, mode, [*labels[-9:], label])
+    numbers = statistics(stored)
+    if not np.all(np.isfinite(numbers)):
+        raise DataError(f"{path}: the values to write are not all finite numbers; nothing was changed")
+    header = _header_for(volume, mode, numbers, [*labels[-9:], label])
     with atomic_path(path) as temporary, _open_to_write(temporary, Path(path).suffix) as stream:
         stream.write(header.tobytes())
         stream.write(memoryview(stored).cast("B"))
+    return numbers
 
 
 def describe_position(header: MapHeader) -> str:
@@ -106,11 +124,18 @@ def _read_header(stream: BinaryIO, path: Path) -> MapHeader:
     return decode_header(raw, str(path))
 
 
+def _warn_of_oddities(header: MapHeader, path: Path) -> None:
+    for oddity in header.oddities:
+        warnings.warn(f"{path}: {oddity}", CryotoolsWarning, stacklevel=3)
+
+
 def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
     size = header.voxel_size() if voxel_size is None else (voxel_size,) * 3
     if not np.all(np.isfinite(size)) or min(size) <= 0:
         words = f"cell {header.cell} over sampling {header.sampling}"
-        raise DataError(f"{name}: the voxel size cannot be told ({words}); give it with --apix")
+        raise DataError(
+            f"{name}: the voxel size cannot be told ({words}); mend the header, or give --apix where it is an option"
+        )
     nstart = [header.nstart[header.axes.index(axis)] for axis in (1, 2, 3)]
     from_start = np.multiply(nstart, size)
     has_origin = any(header.origin)
@@ -130,29 +155,35 @@ def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
 def _read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
     """The data block as float32 `(sections, rows, columns)`."""
     expected = header.data_bytes
-    plain = isinstance(stream, io.BufferedReader)
+    plain = isinstance(stream, io.BufferedReader) and path.is_file()  # and not a pipe
     _refuse_impossible(stream, header, path)
     skipped = read_upto(stream, header.extended_bytes)
     content = np.fromfile(stream, np.uint8, expected) if plain else read_upto(stream, expected)
     if len(skipped) < header.extended_bytes or len(content) < expected:
         raise DataError(f"{path}: is cut short: expected {expected} bytes of data, found {len(content)}; copy it again")
     if stream.read(1):
+        if not header.has_map_id:
+            raise DataError(f"{path}: is not an MRC/CCP4 map (no MAP id, and more bytes than its sizes make)")
         warnings.warn(f"{path}: there are bytes after the data; ignored", CryotoolsWarning, stacklevel=3)
     values = np.frombuffer(content, header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
     return values + np.float32(header.stored_offset) if header.stored_offset else values
 
 
 def _refuse_impossible(stream: BinaryIO, header: MapHeader, path: Path) -> None:
-    """Raise before anything is allocated when the header claims more data than the file can hold."""
+    """Raise before anything is allocated when the header claims more data than the file or the memory can hold."""
+    needed, free = math.prod(header.n) * 4, available_bytes()
     on_disk = path.stat().st_size
-    if isinstance(stream, io.BufferedReader):
+    if not path.is_file() or isinstance(stream, bz2.BZ2File):
+        most, found = math.inf, ""
+    elif isinstance(stream, io.BufferedReader):
         most, found = on_disk - HEADER_BYTES, f"found {max(on_disk - HEADER_BYTES - header.extended_bytes, 0)}"
-    elif isinstance(stream, gzip.GzipFile):
-        most, found = on_disk * _DEFLATE_LIMIT, "the compressed file cannot hold them"
     else:
-        return
+        most, found = on_disk * _DEFLATE_LIMIT, "the compressed file cannot hold them"
     if header.extended_bytes + header.data_bytes > most:
         raise DataError(f"{path}: is cut short: expected {header.data_bytes} bytes of data, {found}; copy it again")
+    if needed > free:
+        words = f"needs {needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free"
+        raise DataError(f"{path}: {words}; crop or bin the map first, or take a larger machine")
 
 
 def _finite(data: np.ndarray, name: str, replacement: float | None) -> np.ndarray:
@@ -160,18 +191,20 @@ def _finite(data: np.ndarray, name: str, replacement: float | None) -> np.ndarra
     if np.isfinite(data.min()) and np.isfinite(data.max()):
         return data
     bad = ~np.isfinite(data)
+    words = f"{name}: {int(bad.sum())} voxels are not finite numbers"
     if replacement is None:
-        raise DataError(f"{name}: {int(bad.sum())} voxels are not finite numbers; repair it or give --replace-nan 0")
+        raise DataError(f"{words}; mend the map, or give --replace-nan 0 where it is an option")
+    warnings.warn(f"{words}; {replacement:g} is put in their place", CryotoolsWarning, stacklevel=3)
     return np.where(bad, np.float32(replacement), data)
 
 
 def _as_half(data: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
-    if data.size and max(abs(float(data.min())), abs(float(data.max()))) > np.finfo(np.float16).max:
+    if data.size and max(abs(float(data.min())), abs(float(data.max()))) > float(np.finfo(np.float16).max):
         raise DataError(f"{path}: values beyond 65504 do not fit --mode 12; write --mode 2")
     return data.astype("<f2")
 
 
-def _header_for(volume: Volume, mode: int, labels: Sequence[str]) -> np.ndarray:
+def _header_for(volume: Volume, mode: int, numbers: Sequence[float], labels: Sequence[str]) -> np.ndarray:
     header = np.zeros((), dtype=HEADER_DTYPE.newbyteorder("<"))
     columns, rows, sections = volume.data.shape[::-1]
     header["nx"], header["ny"], header["nz"], header["mode"] = columns, rows, sections, mode
@@ -183,7 +216,7 @@ def _header_for(volume: Volume, mode: int, labels: Sequence[str]) -> np.ndarray:
     nstart = volume.grid.nstart()
     if nstart is not None:
         header["nxstart"], header["nystart"], header["nzstart"] = nstart
-    header["dmin"], header["dmax"], header["dmean"], header["rms"] = statistics(volume.data)
+    header["dmin"], header["dmax"], header["dmean"], header["rms"] = numbers
     header["ispg"] = 1
     header["nversion"] = 20141
     header["map"] = b"MAP "
@@ -198,7 +231,7 @@ def statistics(data: np.ndarray) -> tuple[float, float, float, float]:
     """Minimum, maximum, mean and standard deviation of `(nz, ny, nx)` data, summed in float64 plane by plane."""
     total = squares = 0.0
     low, high = np.inf, -np.inf
-    planes = max(1, _PLANE_BYTES // max(data[0].nbytes, 1))
+    planes = max(1, _SLAB_BYTES // max(data[0].nbytes, 1))
     shift = float(data.flat[0])
     for first in range(0, len(data), planes):
         slab = data[first : first + planes].astype(np.float64).ravel()
@@ -227,4 +260,4 @@ def _short(xyz: Sequence[float] | Triple) -> str:
     return "(" + ", ".join(f"{v:.4g}" for v in xyz) + ")"
 
 
-__all__ = ["MODES", "describe_position", "read_header", "read_map", "statistics", "write_map"]
+__all__ = ["MODES", "describe_position", "read_grid", "read_header", "read_map", "statistics", "write_map"]

@@ -21,24 +21,7 @@ class Progress(Protocol):
 
 
 class NoProgress:
-    """Reports nothing; the default of every library function."""
-
-    def start(self, total: int, what: str) -> None:
-        """Do nothing."""
-
-    def advance(self, steps: int = 1) -> None:
-        """Do nothing."""
-
-
-class StreamProgress:
-    """A tqdm bar where `stream` is a terminal; else a line of percent, rate and time left every 30 s at most."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stderr
-        self._bar = None
-        self._total = self._done = 0
-        self._what = ""
-        self._began = self._last_line = time.monotonic()
+    """Reports nothing; the default of every library function. A context manager, as every reporter is."""
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +30,26 @@ class StreamProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def start(self, total: int, what: str) -> None:
+        """Do nothing."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class StreamProgress(NoProgress):
+    """A tqdm bar where `stream` is a terminal; else a line of percent, rate and time left every 30 s at most."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self._bar = None
+        self._total = self._done = 0
+        self._what = ""
+        self._began = self._last_line = time.monotonic()
 
     def start(self, total: int, what: str) -> None:
         """Begin a piece of work; an earlier one is closed."""

@@ -7,6 +7,7 @@ name, duplicate atoms, occupancies below zero, models that are never closed.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,54 +16,18 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
-from cryotools.core.bytestream import impostor, open_bytes
+from cryotools.core.bytestream import impostor, open_bytes, read_upto
 from cryotools.core.elements import ELEMENT_NUMBERS, guess_element
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.memory import available_bytes
 from cryotools.core.pdbtext import check_pdb_text, close_models
 from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, WATER_NAMES, Structure
 
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
-_PDB_RECORDS = (
-    b"ATOM",
-    b"HETATM",
-    b"HEADER",
-    b"REMARK",
-    b"CRYST1",
-    b"MODEL",
-    b"TITLE",
-    b"COMPND",
-    b"SEQRES",
-    b"HELIX",
-    b"ORIGX",
-    b"SCALE",
-    b"CAVEAT",
-    b"SOURCE",
-    b"KEYWDS",
-    b"EXPDTA",
-    b"AUTHOR",
-    b"DBREF",
-    b"LINK",
-    b"SSBOND",
-    b"SHEET",
-    b"MTRIX",
-    b"OBSLTE",
-    b"SPLIT",
-    b"NUMMDL",
-    b"TER",
-    b"END",
-    b"USER",
-    b"ANISOU",
-    b"SEQADV",
-    b"MODRES",
-    b"HET",
-    b"CISPEP",
-    b"SITE",
-    b"CONECT",
-    b"MASTER",
-    b"JRNL",
-    b"REVDAT",
-    b"SPRSDE",
-    b"PARENT",
+_PDB_RECORDS = tuple(
+    b"ATOM HETATM HEADER REMARK CRYST1 MODEL TITLE COMPND SEQRES HELIX SHEET ORIGX SCALE MTRIX CAVEAT SOURCE KEYWDS EXPDTA "
+    b"AUTHOR DBREF LINK SSBOND OBSLTE SPLIT NUMMDL TER END USER ANISOU SEQADV MODRES HET CISPEP SITE CONECT MASTER JRNL "
+    b"REVDAT SPRSDE PARENT".split()
 )
 
 
@@ -117,8 +82,12 @@ def _content(path: str | os.PathLike[str]) -> bytes:
             raise DataError("standard input: is empty; pipe a PDB or mmCIF file into it")
     else:
         with open_bytes(Path(path)) as stream:
-            content = stream.read()
-    return content.removeprefix(b"\xef\xbb\xbf")
+            limit = available_bytes() // 4  # text, its copies and the parsed atoms live side by side
+            content = bytes(read_upto(stream, limit))
+            if stream.read(1):
+                raise DataError(f"{path}: unpacks to more than {limit / 2**30:.1f} GiB, too much for the free memory")
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    return content if b"\n" in content else content.replace(b"\r", b"\n")
 
 
 def _parse(content: bytes, name: str) -> gemmi.Structure:
@@ -131,17 +100,19 @@ def _parse(content: bytes, name: str) -> gemmi.Structure:
         raise DataError(f"{name}: is a binary file, not PDB or mmCIF text (BinaryCIF is not read: convert it to mmCIF)")
     try:
         if _is_cif(content):
-            return _parse_cif(content, name)
+            document = gemmi.cif.read_string(content)
+            del content  # a large file's text need not stay while its atoms are built
+            return _structure_of(document, name)
         if _is_pdb(content):
-            check_pdb_text(content, name)
+            content = check_pdb_text(content, name)
             return gemmi.read_pdb_string(close_models(content, name))
     except (RuntimeError, ValueError, IndexError, UnicodeDecodeError) as error:
-        raise DataError(f"{name}: cannot be parsed: {' '.join(str(error).split()).removeprefix(':')}") from error
+        said = re.sub(r"^[^:]*:(\d+):\d+\(\d+\): ", r"line \1: ", " ".join(str(error).split()))
+        raise DataError(f"{name}: cannot be parsed: {said}") from error
     raise DataError(f"{name}: is neither PDB nor mmCIF text")
 
 
-def _parse_cif(content: bytes, name: str) -> gemmi.Structure:
-    document = gemmi.cif.read_string(content)
+def _structure_of(document: gemmi.cif.Document, name: str) -> gemmi.Structure:
     with_atoms = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
     if not with_atoms:
         raise DataError(f"{name}: has no atoms (no _atom_site with coordinates)")
@@ -203,12 +174,17 @@ def _build_assembly(parsed: gemmi.Structure, assembly: str, name: str) -> gemmi.
 
 
 def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> Structure:
-    flat = gemmi.FlatStructure(parsed)
+    try:
+        flat = gemmi.FlatStructure(parsed)
+    except RuntimeError as error:
+        raise DataError(f"{name}: a name is longer than 7 letters ({str(error).split()[-1]}); shorten it") from error
     if len(flat.pos) == 0:
         raise DataError(f"{name}: has no atoms")
     residue_name = _strings(flat.residue_names)
     atom_name = _strings(flat.atom_names)
     element, unknown = _elements(np.array(flat.elements), atom_name, residue_name, name, skip_unknown)
+    if unknown.all():
+        raise DataError(f"{name}: has no atom of a known element")
     hetero = flat.het_flags == ord("H")
     structure = Structure(
         xyz=np.array(flat.pos, dtype=np.float64),
@@ -220,7 +196,7 @@ def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> Struct
         insertion_code=_letters(flat.icodes),
         altloc=_letters(flat.altlocs),
         occupancy=np.array(flat.occ, dtype=np.float32),
-        b_factor=np.array(flat.b_iso, dtype=np.float32),
+        b_factor=_b_factors(flat, name),
         hetero=hetero,
         kind=_kinds(residue_name, atom_name, hetero),
         model=np.array(flat.model_num, dtype=np.int32),
@@ -231,12 +207,25 @@ def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> Struct
 
 def _strings(characters: np.ndarray) -> np.ndarray:
     """(n, 8) characters as n strings."""
-    return np.ascontiguousarray(characters).view(f"S{characters.shape[1]}").ravel().astype("U")
+    codes = np.ascontiguousarray(characters).view(np.uint8).astype(np.uint32)  # how numpy keeps str
+    return codes.view(f"U{characters.shape[1]}").ravel()
 
 
 def _letters(codes: np.ndarray) -> np.ndarray:
     """(n,) character codes as n strings of one letter, '' for a blank or a zero."""
+    codes = np.ascontiguousarray(codes).view(np.uint8)
     return np.where(codes == ord(" "), 0, codes).astype(np.uint32).view("U1")
+
+
+def _b_factors(flat: gemmi.FlatStructure, name: str) -> np.ndarray:
+    b_factor = np.array(flat.b_iso, dtype=np.float32)
+    bad = ~np.isfinite(b_factor)
+    if bad.any():
+        warnings.warn(
+            f"{name}: {int(bad.sum())} B factors are not numbers and count as 0", CryotoolsWarning, stacklevel=5
+        )
+        b_factor[bad] = 0
+    return b_factor
 
 
 def _elements(
@@ -258,14 +247,16 @@ def _elements(
         shown = f"{residue_name[first]} {atom_name[first]}"
         where = f"{int(unknown.sum())} atoms are of an unknown element (the first: {shown})"
         if not skip_unknown:
-            raise DataError(f"{name}: {where}; mend the element column or give --skip-unknown")
+            raise DataError(f"{name}: {where}; mend the element column, or give struc2map --skip-unknown")
         warnings.warn(f"{name}: {where}; left out", CryotoolsWarning, stacklevel=5)
     return number, unknown
 
 
 def _kinds(residue_name: np.ndarray, atom_name: np.ndarray, hetero: np.ndarray) -> np.ndarray:
     """LIGAND, PROTEIN, NUCLEIC or WATER per atom, by residue name; unknown names by whether they are HETATM."""
-    names, at = np.unique(residue_name, return_inverse=True)
+    changes = np.flatnonzero(np.append(True, residue_name[1:] != residue_name[:-1]))
+    names, run = np.unique(residue_name[changes], return_inverse=True)
+    at = np.repeat(run, np.diff(changes, append=len(residue_name)))
     kinds = np.full(len(names), LIGAND, dtype=np.uint8)
     untabulated = np.zeros(len(names), dtype=bool)
     for i, residue in enumerate(names):
@@ -313,7 +304,7 @@ def _check(structure: Structure) -> None:
         raise DataError(f"{name}: {_first(structure, bad)} has no usable coordinates; mend or remove the atom")
     negative = ~(structure.occupancy >= 0)
     if negative.any():
-        raise DataError(f"{name}: {_first(structure, negative)} has a negative occupancy; mend it")
+        raise DataError(f"{name}: {_first(structure, negative)} has no occupancy or one below 0; mend it")
     below = structure.b_factor < 0
     if below.any():
         warnings.warn(

@@ -1,0 +1,34 @@
+# Every target sets up .venv first, so each may be the first command in a fresh clone.
+PYTHON ?= python3
+BIN = .venv/bin
+OUT = demo-out
+
+.PHONY: demo test lint bench docs clean
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
+	touch $@
+
+demo: .venv/.ready  ## a real structure becomes a map and a picture
+	mkdir -p $(OUT)
+	$(BIN)/cryotools struc2map examples/1gbt.cif $(OUT)/1gbt.mrc --res 3 --apix 1 --preview $(OUT)/1gbt.png
+	$(BIN)/cryotools molmap examples/1gbt.cif 3 $(OUT)/1gbt_molmap.mrc --onGrid $(OUT)/1gbt.mrc --quiet
+	$(BIN)/cryotools compare-maps $(OUT)/1gbt.mrc $(OUT)/1gbt_molmap.mrc --around examples/1gbt.cif
+	@echo "Open $(OUT)/1gbt.png; load $(OUT)/1gbt.mrc and examples/1gbt.cif together in ChimeraX, Coot or PyMOL."
+
+test: .venv/.ready  ## all tests
+	$(BIN)/python -m pytest -q
+
+lint: .venv/.ready  ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: .venv/.ready  ## ratios against gemmi and a numpy reference, in one run
+	$(BIN)/python tests/benchmarks/bench_struc2map.py
+
+docs: .venv/.ready  ## docs/commands.md from the commands' own help
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf .venv $(OUT)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = Path(sys.executable).with_name("cryotools")
+
+
+def _generator():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with the examples, as commands in help and README expect to be run from the repository's root."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    return tmp_path
+
+
+def test_the_command_reference_is_current(monkeypatch):
+    for name in ("COLUMNS", "TERMINAL_WIDTH", "NO_COLOR", "TERM"):
+        monkeypatch.setenv(name, "")  # undone afterwards; the generator sets its own
+    generator = _generator()
+    assert generator.REFERENCE.read_text(encoding="utf-8") == generator.reference(), "run `make docs`"
+
+
+def test_every_command_is_in_the_reference_and_the_readme():
+    from cryotools.cli.main import app
+
+    names = {command.name for command in app.registered_commands}
+    assert names == set(_generator().COMMANDS)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in readme for name in names)
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "examples/README.md",
+    ]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def _help_examples() -> list[list[str]]:
+    from cryotools.cli.main import app
+
+    epilogs = "\x00".join(command.epilog.replace("\n\n", "\x00") for command in app.registered_commands)
+    lines = [part.replace("\n", " ").strip() for part in epilogs.split("\x00")]
+    return [shlex.split(line) for line in lines if line.startswith("cryotools ")]
+
+
+def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatch):
+    monkeypatch.chdir(checkout)
+    run("struc2map", "examples/1gbt.cif", "map.mrc", "--apix", "1.5", "--quiet")
+    run("struc2map", "examples/1gbt.cif", "other.mrc", "--res", "4", "--apix", "1.5", "--quiet")
+    examples = _help_examples()
+    assert len(examples) == 2 * len(_generator().COMMANDS)
+    for _, *arguments in examples:
+        done = run(*arguments)
+        assert done.code == 0, f"{' '.join(arguments)}\n{done.err}"
+
+
+def test_the_lines_of_the_readme_run(checkout, run, monkeypatch):
+    monkeypatch.chdir(checkout)
+    block = re.search(r"## Use it\n+```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    lines = [line for line in block.splitlines() if line.startswith("cryotools ")]
+    assert len(lines) >= 6
+    for line in lines:
+        done = run(*shlex.split(line)[1:])
+        assert done.code == 0, f"{line}\n{done.err}"
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "examples").glob("*.sh")))
+def test_the_example_scripts_run(checkout, script):
+    done = subprocess.run(
+        ["sh", f"examples/{script}", "out"],
+        cwd=checkout,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert any((checkout / "out").iterdir())
