@@ -45,6 +45,9 @@ def command(
     interpolation: Annotated[
         str, opt.advanced("--interp", help="How B is placed on A's grid: fourier, cubic or linear.")
     ] = "fourier",
+    apix: Annotated[
+        float | None, opt.advanced("--apix", "-A", help="Voxel size of both maps, Å, in place of their headers'.")
+    ] = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -52,6 +55,8 @@ def command(
     set_threads(threads)
     if mask and around:
         raise UsageError("--mask and --around both say where to compare; give one")
+    if json + (csv == "-") + (fsc_csv == "-") > 1:
+        raise UsageError("--json, --csv - and --fsc-csv - all write to standard output; give one")
     from cryotools.core.mapfile import read_map
     from cryotools.core.output import check_output
     from cryotools.core.picture import check_can_draw
@@ -67,10 +72,10 @@ def command(
             check_output(output, [source for source in (map_a, map_b, mask, around) if source])
     if fsc_plot:
         check_can_draw(fsc_plot)
-    a, b = (read_map(path, replace_non_finite=replace_nan) for path in (map_a, map_b))
+    a, b = (read_map(path, voxel_size=apix, replace_non_finite=replace_nan) for path in (map_a, map_b))
     region = Region()
     if mask:
-        region = region_from_mask(read_map(mask, replace_non_finite=replace_nan), a)
+        region = region_from_mask(read_map(mask, voxel_size=apix, replace_non_finite=replace_nan), a)
     elif around:
         region = region_around(read_structure(around), a, radius)
     comparison = compare_maps(a, b, contour=contour, region=region, method=interpolation)

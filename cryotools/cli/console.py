@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ def progress() -> StreamProgress | NoProgress:
     """The reporter for a long piece of work."""
     from cryotools.core.progress import NoProgress, StreamProgress
 
-    return NoProgress() if state.quiet else StreamProgress()
+    return NoProgress() if state.quiet or sys.stderr is None else StreamProgress()
 
 
 def set_threads(threads: int | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +33,14 @@ def command(
         return
     width = max(len(key) for key in report)
     for key, value in report.items():
-        lines = value if isinstance(value, list) else [value]
-        for number, line in enumerate(lines or ["none"]):
+        for number, line in enumerate(_lines(value)):
             typer.echo(f"{key.replace('_', ' ') if number == 0 else '':<{width}}  {line}")
+
+
+def _lines(value: Any) -> list[str]:
+    """Numbers on one line, sentences on one each."""
+    if not isinstance(value, list):
+        return [f"{value:.5g}" if isinstance(value, float) else str(value)]
+    if value and not isinstance(value[0], str):
+        return [", ".join(f"{v:g}" for v in value)]
+    return value or ["none"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -51,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; `arguments` default to the command line's."""
     state.__init__()
     signal.signal(signal.SIGTERM, _terminated)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no Å still shows the rest
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("once", CryotoolsWarning)
@@ -62,6 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
         except BrokenPipeError:
             # whoever read our output has left; give the interpreter nothing to flush into the closed pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except SystemExit as leaving:
+            if leaving.code != 1:  # 1 is typer's answer to a closed pipe
+                raise
             return 0
         except (KeyboardInterrupt, typer.Abort):
             complain("error", "interrupted")

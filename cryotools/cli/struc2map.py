@@ -42,7 +42,9 @@ def command(
     output: opt.MapOut,
     method: Annotated[Method, opt.main("--method", help=_METHOD_HELP)] = Method.molmap,
     res: Annotated[float, opt.main("--res", "-R", help="Resolution, Å (1/e of the transform at 1/RES).")] = 3.0,
-    apix: Annotated[float, opt.main("--apix", "-A", "--angpix", "--voxel-size", help="Voxel size, Å.")] = 1.0,
+    apix: Annotated[
+        float | None, opt.main("--apix", "-A", "--angpix", "--voxel-size", help="Voxel size, Å; default 1.")
+    ] = None,
     box: Annotated[
         str | None,
         opt.main("--box", "-B", metavar="N|X,Y,Z", help="Voxels, around the atoms; default: a margin of 3 RES."),

@@ -47,10 +47,12 @@ def open_bytes(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except OSError as error:
         raise DataError(f"{path}: {_reason(path, error)}") from error
     with raw:
-        magic = raw.read(4)
+        try:
+            magic = raw.peek(4)  # a pipe cannot be rewound
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
         if not magic:
             raise DataError(f"{path}: is an empty file; copy or download it again")
-        raw.seek(0)
         stream: BinaryIO = raw
         if magic[:2] == b"\x1f\x8b":
             stream = gzip.GzipFile(fileobj=raw)
@@ -76,10 +78,8 @@ def read_upto(stream: BinaryIO, n_bytes: int) -> bytearray:
 
 
 def _reason(path: Path, error: OSError) -> str:
-    if path.is_symlink() and not path.exists():
-        return "is a link to a file that does not exist"
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "is a link to a file that does not exist" if path.is_symlink() else "no such file"
     if isinstance(error, PermissionError):
         return "no permission to read it"
     return error.strerror or str(error)

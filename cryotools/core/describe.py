@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from cryotools.core.bytestream import open_bytes
 from cryotools.core.elements import symbol
-from cryotools.core.errors import CryotoolsWarning
+from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.mapfile import describe_position, read_header, read_map, statistics
 from cryotools.core.structure import KIND_NAMES, LIGAND, Structure
 from cryotools.core.structurefile import list_assemblies, looks_like_structure, read_structure
@@ -26,6 +27,8 @@ def describe_file(path: str) -> dict[str, Any]:
     DataError
         The file is neither, or is too broken to describe.
     """
+    if Path(path).is_fifo():
+        raise DataError(f"{path}: is a pipe, and a description needs a file that can be read more than once")
     with open_bytes(path) as stream:
         start = stream.read(20000)
     with warnings.catch_warnings(record=True) as caught:
@@ -52,10 +55,10 @@ def _describe_map(path: str) -> dict[str, Any]:
     return {
         "file": path,
         "what": f"density map, MRC mode {header.mode} ({_MODE_NAMES[header.mode]})",
-        "voxels": "{} x {} x {} (x, y, z)".format(*volume.data.shape[::-1]),
-        "voxel_size_A": ", ".join(f"{v:.4f}" for v in size),
-        "origin_A": ", ".join(f"{v:.3f}" for v in volume.origin),
-        "end_A": ", ".join(f"{v:.3f}" for v in end),
+        "voxels_xyz": list(volume.data.shape[::-1]),
+        "voxel_size_A": _rounded(size, 4),
+        "origin_A": _rounded(volume.origin),
+        "end_A": _rounded(end),
         "position_from": describe_position(header),
         "axis_order": "".join("xyz"[axis - 1] for axis in header.axes),
         "byte_order": "little-endian" if header.byte_order == "<" else "big-endian",
@@ -63,7 +66,7 @@ def _describe_map(path: str) -> dict[str, Any]:
         "maximum": high,
         "mean": mean,
         "standard_deviation": deviation,
-        "zero_voxels": f"{float((volume.data == 0).mean()):.1%}",
+        "zero_fraction": float((volume.data == 0).mean()),
         "labels": list(header.labels),
         "oddities": oddities,
     }
@@ -88,8 +91,8 @@ def _describe_structure(path: str) -> dict[str, Any]:
         "elements": ", ".join(f"{symbol(e)} {n}" for e, n in zip(elements, counts, strict=True)),
         "ligands": ", ".join(ligands) or "none",
         "assemblies": ", ".join(list_assemblies(path)) or "none",
-        "lowest_A": ", ".join(f"{v:.3f}" for v in low),
-        "highest_A": ", ".join(f"{v:.3f}" for v in high),
+        "lowest_A": _rounded(low),
+        "highest_A": _rounded(high),
         "b_factor_A2": f"{first.b_factor.min():.1f} to {first.b_factor.max():.1f}, mean {first.b_factor.mean():.1f}",
         "oddities": _structure_oddities(first),
     }
@@ -109,3 +112,7 @@ def _structure_oddities(structure: Structure) -> list[str]:
     if len(structure) > 1 and np.ptp(structure.b_factor) == 0:
         oddities.append(f"every B factor is {structure.b_factor[0]:g}")
     return oddities
+
+
+def _rounded(values: Sequence[float] | np.ndarray, digits: int = 3) -> list[float]:
+    return [round(float(v), digits) for v in values]

@@ -22,7 +22,7 @@ import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
 from cryotools.core.bytestream import impostor, open_bytes, read_upto
-from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.mapheader import HEADER_BYTES, MODES, MapHeader, decode_header, refuse_stacks
 from cryotools.core.memory import available_bytes
 from cryotools.core.output import atomic_path
@@ -130,6 +130,8 @@ def _warn_of_oddities(header: MapHeader, path: Path) -> None:
 
 
 def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
+    if voxel_size is not None and not (np.isfinite(voxel_size) and voxel_size > 0):
+        raise UsageError(f"--apix {voxel_size}: give a positive number of angstroms")
     size = header.voxel_size() if voxel_size is None else (voxel_size,) * 3
     if not np.all(np.isfinite(size)) or min(size) <= 0:
         words = f"cell {header.cell} over sampling {header.sampling}"

@@ -46,6 +46,7 @@ class MapHeader:
     extended_bytes: int
     extended_type: str
     byte_order: str
+    has_map_id: bool
     imod_flags: int | None
     labels: tuple[str, ...]
     statistics: tuple[float, float, float, float]
@@ -114,6 +115,7 @@ def decode_header(raw: bytes, name: str) -> MapHeader:
         extended_bytes=extended,
         extended_type=bytes(record["exttyp"]).decode("ascii", "replace").strip("\0 "),
         byte_order="<" if record.dtype["nx"].str.startswith("<") else ">",
+        has_map_id=raw[208:211] == b"MAP",
         imod_flags=_imod_flags(raw, record),
         labels=labels,
         statistics=tuple(float(record[key]) for key in ("dmin", "dmax", "dmean", "rms")),

@@ -7,6 +7,7 @@ temporary file left by a killed process is removed when the same output is next 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -29,9 +30,12 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
         The folder of `path` does not exist or cannot be written.
     """
     target = Path(path)
-    if target.is_dir():
+    try:
+        is_folder, folder = target.is_dir(), _resolved(target).parent
+    except OSError as error:  # a name too long, a folder out of bounds, links in a circle
+        raise DataError(f"{target}: cannot be written: {error.strerror or error}") from error
+    if is_folder:
         raise UsageError(f"{target}: is a folder; give the name of the file to write")
-    folder = target.resolve().parent
     if not folder.is_dir():
         raise DataError(f"{target}: the folder {folder} does not exist; create it first")
     writable = os.access(target, os.W_OK) if target.exists() else os.access(folder, os.W_OK)
@@ -54,21 +58,26 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     DataError
         The operating system refused a write (no space left, read-only, quota).
     """
-    target = Path(path).resolve()
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+    with _one_line(Path(path)):
+        target = _resolved(path)
+        replaceable = not target.exists() or stat.S_ISREG(target.stat().st_mode)
+        if replaceable:
+            _remove_stale(target)
+    if not replaceable:
         with _one_line(target):
             yield target
         return
-    _remove_stale(target)
-    temporary = target.with_name(f".{target.name[:150]}.{socket.gethostname()[:60]}.{os.getpid()}{_SUFFIX}")
+    temporary = target.with_name(f"{_prefix(target)}{os.getpid()}{_SUFFIX}")
     try:
         with _one_line(target):
             yield temporary
             _sync(temporary)
             temporary.replace(target)
-            _sync(target.parent)
+            with contextlib.suppress(OSError):  # some network folders cannot be synced
+                _sync(target.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -85,6 +94,14 @@ def _one_line(target: Path) -> Iterator[None]:
         raise DataError(f"{target}: cannot be written: {error.strerror or error}; nothing was changed") from error
 
 
+def _resolved(path: str | os.PathLike[str]) -> Path:
+    with contextlib.suppress(RuntimeError):  # how Python before 3.13 reports links in a circle
+        resolved = Path(path).resolve()
+        if not resolved.is_symlink():
+            return resolved
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -93,9 +110,15 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _prefix(target: Path) -> str:
+    """How the names of the temporary files for `target` begin, short enough whatever the alphabet."""
+    name = os.fsencode(target.name)[:150].decode(errors="ignore")
+    return f".{name}.{socket.gethostname()[:60]}."
+
+
 def _remove_stale(target: Path) -> None:
     """Remove temporary files that dead processes of this machine left for the same target."""
-    prefix = f".{target.name[:150]}.{socket.gethostname()[:60]}."
+    prefix = _prefix(target)
     for leftover in target.parent.iterdir():
         if not (leftover.name.startswith(prefix) and leftover.name.endswith(_SUFFIX)):
             continue

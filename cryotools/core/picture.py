@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PIXELS = 260  # along the longest edge of a drawn map
-_LIGHT = np.array([0.35, 0.35, 0.87])  # towards the viewer, from the upper left
+_LIGHT = np.array([-0.35, 0.35, 0.87])  # (x, y, z): from the upper left, on the viewer's side
 _COLOUR = np.array([0.45, 0.65, 0.85])
 _SURFACE_RANK = 0.99
 

@@ -14,6 +14,7 @@ from cryotools.core.memory import check_grid_fits
 from cryotools.core.volume import Grid, Volume
 
 METHODS = ("fourier", "cubic", "linear")
+_ROUNDING = 1e-3  # voxels; header origins are float32
 
 
 def grid_at_spacing(grid: Grid, spacing: float) -> Grid:
@@ -46,25 +47,25 @@ def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
     return Volume.on(target, np.ascontiguousarray(data))
 
 
-def low_pass(volume: Volume, resolution: float) -> Volume:
-    """`volume` without frequencies beyond 1/`resolution` Å⁻¹ along each axis (a box in Fourier space)."""
-    data = volume.data
+def support(volume: Volume, target: Grid) -> np.ndarray:
+    """True (nz, ny, nx) for voxels of `target` that have a voxel of `volume` beside them that is not 0.
+
+    Linear interpolation gives 0 at the others, Fourier and cubic interpolation the small values of their ringing.
+    """
+    near = volume.data != 0
     for axis in range(3):
-        step = volume.voxel_size[2 - axis]
-        weights = _fourier_weights(np.arange(data.shape[axis], dtype=float), data.shape[axis], step / resolution)
-        data = np.moveaxis(np.tensordot(weights.astype(np.float32), data, axes=(1, axis)), 0, axis)
-    return volume.with_data(np.ascontiguousarray(data))
+        at, inside = _places(volume.grid, target, axis)
+        below, above = np.floor(at + _ROUNDING).astype(int), np.ceil(at - _ROUNDING).astype(int)
+        along = tuple(-1 if a == axis else 1 for a in range(3))
+        near = (near.take(below, axis) | near.take(above, axis)) & inside.reshape(along)
+    return near
 
 
 def axis_weights(source: Grid, target: Grid, axis: int, method: str) -> np.ndarray:
     """Weights float32 (target voxels, source voxels) along array axis 0 (z), 1 (y) or 2 (x)."""
     n_source = source.shape[axis]
-    step, new_step = source.voxel_size[2 - axis], target.voxel_size[2 - axis]
-    first = (target.origin[2 - axis] - source.origin[2 - axis]) / step
-    at = first + np.arange(target.shape[axis]) * (new_step / step)
-    inside = (at >= -1e-3) & (at <= n_source - 1 + 1e-3)
-    at = np.clip(at, 0, n_source - 1)
-    cutoff = min(0.5, 0.5 * step / new_step)
+    at, inside = _places(source, target, axis)
+    cutoff = min(0.5, 0.5 * source.voxel_size[2 - axis] / target.voxel_size[2 - axis])
     if method == "fourier":
         weights = _fourier_weights(at, n_source, cutoff)
     else:
@@ -72,6 +73,15 @@ def axis_weights(source: Grid, target: Grid, axis: int, method: str) -> np.ndarr
         if cutoff < 0.5:
             weights = weights @ _fourier_weights(np.arange(n_source, dtype=float), n_source, cutoff)
     return (weights * inside[:, None]).astype(np.float32)
+
+
+def _places(source: Grid, target: Grid, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where target voxels lie along an array axis, in source voxels kept within the box, and which lie inside it."""
+    step = source.voxel_size[2 - axis]
+    first = (target.origin[2 - axis] - source.origin[2 - axis]) / step
+    at = first + np.arange(target.shape[axis]) * (target.voxel_size[2 - axis] / step)
+    last = source.shape[axis] - 1
+    return np.clip(at, 0, last), (at >= -_ROUNDING) & (at <= last + _ROUNDING)
 
 
 def _fourier_weights(at: np.ndarray, n: int, cutoff: float) -> np.ndarray:

@@ -115,7 +115,11 @@ class _Parser:
         return number
 
     def _items(self, word: str) -> list[str]:
-        return [item for item in self._next(f"a list after '{word}'").split(",") if item]
+        what = f"a list after '{word}'"
+        items = [item for item in self._next(what).split(",") if item]
+        if not items or items[0] in ("(", ")"):
+            raise self.error(f"{what} is missing")
+        return items
 
     def _take(self, token: str) -> bool:
         if self.tokens and self.tokens[0] == token:

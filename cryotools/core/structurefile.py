@@ -25,9 +25,9 @@ from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, WATER_NAME
 
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
 _PDB_RECORDS = tuple(
-    b"ATOM HETATM HEADER REMARK CRYST1 MODEL TITLE COMPND SEQRES HELIX SHEET ORIGX SCALE MTRIX CAVEAT SOURCE KEYWDS EXPDTA "
-    b"AUTHOR DBREF LINK SSBOND OBSLTE SPLIT NUMMDL TER END USER ANISOU SEQADV MODRES HET CISPEP SITE CONECT MASTER JRNL "
-    b"REVDAT SPRSDE PARENT".split()
+    b"ATOM HETATM HEADER REMARK CRYST1 MODEL TITLE COMPND SEQRES HELIX SHEET ORIGX SCALE MTRIX CAVEAT SOURCE KEYWDS "
+    b"EXPDTA AUTHOR DBREF LINK SSBOND OBSLTE SPLIT NUMMDL TER END USER ANISOU SEQADV MODRES HET CISPEP SITE CONECT "
+    b"MASTER JRNL REVDAT SPRSDE PARENT".split()
 )
 
 
@@ -77,7 +77,7 @@ def looks_like_structure(start: bytes) -> bool:
 
 def _content(path: str | os.PathLike[str]) -> bytes:
     if str(path) == "-":
-        content = sys.stdin.buffer.read()
+        content = sys.stdin.buffer.read() if sys.stdin else b""  # None where it was closed
         if not content:
             raise DataError("standard input: is empty; pipe a PDB or mmCIF file into it")
     else:

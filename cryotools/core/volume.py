@@ -6,7 +6,7 @@ of voxel `[0, 0, 0]`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -65,9 +65,9 @@ class Grid:
         return tuple(int(v) for v in whole)
 
     def contains(self, xyz: np.ndarray) -> np.ndarray:
-        """True for each position `(n, 3)` that lies between the outermost voxel centres."""
+        """True for each position `(n, 3)` between the outermost voxel centres, or on them but for rounding."""
         index = self.world_to_index(xyz)
-        return np.all((index >= 0) & (index <= np.array(self.shape[::-1]) - 1), axis=-1)
+        return np.all((index >= -_WHOLE) & (index <= np.array(self.shape[::-1]) - 1 + _WHOLE), axis=-1)
 
     def same_as(self, other: Grid) -> bool:
         """True when both grids hold the same voxels, to a thousandth of a voxel over the whole box."""
@@ -145,4 +145,4 @@ class Volume:
 
     def with_data(self, data: np.ndarray) -> Volume:
         """Other values on the same grid."""
-        return replace(self, data=data)
+        return Volume.on(self.grid, data)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.resample import resample
+from cryotools.core.resample import resample, support
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Volume
 from cryotools.metrics.correlation import chimerax_correlation, chimerax_level, pearson, ssim, strong_part
@@ -64,7 +64,7 @@ def compare_maps(
     ----------
     contour : level in `a` for ChimeraX's correlations; None takes the level at which ChimeraX first shows `a`
     region : voxels of `a`'s grid that count
-    method : how `b` is resampled to `a`'s grid
+    method : how `b` is resampled to `a`'s grid (ChimeraX's correlations always interpolate linearly)
 
     Raises
     ------
@@ -76,23 +76,32 @@ def compare_maps(
     on_a = resample(b, a.grid, method).data
     inside = region.inside
     level = chimerax_level(a.data) if contour is None else contour
-    values_a, values_b = a.data[inside], on_a[inside]
-    counted = int((values_a >= level).sum())
-    if values_a.size == 0 or counted == 0:
+    counted = np.zeros(a.data.shape, dtype=bool)
+    counted[inside] = a.data[inside] >= level
+    if not counted.any():
         raise DataError(
             f"no voxel of the first map reaches the contour {level:g} where it is compared; lower --contour"
         )
-    correlation, about_mean = chimerax_correlation(values_a, values_b, level)
-    strong_a, strong_b = strong_part(_weighted(a.data, region)), strong_part(_weighted(on_a, region))
+    correlation, about_mean = chimerax_correlation(a.data[counted], _chimerax_values(a, b, counted))
+    # strong_part counts the voxels that are not 0: those that only ringing makes so must not count
+    quiet = on_a if b.same_grid_as(a) else np.where(support(b, a.grid), on_a, 0)
+    strong_a, strong_b = strong_part(_weighted(a.data, region)), strong_part(_weighted(quiet, region))
     return Comparison(
         correlation=correlation,
         correlation_about_mean=about_mean,
         pcc=pearson(strong_a, strong_b),
         ssim=ssim(strong_a, strong_b),
         fsc=fourier_shell_correlation(_weighted(a.data, region), _weighted(on_a, region), a.voxel_size),
-        n_voxels=int(values_a.size),
+        n_voxels=int(a.data[inside].size),
         contour=level,
     )
+
+
+def _chimerax_values(a: Volume, b: Volume, counted: np.ndarray) -> np.ndarray:
+    """Values (m,) of `b` at the voxels of `a` that are `counted`, interpolated linearly as ChimeraX does."""
+    if b.same_grid_as(a):
+        return b.data[counted]
+    return b.sample(a.grid.index_to_world(np.argwhere(counted)[:, ::-1]))
 
 
 def region_from_mask(mask: Volume, grid_of: Volume) -> Region:

@@ -14,14 +14,12 @@ def chimerax_level(data: np.ndarray) -> float:
     return float(np.quantile(data, _RANK_OF_LEVEL))
 
 
-def chimerax_correlation(a: np.ndarray, b: np.ndarray, level: float) -> tuple[float, float]:
-    """`measure correlation`: over the voxels where `a` is at least `level`, (correlation, correlation about mean).
+def chimerax_correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """`measure correlation` of the values of two maps where the first is above its level: (correlation, about mean).
 
-    The first is the cosine of the two value vectors, the second Pearson's; 0 where one does not vary. It is not
-    symmetric in `a` and `b`.
+    The first is the cosine of the two value vectors, the second Pearson's; 0 where one does not vary.
     """
-    where = a >= level
-    return cosine(a[where], b[where]), pearson(a[where], b[where])
+    return cosine(a, b), pearson(a, b)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

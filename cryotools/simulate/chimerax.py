@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.mapfile import read_map
+from cryotools.core.mapfile import read_grid
 from cryotools.core.progress import Progress
 from cryotools.core.splat import Gaussians, splat
 from cryotools.core.structure import Structure
@@ -54,39 +54,41 @@ def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) 
         The structure is broken, or lies outside the grid asked for.
     """
     _check(options)
-    like = read_map(options.on_grid).grid if options.on_grid else None
+    like = read_grid(options.on_grid) if options.on_grid else None
     structure = _read(path, options)
-    xyz = _copies(structure, options)
-    grid = like or _grid(xyz, options)
-    check_inside(structure, grid)
+    copies = _copies(structure, options)
+    grid = like or _grid(copies, options)
+    check_inside(copies, grid)
     sigma = options.sigma_factor * options.resolution
-    weight = np.tile(structure.element, len(xyz) // len(structure))
-    gaussians = Gaussians(xyz, weight * unit_height(sigma), np.full(len(xyz), sigma))
+    gaussians = Gaussians(copies.xyz, copies.element * unit_height(sigma), np.full(len(copies), sigma))
     return Volume.on(grid, splat(gaussians, grid, cutoff=options.cutoff_range, progress=progress)), structure
 
 
 def _read(path: str, options: MolmapOptions) -> Structure:
     if options.symmetry != "biomt":
         return read_structure(path)
+    if path == "-":
+        raise UsageError("--symmetry biomt reads the structure twice; name a file instead of -")
     assemblies = list_assemblies(path)
     if not assemblies:
         raise DataError(f"{path}: describes no biological assembly; leave --symmetry biomt out")
     return read_structure(path, assembly=assemblies[0])
 
 
-def _copies(structure: Structure, options: MolmapOptions) -> np.ndarray:
-    """Positions (m n, 3) of the atoms under every symmetry operator."""
+def _copies(structure: Structure, options: MolmapOptions) -> Structure:
+    """The atoms under every symmetry operator."""
     if options.symmetry in (None, "biomt"):
-        return structure.xyz
+        return structure
     group = operators(options.symmetry, parse_axis(options.axis), parse_point(options.centre))
-    return np.concatenate([apply(operator, structure.xyz) for operator in group])
+    every = np.tile(np.arange(len(structure)), len(group))
+    return structure[every].with_xyz(np.concatenate([apply(operator, structure.xyz) for operator in group]))
 
 
-def _grid(xyz: np.ndarray, options: MolmapOptions) -> Grid:
+def _grid(structure: Structure, options: MolmapOptions) -> Grid:
     """ChimeraX's grid: centred exactly on the bounding box, so that its origin is rarely a whole voxel."""
     step = options.grid_spacing or options.resolution / 3
     padding = 3 * options.resolution if options.edge_padding is None else options.edge_padding
-    low, high = xyz.min(axis=0), xyz.max(axis=0)
+    low, high = structure.bounds()
     counts = np.ceil((high - low + 2 * padding) / step)
     if options.cube == "true":
         counts = np.full(3, counts.max() + counts.max() % 2)
@@ -109,7 +111,7 @@ def _check(options: MolmapOptions) -> None:
             raise UsageError(f"{option} {value}: give a positive number")
     if options.edge_padding is not None and not (np.isfinite(options.edge_padding) and options.edge_padding >= 0):
         raise UsageError(f"--edgePadding {options.edge_padding}: give a length in angstroms, 0 or more")
-    if options.cube not in (None, "true") and not (options.cube.isdecimal() and int(options.cube) > 0):
+    if options.cube not in (None, "true") and not (options.cube.isdecimal() and 0 < int(options.cube) < 2**31):
         raise UsageError(f"--cube {options.cube}: give true or a number of voxels")
     if options.on_grid and (options.cube or options.grid_spacing or options.edge_padding is not None):
         raise UsageError("--onGrid fixes the grid; leave out --cube, --gridSpacing and --edgePadding")

@@ -29,13 +29,15 @@ def parse_box(text: str | None) -> tuple[int, int, int] | None:
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) > 0 for part in parts):
+    if len(parts) not in (1, 3) or not all(part.isdecimal() and 0 < int(part) < 2**31 for part in parts):
         raise UsageError(f"--box {text}: give one number of voxels, or three as x,y,z")
     return tuple(int(part) for part in parts) if len(parts) == 3 else (int(parts[0]),) * 3
 
 
-def check_sampling(apix: float, resolution: float) -> None:
+def check_sampling(apix: float, resolution: float, *, given: bool = False) -> None:
     """Refuse voxels larger than the resolution; warn where they lose it (Nyquist: half the resolution).
+
+    Voxels that are `given` by another map are never refused.
 
     Raises
     ------
@@ -45,11 +47,11 @@ def check_sampling(apix: float, resolution: float) -> None:
     for option, value in (("--apix", apix), ("--res", resolution)):
         if not (np.isfinite(value) and value > 0):
             raise UsageError(f"{option} {value}: give a positive number of angstroms")
-    if apix > resolution:
+    if apix > resolution and not given:
         raise UsageError(f"--apix {apix:g} is larger than --res {resolution:g}; take at most a third of the resolution")
     if apix > resolution / 2:
         warnings.warn(
-            f"voxels of {apix:g} A cannot hold {resolution:g} A detail; --apix {resolution / 3:.2g} would",
+            f"voxels of {apix:g} A cannot hold {resolution:g} A detail; {resolution / 3:.2g} A would",
             CryotoolsWarning,
             stacklevel=3,
         )
@@ -78,6 +80,8 @@ def grid_around(structure: Structure, apix: float, resolution: float, box: tuple
 
 def make_grid(counts: np.ndarray, voxel_size: tuple[float, float, float], origin: np.ndarray) -> Grid:
     """A grid of `counts` (x, y, z) voxels, after checking that it fits the memory."""
+    if not (np.all(np.isfinite(counts)) and np.all(np.isfinite(origin))):
+        raise UsageError("the box these lengths ask for is beyond all numbers; give lengths in angstroms")
     shape = tuple(int(n) for n in np.asarray(counts)[::-1])
     check_grid_fits(shape)
     return Grid(shape, voxel_size, tuple(origin))

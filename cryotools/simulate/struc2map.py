@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.mapfile import read_map
+from cryotools.core.mapfile import read_grid
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
 from cryotools.core.selection import select
@@ -17,6 +17,8 @@ from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.layout import check_inside, check_sampling, grid_around, parse_box
 from cryotools.simulate.methods import DEFAULT_METHOD, METHODS, MapOptions
+
+_DEFAULT_APIX = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,11 @@ class AtomChoice:
 
 @dataclass(frozen=True)
 class GridChoice:
-    """Where the map lies: voxels of `apix` Å, in a `box` or on the grid of the map `like`; `center` moves the atoms'
-    centre of weight to (0, 0, 0).
+    """Where the map lies: voxels of `apix` Å (None is 1), in a `box`, or on the grid of the map `like`; `center` moves
+    the atoms' centre of weight to (0, 0, 0).
     """
 
-    apix: float = 1.0
+    apix: float | None = None
     box: str | None = None
     center: bool = False
     like: str | None = None
@@ -72,7 +74,7 @@ def struc2map(path: str, simulation: Simulation, progress: Progress | None = Non
         The file is broken, nothing is selected, or the box holds no atoms.
     """
     parse_box(simulation.grid.box)
-    like = read_map(simulation.grid.like).grid if simulation.grid.like else None
+    like = read_grid(simulation.grid.like) if simulation.grid.like else None
     structure = choose_atoms(path, simulation.atoms)
     if simulation.grid.center:
         structure = centred(structure, simulation.options)
@@ -154,13 +156,14 @@ def add_noise(data: np.ndarray, structure: Structure, grid: Grid, level: float, 
 def _lay_grid(structure: Structure, simulation: Simulation, like: Grid | None) -> Grid:
     choice, resolution = simulation.grid, simulation.options.resolution
     if like is not None:
-        if choice.box:
-            raise UsageError("--like and --box both fix the grid; give one")
-        check_sampling(min(*like.voxel_size, resolution), resolution)
+        if choice.box or choice.apix is not None:
+            raise UsageError("--like fixes the grid; leave out --box and --apix")
+        check_sampling(max(like.voxel_size), resolution, given=True)
         check_grid_fits(like.shape)
         return like
-    check_sampling(choice.apix, resolution)
-    return grid_around(structure, choice.apix, resolution, parse_box(choice.box))
+    apix = _DEFAULT_APIX if choice.apix is None else choice.apix
+    check_sampling(apix, resolution)
+    return grid_around(structure, apix, resolution, parse_box(choice.box))
 
 
 def _model_number(text: str) -> int:
@@ -171,6 +174,8 @@ def _model_number(text: str) -> int:
 
 
 def _altloc_mask(structure: Structure, altloc: str) -> np.ndarray:
+    if altloc not in ("all", "highest") and len(altloc) != 1:
+        raise UsageError(f"--altloc {altloc}: give all, highest or a letter")
     plain = structure.altloc == ""
     if altloc == "all" or plain.all():
         return np.ones(len(structure), dtype=bool)

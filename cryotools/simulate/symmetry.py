@@ -48,7 +48,7 @@ def operators(name: str, axis: np.ndarray, centre: np.ndarray) -> np.ndarray:
     if name.upper().startswith("H,"):
         rotations, shifts = _helix(name)
     elif point or name.upper() in ("T", "O", "I"):
-        rotations = _closure(_generators(name.upper()))
+        rotations = _axial(point[1].upper(), int(point[2])) if point else _closure(_generators(name.upper()))
         shifts = np.zeros((len(rotations), 3))
     else:
         raise UsageError(f"--symmetry {name}: give Cn, Dn, T, O, I, H,rise,angle,n or biomt")
@@ -71,18 +71,21 @@ def rotation(axis: np.ndarray, degrees: float) -> np.ndarray:
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 
+def _axial(letter: str, n: int) -> np.ndarray:
+    """Cn, or Dn with a two-fold on x (m, 3, 3), identity first."""
+    turns = np.array([rotation(np.array(_AXES["z"]), 360 * k / n) for k in range(n)])
+    return turns if letter == "C" else np.concatenate([turns, turns @ rotation(np.array(_AXES["x"]), 180)])
+
+
 def _generators(name: str) -> list[np.ndarray]:
     diagonal = np.ones(3) / np.sqrt(3)
-    z, x = np.array(_AXES["z"]), np.array(_AXES["x"])
+    z = np.array(_AXES["z"])
     if name == "T":
         return [rotation(z, 180), rotation(diagonal, 120)]
     if name == "O":
         return [rotation(z, 90), rotation(diagonal, 120)]
-    if name == "I":
-        five = np.array([0, 1, _GOLDEN]) / np.hypot(1, _GOLDEN)
-        return [rotation(z, 180), rotation(diagonal, 120), rotation(five, 72)]
-    turn = rotation(z, 360 / int(name[1:]))
-    return [turn] if name[0] == "C" else [turn, rotation(x, 180)]
+    five = np.array([0, 1, _GOLDEN]) / np.hypot(1, _GOLDEN)
+    return [rotation(z, 180), rotation(diagonal, 120), rotation(five, 72)]
 
 
 def _closure(generators: list[np.ndarray]) -> np.ndarray:
@@ -97,12 +100,13 @@ def _closure(generators: list[np.ndarray]) -> np.ndarray:
 
 
 def _helix(name: str) -> tuple[np.ndarray, np.ndarray]:
+    parts = name.split(",")[1:]
     try:
-        rise, angle, count, *offset = (float(v) for v in name.split(",")[1:])
-        numbers = np.arange(int(count)) + int(offset[0] if offset else 0)
-    except ValueError:
-        numbers = np.array([])
-    if not len(numbers):
+        rise, angle, count, offset = (float(part) for part in (*parts, "0")[: max(4, len(parts))])
+        numbers = np.arange(int(count)) + int(offset)
+    except (ValueError, OverflowError):
+        rise, angle, numbers = np.nan, np.nan, np.zeros(0)
+    if not len(numbers) or not np.isfinite([rise, angle]).all():
         raise UsageError(f"--symmetry {name}: give H,rise,angle,n with rise in A and angle in degrees")
     z = np.array(_AXES["z"])
     return np.array([rotation(z, angle * k) for k in numbers]), numbers[:, None] * rise * z

@@ -1,0 +1,322 @@
+"""Bad input end to end: an exit code, one line on stderr, and a folder as it was before."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from broken_maps import density, map_bytes
+from broken_structures import atom_line, cif, pdb
+
+NAN, INF = float("nan"), float("inf")
+MODEL = pdb(atom_line(), atom_line(" CB ", "14.104"), atom_line(" N  ", "12.000", "8.000", element="N"))
+BAD_MODELS = {
+    "empty": (b"", "is an empty file"),
+    "text": (b"hello\n", "is neither PDB nor mmCIF text"),
+    "web page": (b"<html></html>", "looks like a web page"),
+    "LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "looks like a Git LFS pointer"),
+    "stars": (pdb(atom_line(x="********")), "line 1: the coordinate"),
+    "no atoms": (pdb("HEADER"), "has no atoms"),
+    "cut": (cif()[:-10], "cannot be parsed: line 4"),
+    "map": (map_bytes(), "is a binary file"),
+}
+BAD_MAPS = {
+    "empty": (b"", "is an empty file"),
+    "text": (b"hello\n" * 999, "is not an MRC/CCP4 map"),
+    "LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+    "cut": (map_bytes()[:-4], "is cut short"),
+    "4 TB": (map_bytes(nx=10_000, ny=10_000, nz=10_000), "is cut short"),
+    "complex": (map_bytes(mode=4), "is complex"),
+    "no voxel size": (map_bytes(cella=(0, 0, 0)), "the voxel size cannot be told"),
+    "stack": (map_bytes(ispg=401), "stack of volumes"),
+    "angles": (map_bytes(cellb=(90, 90, 60)), "are not 90 degrees"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a sound model, a sound map and earlier outputs in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.pdb").write_bytes(MODEL)
+    (tmp_path / "map.mrc").write_bytes(map_bytes(density((10, 12, 14))))
+    (tmp_path / "out.mrc").write_text("an earlier map")
+    (tmp_path / "out.csv").write_text("an earlier table")
+    return tmp_path
+
+
+@pytest.fixture
+def refused(folder: Path, run: Callable) -> Callable[..., str]:
+    """Run a command that must fail with `code`; its one line."""
+
+    def check(code: int, verb: str, *arguments: object) -> str:
+        before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        ended = run(verb, *arguments)
+        assert ended.code == code, ended.err
+        assert ended.err.count("\n") == 1, ended.err
+        assert ended.err.startswith(f"cryotools {verb}: error: ")
+        assert "unforeseen" not in ended.err
+        assert ended.out == ""
+        assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+        return ended.err
+
+    return check
+
+
+COMMANDS = {
+    "struc2map": ("struc2map", "bad", "out.mrc"),
+    "molmap": ("molmap", "bad", "4", "out.mrc"),
+    "pdb2mrc": ("pdb2mrc", "bad", "out.mrc", "--center"),
+    "compare-maps": ("compare-maps", "map.mrc", "map.mrc", "--around", "bad", "--csv", "out.csv"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("what", BAD_MODELS)
+def test_a_broken_model_ends_every_command_that_reads_one(
+    folder: Path, refused: Callable, command: str, what: str
+) -> None:
+    content, message = BAD_MODELS[what]
+    (folder / "bad").write_bytes(content)
+    assert f"error: bad: {message}" in refused(1, *COMMANDS[command])
+
+
+MAP_COMMANDS = {
+    "first": ("compare-maps", "bad", "map.mrc", "--csv", "out.csv"),
+    "second": ("compare-maps", "map.mrc", "bad", "--fsc-csv", "out.csv"),
+    "mask": ("compare-maps", "map.mrc", "map.mrc", "--mask", "bad", "--json"),
+    "info": ("info", "bad"),
+}
+
+
+@pytest.mark.parametrize("command", MAP_COMMANDS)
+@pytest.mark.parametrize("what", BAD_MAPS)
+def test_a_broken_map_ends_every_command_that_reads_one(
+    folder: Path, refused: Callable, command: str, what: str
+) -> None:
+    content, message = BAD_MAPS[what]
+    (folder / "bad").write_bytes(content)
+    line = refused(1, *MAP_COMMANDS[command])
+    assert "error: bad: " in line
+    assert message in line
+
+
+@pytest.mark.parametrize("what", ["text", "complex", "no voxel size", "stack", "angles"])
+@pytest.mark.parametrize("command", ["struc2map", "molmap"])
+def test_a_map_that_lends_its_grid_must_have_one(folder: Path, refused: Callable, command: str, what: str) -> None:
+    content, message = BAD_MAPS[what]
+    (folder / "bad").write_bytes(content)
+    middle = ("4",) if command == "molmap" else ()
+    assert message in refused(1, command, "model.pdb", *middle, "out.mrc", "--like", "bad")
+
+
+def test_what_cannot_be_compared_is_refused(folder: Path, refused: Callable) -> None:
+    values = density((10, 12, 14))
+    broken = values.copy()
+    broken[0, 0, 0] = NAN
+    cases = {
+        "NaN": (map_bytes(broken), "1 voxels are not finite numbers"),
+        "flat": (map_bytes(values * 0 + 1), "has no contrast"),
+        "far": (map_bytes(values, origin=(999, 0, 0)), "the maps do not overlap"),
+        "thin": (map_bytes(values[:3]), "too thin to compare"),
+    }
+    for content, message in cases.values():
+        (folder / "bad").write_bytes(content)
+        assert message in refused(1, "compare-maps", "bad", "map.mrc", "--csv", "out.csv")
+    (folder / "bad").write_bytes(map_bytes(values[:, :, :9]))
+    assert "the mask is not on the first map's grid" in refused(1, "compare-maps", *["map.mrc"] * 2, "--mask", "bad")
+    (folder / "bad").write_bytes(map_bytes(values * 0))
+    assert "the mask selects no voxel" in refused(1, "compare-maps", *["map.mrc"] * 2, "--mask", "bad")
+
+
+def test_info_tells_what_is_odd_where_other_commands_stop(folder: Path, run: Callable) -> None:
+    data = density()
+    data[0, 0, :3] = INF
+    (folder / "odd.mrc").write_bytes(map_bytes(data, machst=(0, 0, 0, 0)) + b"more")
+    ended = run("info", "odd.mrc")
+    assert ended.code == 0
+    assert "3 voxels are not finite numbers" in ended.out
+    assert "the machine stamp is wrong" in ended.out
+    assert "there are bytes after the data" in ended.out
+
+
+@pytest.mark.parametrize("verb", ["struc2map", "pdb2mrc", "compare-maps", "info"])
+@pytest.mark.parametrize("name", ["gone.pdb", ".", "link", "n" * 300])
+def test_an_input_that_is_no_file_is_named(folder: Path, refused: Callable, verb: str, name: str) -> None:
+    (folder / "link").symlink_to("nowhere")
+    rest = {"compare-maps": ["map.mrc"], "info": []}.get(verb, ["out.mrc"])
+    assert f"error: {name}: " in refused(1, verb, name, *rest)
+
+
+USAGE = {
+    "struc2map": [
+        *(["--apix", value] for value in ("0", "nan", "inf", "-1", "x", "5")),
+        *(["--res", value] for value in ("0", "nan", "inf", "-3", "1e308")),
+        *(["--box", value] for value in ("0", "-8", "64,64", "1,2,3,4", "x", "nan", "1.5", "9" * 30)),
+        *(["--noise", value] for value in ("nan", "inf", "-1")),
+        *(["--model", "x"], ["--altloc", "zz"], ["--select", "foo ("], ["--seed", "-1"], ["--threads", "0"]),
+        *(["--mode", "3"], ["--method", "magic"], ["--device", "gpu"], ["--nope"], ["surplus"]),
+        ["--like", "map.mrc", "--box", "8"],
+        ["--preview", "picture.txt"],
+    ],
+    "molmap": [
+        *(["--gridSpacing", value] for value in ("0", "nan", "inf", "-1", "1e-320")),
+        *(["--edgePadding", value] for value in ("nan", "-1", "1e308")),
+        *(["--cube", value] for value in ("0", "yes", "-4", "9" * 30)),
+        *(["--symmetry", value] for value in ("Q7", "C0", "H,1,2", "")),
+        *(["--sigmaFactor", "0"], ["--cutoffRange", "inf"], ["--symmetry", "C2", "--axis", "0,0,0"]),
+        *(["--symmetry", "C2", "--center", "1,2"], ["--onGrid", "map.mrc", "--cube", "true"]),
+    ],
+    "pdb2mrc": [
+        *(["--apix", "0"], ["--res", "nan"], ["-B", "64,64"], ["--omit", "100"], ["--omit", "nan"]),
+        *(["--trans", "1,2"], ["--trans", "inf"], ["--model", "x"], ["--seed", "-1"]),
+    ],
+    "compare-maps": [
+        *(["--interp", "magic"], ["--replace-nan", "nan"], ["--mask", "map.mrc", "--around", "model.pdb"]),
+        *(["--around", "model.pdb", "--radius", value] for value in ("0", "nan", "-1")),
+        *(["--csv", "map.mrc"], ["--fsc-csv", "./map.mrc"], ["--fsc-plot", "plot.txt"], ["--csv", "."]),
+    ],
+}
+INPUTS = {
+    "struc2map": ["model.pdb", "out.mrc"],
+    "molmap": ["model.pdb", "4", "out.mrc"],
+    "pdb2mrc": ["model.pdb", "out.mrc"],
+    "compare-maps": ["map.mrc", "map.mrc"],
+}
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [(verb, options) for verb, cases in USAGE.items() for options in cases],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value)[:40],
+)
+def test_options_that_make_no_sense_are_usage_errors(refused: Callable, verb: str, options: list[str]) -> None:
+    refused(2, verb, *INPUTS[verb], *options)
+
+
+@pytest.mark.parametrize("size", [["--apix", "1e-4"], ["--box", "999999"], ["--res", "1e300"], ["--apix", "1e-300"]])
+def test_a_grid_beyond_the_memory_is_refused_before_it_is_made(refused: Callable, size: list[str]) -> None:
+    assert "a grid of" in refused(1, "struc2map", "model.pdb", "out.mrc", *size)
+
+
+OUTPUTS = {
+    "gone/out.mrc": (1, "the folder .*gone does not exist; create it first"),
+    "model.pdb/out.mrc": (1, "does not exist"),
+    "n" * 252 + ".mrc": (1, "File name too long"),
+    "/dev/full": (1, "No space left on device"),
+    "-": (2, "maps are binary and cannot go to standard output"),
+    "out.txt": (2, "end the name in .mrc"),
+    "model.mrc": (2, "is the input as well; choose another output"),
+    "folder.mrc": (2, "is a folder; give the name of the file to write"),
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("verb", ["struc2map", "molmap", "pdb2mrc"])
+def test_an_output_that_cannot_be_written_is_refused(folder: Path, refused: Callable, verb: str, output: str) -> None:
+    (folder / "model.mrc").symlink_to("model.pdb")
+    (folder / "folder.mrc").mkdir()
+    code, message = OUTPUTS[output]
+    middle = ("4",) if verb == "molmap" else ()
+    line = refused(code, verb, "model.pdb", *middle, output, *(["--center"] if verb == "pdb2mrc" else []))
+    assert re.search(message, line), line
+
+
+def test_without_a_command_or_with_a_wrong_one_the_exit_code_is_2(run: Callable) -> None:
+    assert run().code == 2
+    ended = run("frobnicate")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "cryotools: error: No such command 'frobnicate'; see `cryotools --help`\n"
+
+
+@pytest.mark.parametrize("name", ["with space.pdb", "Ångström-日本.pdb", "n" * 250 + ".pdb", "a'b\"c.pdb", "[red].pdb"])
+def test_names_of_files_may_hold_anything(folder: Path, run: Callable, name: str) -> None:
+    (folder / "model.pdb").rename(folder / name)
+    output = name.replace(".pdb", ".mrc")
+    assert run("struc2map", name, output, "-q").code == 0
+    assert run("info", output).code == 0
+
+
+def test_a_name_that_begins_with_a_dash_follows_two_dashes(folder: Path, run: Callable) -> None:
+    (folder / "model.pdb").rename(folder / "-x.pdb")
+    assert run("struc2map", "--quiet", "--", "-x.pdb", "-x.mrc").code == 0
+    assert (folder / "-x.mrc").exists()
+
+
+def program(*arguments: str, **options: object) -> subprocess.Popen:
+    usual = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-m", "cryotools", *arguments], **{**usual, **options})
+
+
+BARE = {"PATH": os.defpath, "LC_ALL": "C", "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "20"}
+
+
+@pytest.mark.parametrize("extra", [{}, {"PYTHONIOENCODING": "ascii"}], ids=["C", "ascii"])
+def test_a_bare_environment_is_enough(folder: Path, extra: dict[str, str]) -> None:
+    for arguments in (["struc2map", "--help"], ["struc2map", "model.pdb", "Å.mrc"], ["info", "Å.mrc"]):
+        with program(*arguments, env={**BARE, **extra}) as process:
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert b"\x1b" not in out + err
+        assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_closed_streams_do_not_stop_the_work(folder: Path, closed: str) -> None:
+    (folder / "out.mrc").unlink()
+    line = f"exec {sys.executable} -m cryotools struc2map model.pdb out.mrc --json {closed}"
+    ended = subprocess.run(["/bin/sh", "-c", line], capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (folder / "out.mrc").stat().st_size > 1024
+
+
+@pytest.mark.parametrize("arguments", ["--help", "compare-maps map.mrc map.mrc --fsc-csv -"])
+def test_a_reader_that_leaves_early_is_no_error(folder: Path, arguments: str) -> None:
+    line = f"({sys.executable} -m cryotools {arguments}; echo $? >code) | head -1"
+    ended = subprocess.run(["/bin/sh", "-c", line], capture_output=True, timeout=60)
+    assert (ended.stderr, (folder / "code").read_text()) == (b"", "0\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_its_exit_code_and_leaves_nothing(folder: Path, number: int, code: int) -> None:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("the signal is ignored here, and so it would be in the program")
+    os.mkfifo("pipe.pdb")
+    before = sorted(path.name for path in folder.iterdir())
+    with program("struc2map", "pipe.pdb", "out.mrc") as process:
+        pipe = _open_when_read("pipe.pdb")  # from here on the program waits for its input
+        try:
+            out, err = _end_by(process, number)
+        finally:
+            os.close(pipe)
+    assert process.returncode == code
+    assert out == b""
+    assert b"Traceback" not in err
+    assert (folder / "out.mrc").read_text() == "an earlier map"
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def _end_by(process: subprocess.Popen, number: int) -> tuple[bytes, bytes]:
+    """Send a signal until it is heard, as a user at a keyboard does: Python may be where it cannot raise at once."""
+    for _ in range(10):
+        process.send_signal(number)
+        try:
+            return process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            continue
+    raise AssertionError("the program never ended")
+
+
+def _open_when_read(pipe: str) -> int:
+    for _ in range(3000):
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads it yet
+            time.sleep(0.01)
+    raise AssertionError("the program never opened its input")

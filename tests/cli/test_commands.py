@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import mrcfile
+import numpy as np
+import pytest
+
+from cryotools import __version__
+from cryotools.cli.main import app
+from cryotools.core.mapfile import read_map
+from cryotools.core.structurefile import read_structure
+
+COMMANDS = [command.name for command in app.registered_commands]
+MAP_KEYS = [
+    "output",
+    "n_atoms",
+    "atoms_by_kind",
+    "shape_xyz",
+    "voxel_size_A",
+    "origin_A",
+    "minimum",
+    "maximum",
+    "mean",
+    "standard_deviation",
+]
+SCORE_KEYS = [
+    "map_a",
+    "map_b",
+    "correlation",
+    "correlation_about_mean",
+    "pcc",
+    "ssim",
+    "fsc_0.5_A",
+    "fsc_0.143_A",
+    "n_voxels",
+    "contour",
+]
+MAKE_A_MAP = {
+    "struc2map": lambda source, out: ["struc2map", source, out, "--res", 6, "--apix", 2],
+    "molmap": lambda source, out: ["molmap", source, 6, out, "--gridSpacing", 2],
+    "pdb2mrc": lambda source, out: ["pdb2mrc", source, out, "--res", 6, "--apix", 2, "--center"],
+}
+
+
+@pytest.fixture
+def two_maps(run, trypsin, tmp_path):
+    paths = tmp_path / "a.mrc", tmp_path / "b.mrc"
+    for path, resolution in zip(paths, (5, 7), strict=True):
+        assert run("struc2map", trypsin, path, "--res", resolution, "--apix", 2).code == 0
+    return paths
+
+
+def lines(text: str) -> list[str]:
+    return text.splitlines()
+
+
+@pytest.mark.parametrize("name", MAKE_A_MAP)
+def test_a_map_is_made_and_summed_up_on_stderr(run, trypsin, tmp_path, name):
+    out = tmp_path / "map.mrc"
+    result = run(*MAKE_A_MAP[name](trypsin, out))
+    assert result.code == 0
+    assert result.out == ""
+    atoms, summary = lines(result.err)
+    assert atoms.startswith(f"{trypsin}: 1")
+    assert summary.startswith(f"{out}: ")
+    with mrcfile.open(out) as file:
+        assert file.data.max() > 0
+        assert bytes(file.header.label[0]).startswith(f"cryotools {__version__} {name} ".encode())
+    assert mrcfile.validate(str(out))
+
+
+@pytest.mark.parametrize("name", MAKE_A_MAP)
+def test_a_map_is_described_as_json_on_stdout(run, trypsin, tmp_path, name):
+    out = tmp_path / "map.mrc"
+    result = run(*MAKE_A_MAP[name](trypsin, out), "--json")
+    assert result.code == 0
+    assert result.err == ""
+    figures = json.loads(result.out)
+    assert list(figures) == MAP_KEYS
+    volume = read_map(out)
+    assert figures["output"] == str(out)
+    assert figures["shape_xyz"] == list(volume.data.shape[::-1])
+    assert figures["maximum"] == pytest.approx(volume.data.max(), rel=1e-6)
+    assert figures["mean"] == pytest.approx(volume.data.mean(dtype=np.float64), rel=1e-6)
+    assert figures["standard_deviation"] == pytest.approx(volume.data.std(dtype=np.float64), rel=1e-6)
+    assert np.allclose(figures["origin_A"], volume.origin)
+    assert sum(figures["atoms_by_kind"].values()) == figures["n_atoms"]
+
+
+@pytest.mark.parametrize("name", MAKE_A_MAP)
+def test_quiet_commands_say_nothing(run, trypsin, tmp_path, name):
+    result = run(*MAKE_A_MAP[name](trypsin, tmp_path / "map.mrc"), "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", MAKE_A_MAP)
+def test_existing_outputs_are_left_alone_on_request(run, trypsin, tmp_path, name):
+    out = tmp_path / "map.mrc"
+    out.write_text("mine")
+    result = run(*MAKE_A_MAP[name](trypsin, out), "--no-clobber")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == f"{out}: exists, left as it is\n"
+    assert out.read_text() == "mine"
+    assert run(*MAKE_A_MAP[name](trypsin, out), "-q").code == 0
+    assert out.stat().st_size > 1024
+
+
+def test_the_same_command_writes_the_same_bytes(run, trypsin, tmp_path):
+    maps = [tmp_path / "1.mrc", tmp_path / "2.mrc"]
+    for path in maps:
+        assert run("struc2map", trypsin, path, "-R", 5, "-A", 2, "--noise", 0.2, "--seed", 3, "-q").code == 0
+    assert maps[0].read_bytes() == maps[1].read_bytes()
+
+
+def test_float16_maps_are_half_as_large(run, trypsin, tmp_path):
+    for mode in (2, 12):
+        assert run("struc2map", trypsin, tmp_path / f"{mode}.mrc", "-R", 6, "-A", 2, "--mode", mode, "-q").code == 0
+    whole, half = read_map(tmp_path / "2.mrc"), read_map(tmp_path / "12.mrc")
+    assert np.allclose(half.data, whole.data, rtol=1e-3, atol=1e-6)
+    assert (tmp_path / "12.mrc").stat().st_size - 1024 == ((tmp_path / "2.mrc").stat().st_size - 1024) / 2
+
+
+def test_a_preview_is_drawn_beside_the_map(run, trypsin, tmp_path):
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "map.png"
+    result = run("struc2map", trypsin, tmp_path / "map.mrc", "-R", 6, "-A", 2, "--preview", picture)
+    assert result.code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_struc2maps_options_reach_the_map(run, trypsin, tmp_path):
+    out = tmp_path / "map.mrc"
+    arguments = ["--res", 4, "--apix", 1.5, "--box", "40,42,44", "--select", "element CA", "--no-occupancy", "--json"]
+    result = run("struc2map", trypsin, out, "--method", "pdb2mrc", "--chains", "A", *arguments)
+    figures = json.loads(result.out)
+    assert figures["n_atoms"] == 1
+    assert figures["shape_xyz"] == [40, 42, 44]
+    # the calcium of 1GBT peaks at 20 in this scale, but for its distance from the nearest voxel
+    structure = read_structure(trypsin)
+    calcium = structure.xyz[structure.element == 20][0]
+    squared = ((calcium - 1.5 * np.rint(calcium / 1.5)) ** 2).sum()
+    assert figures["maximum"] == pytest.approx(20 * np.exp(-squared * (np.pi / 4) ** 2), rel=1e-5)
+    centred = run("struc2map", trypsin, out, "--res", 6, "--apix", 2, "--center", "--waters", "--weights", "electron")
+    assert centred.code == 0
+    assert "117 of water" in centred.err
+    assert "warning" in centred.err
+
+
+def test_like_puts_a_map_on_another_maps_grid(run, trypsin, tmp_path, two_maps):
+    out = tmp_path / "like.mrc"
+    for arguments in (["struc2map", trypsin, out, "--res", 5], ["molmap", trypsin, 5, out]):
+        assert run(*arguments, "--like", two_maps[0], "-q").code == 0
+        assert read_map(out).same_grid_as(read_map(two_maps[0]))
+
+
+def test_compare_maps_prints_scores(run, two_maps):
+    result = run("compare-maps", *two_maps)
+    assert (result.code, result.err) == (0, "")
+    assert [line.split()[0] for line in lines(result.out)] == SCORE_KEYS[2:]
+
+
+def test_compare_maps_prints_json(run, two_maps):
+    result = run("compare-maps", *two_maps, "--json")
+    assert (result.code, result.err) == (0, "")
+    scores = json.loads(result.out)
+    assert list(scores) == SCORE_KEYS
+    assert 0.9 < scores["correlation"] <= 1
+    assert scores["n_voxels"] == read_map(two_maps[0]).data.size
+    same = json.loads(run("compare-maps", two_maps[0], two_maps[0], "--json").out)
+    assert same["pcc"] == pytest.approx(1)
+    assert same["fsc_0.5_A"] is None
+
+
+def test_compare_maps_writes_csv_and_plots(run, two_maps, trypsin, tmp_path):
+    pytest.importorskip("matplotlib")
+    scores, curve, plot = tmp_path / "scores.csv", tmp_path / "fsc.csv", tmp_path / "fsc.png"
+    result = run(
+        "compare-maps", *two_maps, "--around", trypsin, "--csv", scores, "--fsc-csv", curve, "--fsc-plot", plot, "-q"
+    )
+    assert (result.code, result.out, result.err) == (0, "", "")
+    assert lines(scores.read_text())[0].split(",") == SCORE_KEYS
+    assert lines(curve.read_text())[0].startswith("frequency_per_A,")
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    piped = run("compare-maps", *two_maps, "--csv", "-")
+    assert lines(piped.out)[0].split(",") == SCORE_KEYS
+    assert len(lines(piped.out)) == 2
+
+
+def test_info_describes_a_structure(run, trypsin):
+    plain = run("info", trypsin)
+    assert (plain.code, plain.err) == (0, "")
+    assert "atomic model, 1761 atoms" in plain.out
+    report = json.loads(run("info", trypsin, "--json").out)
+    assert report["what"] == "atomic model, 1761 atoms"
+    assert report["chains"] == "A"
+    assert report["atoms"] == "15 of ligand, 1629 of protein, 117 of water"
+    assert report["elements"] == "C 1020, N 282, O 442, S 16, Ca 1"
+    assert report["lowest_A"] == [25.092, -18.125, 3.496]
+    assert "there are no hydrogens" in report["oddities"]
+
+
+def test_info_describes_a_map(run, two_maps):
+    plain = run("info", two_maps[0])
+    assert (plain.code, plain.err) == (0, "")
+    assert "density map, MRC mode 2 (float32)" in plain.out
+    report = json.loads(run("info", two_maps[0], "--json").out)
+    volume = read_map(two_maps[0])
+    assert report["voxels_xyz"] == list(volume.data.shape[::-1])
+    assert report["voxel_size_A"] == [2, 2, 2]
+    assert report["origin_A"] == pytest.approx(volume.origin)
+    assert "origin A            " + ", ".join(f"{v:g}" for v in volume.origin) in plain.out
+    assert report["position_from"] == "ORIGIN"
+    assert report["maximum"] == pytest.approx(volume.data.max(), rel=1e-6)
+    assert report["zero_fraction"] == pytest.approx((volume.data == 0).mean())
+    assert report["oddities"] == []
+
+
+def test_doctor_reports_every_section(run):
+    plain = run("doctor", "--threads", 1)
+    assert (plain.code, plain.err) == (0, "")
+    report = json.loads(run("doctor", "--json", "--threads", 1).out)
+    assert list(report) == ["cryotools", "libraries", "devices", "machine", "weights"]
+    assert [line for line in lines(plain.out) if not line.startswith(" ")] == list(report)
+    assert report["cryotools"]["version"] == __version__
+    assert report["devices"]["cpu"].startswith("convolutions work in float32")
+
+
+def test_the_version_names_the_program(run):
+    result = run("--version")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"cryotools {__version__} (Python ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_ends_in_two_examples(run, name):
+    result = run(name, "--help")
+    assert (result.code, result.err) == (0, "")
+    _, _, examples = result.out.partition("Examples:")
+    assert examples.count(f"cryotools {name}") == 2
+
+
+def test_the_program_lists_every_command(run):
+    assert {"struc2map", "molmap", "pdb2mrc", "compare-maps", "info", "doctor"} <= set(COMMANDS)
+    result = run("--help")
+    assert result.code == 0
+    assert all(name in result.out for name in COMMANDS)
+
+
+def test_starting_the_program_imports_no_array_library():
+    heavy = "{'torch', 'numpy', 'scipy', 'gemmi', 'matplotlib'}"
+    check = f"import sys, cryotools.cli.main; print(sorted({heavy} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", MAKE_A_MAP)
+def test_making_a_map_needs_no_torch(trypsin, tmp_path, name):
+    arguments = [str(a) for a in MAKE_A_MAP[name](trypsin, tmp_path / "map.mrc")]
+    check = f"import sys; from cryotools.cli.main import main; main({arguments!r}); print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert result.stdout == "False\n"
