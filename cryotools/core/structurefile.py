@@ -23,6 +23,7 @@ from cryotools.core.memory import available_bytes
 from cryotools.core.pdbtext import check_pdb_text, close_models
 from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, WATER_NAMES, Structure
 
+_IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
 _PDB_RECORDS = tuple(
     b"ATOM HETATM HEADER REMARK CRYST1 MODEL TITLE COMPND SEQRES HELIX SHEET ORIGX SCALE MTRIX CAVEAT SOURCE KEYWDS "
@@ -278,23 +279,28 @@ def _kinds(residue_name: np.ndarray, atom_name: np.ndarray, hetero: np.ndarray) 
 
 def _drop_duplicates(structure: Structure) -> Structure:
     """Keep once what is listed twice: the same atom of the same residue at the same place."""
-    with np.errstate(over="ignore"):
-        key = np.zeros(len(structure), dtype=np.uint64)
-        for column in (structure.chain, structure.atom_name, structure.altloc, structure.insertion_code):
-            for word in np.ascontiguousarray(column).view(np.uint32).reshape(len(structure), -1).T:
-                key = key * np.uint64(1099511628211) + word
-        for numbers in (
-            structure.residue_number,
-            structure.model,
-            *np.ascontiguousarray(structure.xyz.T).view(np.uint64),
-        ):
-            key = (key ^ (key >> np.uint64(29))) * np.uint64(11400714819323198485) + numbers.astype(np.uint64)
-    _, first = np.unique(key, return_index=True)
-    repeated = len(structure) - len(first)
-    if not repeated:
+    seen: set[tuple[object, ...]] = set()
+    keep = np.ones(len(structure), dtype=bool)
+    for at in _sharing_a_place(structure.xyz):
+        key = (*structure.xyz[at], *(getattr(structure, field)[at] for field in _IDENTITY))
+        keep[at] = key not in seen
+        seen.add(key)
+    if keep.all():
         return structure
+    repeated = int((~keep).sum())
     warnings.warn(f"{structure.name}: {repeated} atoms are listed twice; kept once", CryotoolsWarning, stacklevel=3)
-    return structure[np.sort(first)]
+    return structure[keep]
+
+
+def _sharing_a_place(xyz: np.ndarray) -> np.ndarray:
+    """Indices of the atoms whose coordinates (n, 3) another atom has too, by hashes (a chance match does no harm)."""
+    with np.errstate(over="ignore"):
+        place = np.zeros(len(xyz), dtype=np.uint64)
+        for bits in np.ascontiguousarray(xyz.T).view(np.uint64):
+            place = (place ^ (place >> np.uint64(29))) * np.uint64(11400714819323198485) + bits
+    in_order = np.sort(place)
+    twice = in_order[1:][in_order[1:] == in_order[:-1]]
+    return np.flatnonzero(np.isin(place, twice)) if len(twice) else np.array([], dtype=int)
 
 
 def _check(structure: Structure) -> None:

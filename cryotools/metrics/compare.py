@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cryotools.core.distance import distance_to_points
 from cryotools.core.errors import DataError, UsageError
 from cryotools.core.resample import resample, support
 from cryotools.core.structure import Structure
@@ -130,16 +131,11 @@ def region_around(structure: Structure, grid_of: Volume, radius: float) -> Regio
     DataError
         No voxel lies so near an atom.
     """
-    from scipy.ndimage import distance_transform_edt
-
     if not (np.isfinite(radius) and radius > 0):
         raise UsageError(f"--radius {radius:g}: give a positive length in angstroms")
-    atoms = structure.xyz[grid_of.grid.contains(structure.xyz)]
-    if not len(atoms):
+    if not grid_of.grid.contains(structure.xyz).any():
         raise DataError(f"{structure.name}: no atom lies inside the map's box; do map and structure belong together?")
-    free = np.ones(grid_of.data.shape, dtype=bool)
-    free[tuple(np.rint(grid_of.world_to_index(atoms)).astype(int).T[::-1])] = False
-    distance = distance_transform_edt(free, sampling=grid_of.voxel_size[::-1])
+    distance = distance_to_points(grid_of.grid, structure.xyz)
     edge = np.clip((distance - radius) / _SOFT_EDGE, 0, 1)
     return Region((0.5 + 0.5 * np.cos(np.pi * edge)).astype(np.float32))
 
