@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -27,7 +28,8 @@ def command(
     map_a: Annotated[str, typer.Argument(metavar="A", help="The reference map.")],
     map_b: Annotated[str, typer.Argument(metavar="B", help="The map to judge.")],
     contour: Annotated[
-        float | None, opt.main("--contour", "-t", help="Level in A for ChimeraX's correlations; default its first.")
+        float | None,
+        opt.main("--contour", "-t", help="Level in A for ChimeraX's correlations; default: 1 % of voxels exceed it."),
     ] = None,
     mask: Annotated[
         str | None, opt.main("--mask", "-m", metavar="MAP", help="Compare inside this mask (0 to 1).")
@@ -55,6 +57,9 @@ def command(
     set_threads(threads)
     if mask and around:
         raise UsageError("--mask and --around both say where to compare; give one")
+    files = [name for name in (csv, fsc_csv, fsc_plot) if name and name != "-"]
+    if len({os.path.realpath(name) for name in files}) < len(files):
+        raise UsageError("--csv, --fsc-csv and --fsc-plot name the same file; give each its own")
     if json + (csv == "-") + (fsc_csv == "-") > 1:
         raise UsageError("--json, --csv - and --fsc-csv - all write to standard output; give one")
     from cryotools.core.mapfile import read_map

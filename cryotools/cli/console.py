@@ -63,10 +63,16 @@ def set_threads(threads: int | None) -> int:
     """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use."""
     if threads is None:
         slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-        threads = int(slurm) if slurm.isdigit() and int(slurm) > 0 else len(os.sched_getaffinity(0))
+        threads = int(slurm) if slurm.isdigit() and int(slurm) > 0 else _usable_processors()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     return threads
+
+
+def _usable_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux alone says which ones this process may use
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def skip_existing(output: str, no_clobber: bool) -> bool:
@@ -77,8 +83,8 @@ def skip_existing(output: str, no_clobber: bool) -> bool:
     return False
 
 
-def check_map_output(output: str, inputs: list[str | None]) -> None:
-    """Refuse an output that cannot become a map file.
+def check_map_output(output: str, preview: str | None, inputs: list[str | None]) -> None:
+    """Refuse, before any work, an output that cannot become a map file or a preview that cannot be drawn.
 
     Raises
     ------
@@ -93,6 +99,10 @@ def check_map_output(output: str, inputs: list[str | None]) -> None:
     if not stem.endswith((".mrc", ".map", ".ccp4")) and not output.startswith("/dev/"):
         raise UsageError(f"{output}: end the name in .mrc, .map or .ccp4 (.gz and .bz2 may follow)")
     check_output(output, [source for source in inputs if source and source != "-"])
+    if preview:
+        from cryotools.core.picture import check_can_draw
+
+        check_can_draw(preview)
 
 
 def label(text: str) -> str:

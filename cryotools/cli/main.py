@@ -18,7 +18,7 @@ import typer
 from cryotools import __version__
 from cryotools.cli import compare_maps, doctor, info, molmap, pdb2mrc, struc2map
 from cryotools.cli.console import complain, state
-from cryotools.core.errors import CryotoolsError, CryotoolsWarning
+from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
 
 app = typer.Typer(
     help="Atomic models and cryo-EM density maps, connected by learned models.",
@@ -28,8 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (struc2map, molmap, pdb2mrc, compare_maps, info, doctor):
-    app.command(module.NAME, epilog=module.EPILOG)(module.command)
 
 
 def _version(value: bool) -> None:
@@ -57,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("once", CryotoolsWarning)
+        warnings.simplefilter("once", CryotoolsNote)
         warnings.showwarning = _show_warning
         try:
             result = app(arguments, prog_name="cryotools", standalone_mode=False)
@@ -85,7 +84,7 @@ def _report(error: Exception) -> int:
         complain("error", str(error))
         return error.exit_code
     if isinstance(error, typer.TyperException):
-        message = error.format_message().rstrip(".")
+        message = error.format_message().rstrip(".").replace("Value error, ", "")
         if not message:  # the help was shown instead of a complaint
             return error.exit_code
         complain("error", f"{message}; see `cryotools {state.command}{' ' if state.command else ''}--help`")
@@ -110,4 +109,16 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    complain("warning", str(message))
+    if not isinstance(message, CryotoolsNote):
+        complain("warning", str(message))
+    elif not state.quiet:
+        complain("note", str(message))
+
+
+def _paragraphs(text: str) -> str:
+    """Help text with each paragraph on one line, to be wrapped by the terminal."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+for module in (struc2map, molmap, pdb2mrc, compare_maps, info, doctor):
+    app.command(module.NAME, epilog=_paragraphs(module.EPILOG))(module.command)

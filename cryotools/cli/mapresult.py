@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass
 from typing import Any
 
-from cryotools.cli.console import note, print_json
+from cryotools.cli.console import detail, note, print_json
 from cryotools.core.mapfile import write_map
 from cryotools.core.structure import KIND_NAMES, Structure
 from cryotools.core.volume import Volume
@@ -23,12 +25,10 @@ class MapResult:
 
     def save(self, preview: str | None, as_json: bool) -> None:
         """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary."""
-        if preview:
-            from cryotools.core.picture import check_can_draw, draw_maps
-
-            check_can_draw(preview)
         numbers = write_map(self.output, self.volume, label=self.label, mode=self.mode)
         if preview:
+            from cryotools.core.picture import draw_maps
+
             draw_maps(preview, {self.output: self.volume}, self.atoms)
         self._report(self.figures(numbers), as_json)
 
@@ -44,6 +44,8 @@ class MapResult:
             f"origin ({', '.join(f'{v:.2f}' for v in origin)}) A, maximum {figures['maximum']:.4g}, "
             f"mean {figures['mean']:.4g}"
         )
+        detail(f"header label: {self.label}")
+        detail(f"{time.process_time():.2f} CPU seconds with {os.environ['OMP_NUM_THREADS']} threads")
 
     def figures(self, numbers: tuple[float, float, float, float]) -> dict[str, Any]:
         """The map and its atoms in numbers; `numbers` are minimum, maximum, mean and standard deviation."""

@@ -61,7 +61,7 @@ def command(
     if skip_existing(output, no_clobber):
         return
     set_threads(threads)
-    check_map_output(output, [structure, on_grid])
+    check_map_output(output, preview, [structure, on_grid])
     from cryotools.cli.mapresult import MapResult
     from cryotools.simulate.chimerax import MolmapOptions, molmap
     from cryotools.simulate.gaussians import SIGMA_PER_RESOLUTION

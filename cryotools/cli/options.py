@@ -51,16 +51,27 @@ MapOut = Annotated[str, typer.Argument(metavar="OUTPUT", help="Map to write: .mr
 
 Mode = Annotated[MapMode, output("--mode", help="MRC mode: 2 (float32) or 12 (float16).")]
 Preview = Annotated[str | None, output("--preview", metavar="PNG", help="Draw the map as a picture too.")]
-NoClobber = Annotated[bool, output("--no-clobber", help="Leave an existing output as it is and exit 0.")]
-Json = Annotated[bool, output("--json", help="Print the result's figures as one JSON object.")]
+NoClobber = Annotated[bool, output("--no-clobber", metavar="", help="Leave an existing output as it is and exit 0.")]
+Json = Annotated[bool, output("--json", metavar="", help="Print the result's figures as one JSON object.")]
 Quiet = Annotated[
-    bool, output("--quiet", "-q", help="No summary, no progress.", callback=_remember("quiet"), is_eager=True)
+    bool,
+    output("--quiet", "-q", metavar="", help="No summary, no progress.", callback=_remember("quiet"), is_eager=True),
 ]
-Verbose = Annotated[bool, output("--verbose", "-v", help="Say more.", callback=_remember("verbose"), is_eager=True)]
+Verbose = Annotated[
+    bool,
+    output(
+        "--verbose",
+        "-v",
+        metavar="",
+        help="Say how long it took, and with what.",
+        callback=_remember("verbose"),
+        is_eager=True,
+    ),
+]
 Debug = Annotated[
-    bool, advanced("--debug", help="Show the traceback of an error.", callback=_remember("debug"), is_eager=True)
+    bool,
+    advanced("--debug", metavar="", help="Show the traceback of an error.", callback=_remember("debug"), is_eager=True),
 ]
-Device = Annotated[str, compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")]
 Threads = Annotated[
     int | None,
     compute("--threads", "-j", min=1, help="Default: SLURM_CPUS_PER_TASK, else the processors we may use."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from cryotools.cli import options as opt
@@ -49,7 +50,7 @@ def command(
         str | None,
         opt.main("--box", "-B", metavar="N|X,Y,Z", help="Voxels, around the atoms; default: a margin of 3 RES."),
     ] = None,
-    center: Annotated[bool, opt.main("--center", help="Move the centre of weight to (0, 0, 0).")] = False,
+    center: Annotated[bool, opt.main("--center", metavar="", help="Move the centre of weight to (0, 0, 0).")] = False,
     like: Annotated[str | None, opt.main("--like", metavar="MAP", help="Take this map's grid.")] = None,
     chains: Annotated[
         str | None, opt.main("--chains", metavar="A,B", help="Chains to keep; _ is the blank one.")
@@ -57,8 +58,10 @@ def command(
     select: Annotated[str | None, opt.main("--select", metavar="TEXT", help="Atoms to keep; see below.")] = None,
     model: Annotated[str, opt.main("--model", help="Model number, first or all.")] = "first",
     assembly: Annotated[str | None, opt.main("--assembly", metavar="ID", help="Build a biological assembly.")] = None,
-    hydrogens: Annotated[bool, opt.main("--hydrogens/--no-hydrogens", help="Count the file's hydrogens.")] = True,
-    waters: Annotated[bool, opt.main("--waters", help="Count waters.")] = False,
+    hydrogens: Annotated[
+        bool, opt.main("--hydrogens/--no-hydrogens", metavar="", help="Count the file's hydrogens.")
+    ] = True,
+    waters: Annotated[bool, opt.main("--waters", metavar="", help="Count waters, which are left out else.")] = False,
     mode: opt.Mode = opt.MapMode.float32,
     preview: opt.Preview = None,
     no_clobber: opt.NoClobber = False,
@@ -66,41 +69,71 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
-    device: opt.Device = "auto",
+    device: Annotated[
+        str, opt.compute("--device", "-d", help="auto (the CPU, for these methods), cpu, cuda, cuda:N or mps.")
+    ] = "auto",
     threads: opt.Threads = None,
     altloc: Annotated[str, opt.advanced("--altloc", help="Alternate locations: all, highest, or a letter.")] = "all",
-    occupancy: Annotated[bool, opt.advanced("--occupancy/--no-occupancy", help="Scale atoms by occupancy.")] = True,
-    bfactor: Annotated[bool, opt.advanced("--bfactor", help="Blur each atom by its own B factor too.")] = False,
+    occupancy: Annotated[
+        bool, opt.advanced("--occupancy/--no-occupancy", metavar="", help="Scale atoms by occupancy.")
+    ] = True,
+    bfactor: Annotated[
+        bool, opt.advanced("--bfactor", metavar="", help="Blur each atom by its own B factor too.")
+    ] = False,
     weights: Annotated[
         Weights, opt.advanced("--weights", help="Atomic number, or electron scattering factor.")
     ] = Weights.number,
     noise: Annotated[
         float, opt.advanced("--noise", min=0, help="White noise of this many times the mean density at the atoms.")
     ] = 0.0,
-    skip_unknown: Annotated[bool, opt.advanced("--skip-unknown", help="Leave out atoms of unknown element.")] = False,
+    skip_unknown: Annotated[
+        bool, opt.advanced("--skip-unknown", metavar="", help="Leave out atoms of unknown element.")
+    ] = False,
     debug: opt.Debug = False,
 ) -> None:
     """Make a density map from an atomic model."""
     if skip_existing(output, no_clobber):
         return
     set_threads(threads)
-    check_map_output(output, [structure, like])
+    check_map_output(output, preview, [structure, like])
     from cryotools.cli.mapresult import MapResult
+    from cryotools.simulate.atoms import AtomChoice
     from cryotools.simulate.methods import MapOptions
-    from cryotools.simulate.struc2map import AtomChoice, GridChoice, Simulation, struc2map
+    from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
     atoms = AtomChoice(
-        model, assembly, tuple(chains.split(",")) if chains else (), select, hydrogens, waters, altloc, skip_unknown
+        model=model,
+        assembly=assembly,
+        chains=None if chains is None else tuple(chains.split(",")),
+        selection=select,
+        hydrogens=hydrogens,
+        waters=waters,
+        altloc=altloc,
+        skip_unknown=skip_unknown,
     )
     simulation = Simulation(
-        options=MapOptions(res, weights.value, occupancy, bfactor, device),
+        options=MapOptions(
+            resolution=res, weights=weights.value, occupancy=occupancy, b_factors=bfactor, device=device
+        ),
         method=method.value,
         atoms=atoms,
-        grid=GridChoice(apix, box, center, like),
+        grid=GridChoice(apix=apix, box=box, center=center, like=like),
         noise=noise,
         seed=seed,
     )
     with progress() as reporter:
         volume, kept = struc2map(structure, simulation, reporter)
-    result = MapResult(output, volume, kept, label(f"--method {method.value} --res {res:g}"), int(mode.value))
+    result = MapResult(
+        output,
+        volume,
+        kept,
+        label(_made_of(structure, f"--method {method.value} --res {res:g}", weights.value, bfactor)),
+        int(mode.value),
+    )
     result.save(preview, json)
+
+
+def _made_of(structure: str, how: str, weights: str, bfactor: bool) -> str:
+    """The options that decide the values, and the structure, for the header's label."""
+    extras = " --bfactor" * bfactor
+    return f"{Path(structure).name} {how} --weights {weights}{extras}"

@@ -21,6 +21,7 @@ _IMPOSTORS = (
     (b"<?xml", "an XML file"),
     (b"%pdf", "a PDF document"),
     (b"pk\x03\x04", "a zip archive; unpack it first"),
+    (b"mtz ", "an MTZ file of reflections; make a map of it first (gemmi sf2map)"),
 )
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from cryotools.core.bytestream import open_bytes
 from cryotools.core.elements import symbol
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.mapfile import describe_position, read_header, read_map, statistics
+from cryotools.core.mapfile import describe_position, read_grid, read_header, read_map, statistics
 from cryotools.core.structure import KIND_NAMES, LIGAND, Structure
 from cryotools.core.structurefile import list_assemblies, looks_like_structure, read_structure
+from cryotools.core.volume import Volume
 
 _MODE_NAMES = {0: "int8", 1: "int16", 2: "float32", 6: "uint16", 12: "float16"}
 
@@ -41,35 +42,47 @@ def describe_file(path: str) -> dict[str, Any]:
 
 def _describe_map(path: str) -> dict[str, Any]:
     header = read_header(path)
+    report = {
+        "file": path,
+        "what": f"density map, MRC mode {header.mode} ({_MODE_NAMES[header.mode]})",
+        "voxels_xyz": [header.n[header.axes.index(axis)] for axis in (1, 2, 3)],
+        "axis_order": "".join("xyz"[axis - 1] for axis in header.axes),
+        "byte_order": "little-endian" if header.byte_order == "<" else "big-endian",
+    }
+    try:
+        read_grid(path)
+    except DataError as error:  # a stack, or no voxel size: the header can still be told
+        words = {"what": report["what"].replace("density map", "MRC file, not one density map")}
+        reason = str(error).removeprefix(f"{path}: ").split("; mend")[0]
+        return {**report, **words, "labels": list(header.labels), "oddities": [reason]}
     volume = read_map(path, replace_non_finite=0.0)
     low, high, mean, deviation = statistics(volume.data)
     end = volume.grid.index_to_world(np.array(volume.data.shape[::-1]) - 1)
-    oddities = []
-    size = volume.voxel_size
-    if max(size) > 1.01 * min(size):
-        oddities.append(f"voxels are not cubic: {', '.join(f'{v:.4f}' for v in size)} A")
-    if low == high:
-        oddities.append("every voxel has the same value")
-    elif abs(low) > 1.5 * abs(high) and mean <= 0:
-        oddities.append("the lowest value is farther from 0 than the highest: the contrast may be inverted")
     return {
-        "file": path,
-        "what": f"density map, MRC mode {header.mode} ({_MODE_NAMES[header.mode]})",
-        "voxels_xyz": list(volume.data.shape[::-1]),
-        "voxel_size_A": _rounded(size, 4),
+        **report,
+        "voxel_size_A": _rounded(volume.voxel_size, 4),
         "origin_A": _rounded(volume.origin),
         "end_A": _rounded(end),
         "position_from": describe_position(header),
-        "axis_order": "".join("xyz"[axis - 1] for axis in header.axes),
-        "byte_order": "little-endian" if header.byte_order == "<" else "big-endian",
         "minimum": low,
         "maximum": high,
         "mean": mean,
         "standard_deviation": deviation,
         "zero_fraction": float((volume.data == 0).mean()),
         "labels": list(header.labels),
-        "oddities": oddities,
+        "oddities": _map_oddities(volume, low, high, mean),
     }
+
+
+def _map_oddities(volume: Volume, low: float, high: float, mean: float) -> list[str]:
+    oddities = []
+    if max(volume.voxel_size) > 1.01 * min(volume.voxel_size):
+        oddities.append(f"voxels are not cubic: {', '.join(f'{v:.4f}' for v in volume.voxel_size)} A")
+    if low == high:
+        oddities.append("every voxel has the same value")
+    elif abs(low) > 1.5 * abs(high) and mean <= 0:
+        oddities.append("the lowest value is farther from 0 than the highest: the contrast may be inverted")
+    return oddities
 
 
 def _describe_structure(path: str) -> dict[str, Any]:

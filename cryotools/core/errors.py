@@ -17,5 +17,9 @@ class UsageError(CryotoolsError):
     exit_code = 2
 
 
+class CryotoolsNote(UserWarning):
+    """Something a user may not expect, though nothing is odd; shown once, unless --quiet."""
+
+
 class CryotoolsWarning(UserWarning):
     """Something odd that does not stop the work; shown to the user once."""

@@ -8,6 +8,7 @@ Terms
     element C,FE         chemical symbols
     altloc A             alternate location ( _ for none)
     protein nucleic polymer ligand water hydrogen hetero backbone all
+Chain ids and residue numbers are the authors', as PDB files and publications give them. Keywords may be in any case.
 Terms combine with `not`, `and`, `or` (in that order of strength) and parentheses.
 """
 
@@ -18,7 +19,7 @@ import re
 import gemmi
 import numpy as np
 
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import DataError, UsageError
 from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, Structure
 
 PROTEIN_BACKBONE = ("N", "CA", "C", "O")
@@ -42,6 +43,28 @@ _WORDS = {
 _COLUMNS = {"chain": "chain", "resname": "residue_name", "atom": "atom_name", "altloc": "altloc"}
 
 
+def in_chains(structure: Structure, chains: tuple[str, ...]) -> np.ndarray:
+    """Mask (n,) of the atoms in `chains`; `_` is the blank chain.
+
+    Raises
+    ------
+    UsageError
+        No chain is named.
+    DataError
+        A chain does not exist.
+    """
+    wanted = {"" if chain.strip() == "_" else chain.strip() for chain in chains}
+    if not chains or (wanted == {""} and "_" not in "".join(chains)):
+        raise UsageError("--chains names no chain; give ids such as A,B")
+    present = set(np.unique(structure.chain).tolist())
+    missing = sorted(wanted - present)
+    if missing:
+        there = ", ".join(sorted(chain or "_" for chain in present)[:20])
+        named = ", ".join(chain or "_" for chain in missing)
+        raise DataError(f"{structure.name}: has no chain {named}; it has {there}")
+    return np.isin(structure.chain, sorted(wanted))
+
+
 def select(structure: Structure, text: str) -> np.ndarray:
     """The mask (n,) of the atoms that `text` describes.
 
@@ -63,7 +86,10 @@ class _Parser:
     def __init__(self, structure: Structure, text: str) -> None:
         self.structure = structure
         self.text = text
-        self.tokens = _TOKEN.findall(text)
+        # blanks after the commas of a list join its items; keywords are the same in any case
+        self.tokens = _TOKEN.findall(re.sub(r",\s+", ",", text))
+        if not self.tokens:
+            raise self.error("there is no term")
 
     def any_of(self) -> np.ndarray:
         mask = self.all_of()
@@ -85,7 +111,7 @@ class _Parser:
             if not self._take(")"):
                 raise self.error("a parenthesis is not closed")
             return mask
-        word = self._next("a term")
+        word = self._next("a term").lower()
         if word in _WORDS:
             return _WORDS[word](self.structure)
         if word in _COLUMNS:
@@ -122,7 +148,7 @@ class _Parser:
         return items
 
     def _take(self, token: str) -> bool:
-        if self.tokens and self.tokens[0] == token:
+        if self.tokens and self.tokens[0].lower() == token:
             self.tokens.pop(0)
             return True
         return False

@@ -64,12 +64,18 @@ class Structure:
         return self.xyz.min(axis=0), self.xyz.max(axis=0)
 
     def residue_index(self) -> np.ndarray:
-        """Which residue each atom belongs to, int (n,), counted from 0 in the order of the file."""
+        """Which residue each atom belongs to, int (n,), counted from 0 in the order of the file.
+
+        Copies of one residue that follow each other, as an assembly's do, are told apart by their first atom.
+        """
         keys = (self.model, self.chain, self.residue_number, self.insertion_code)
         starts = np.zeros(len(self), dtype=bool)
         for key in keys:
             starts[1:] |= key[1:] != key[:-1]
-        return np.cumsum(starts)
+        starts[:1] = True
+        first = np.maximum.accumulate(np.where(starts, np.arange(len(self)), 0))
+        starts |= (self.atom_name == self.atom_name[first]) & (self.altloc == self.altloc[first])
+        return np.cumsum(starts) - 1
 
 
 ATOM_FIELDS = tuple(field.name for field in fields(Structure) if field.name != "name")

@@ -21,7 +21,7 @@ from cryotools.core.elements import ELEMENT_NUMBERS, guess_element
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.memory import available_bytes
 from cryotools.core.pdbtext import check_pdb_text, close_models
-from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, WATER_NAMES, Structure
+from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, WATER_NAMES, Structure, concatenate
 
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
@@ -59,11 +59,11 @@ def read_structure(
     parsed = _pick_model(parsed, model, name)
     if ncs:
         parsed.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
-    if assembly is not None:
-        parsed = _build_assembly(parsed, assembly, name)
-    structure = _drop_duplicates(_to_arrays(parsed, name, skip_unknown))
+    structure, subchain = _to_arrays(parsed, name, skip_unknown)
+    once = _listed_once(structure)
+    structure, subchain = structure[once], subchain[once]
     _check(structure)
-    return structure
+    return structure if assembly is None else _build_assembly(structure, subchain, parsed.assemblies, assembly)
 
 
 def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
@@ -147,7 +147,7 @@ def _pick_model(parsed: gemmi.Structure, model: int | str, name: str) -> gemmi.S
         keep = 0
         if len(numbers) > 1:
             warnings.warn(
-                f"{name}: has {len(numbers)} models; model {numbers[0]} is used (--model all takes them all)",
+                f"{name}: has {len(numbers)} models; model {numbers[0]} is used",
                 CryotoolsWarning,
                 stacklevel=3,
             )
@@ -160,21 +160,28 @@ def _pick_model(parsed: gemmi.Structure, model: int | str, name: str) -> gemmi.S
     return parsed
 
 
-def _build_assembly(parsed: gemmi.Structure, assembly: str, name: str) -> gemmi.Structure:
-    known = {a.name: a for a in parsed.assemblies}
-    if assembly not in known:
+def _build_assembly(
+    structure: Structure, subchain: np.ndarray, assemblies: Sequence[gemmi.Assembly], wanted: str
+) -> Structure:
+    """The copies that an assembly's operators make; each keeps its original's names."""
+    known = {assembly.name: assembly for assembly in assemblies}
+    if wanted not in known:
         there = f"it describes {_listing(list(known))}" if known else "it describes none"
-        raise DataError(f"{name}: has no assembly {assembly}; {there}")
-    parsed.setup_entities()
-    built = gemmi.Structure()
-    for model in parsed:
-        copies = gemmi.make_assembly(known[assembly], model, gemmi.HowToNameCopiedChain.AddNumber)
-        copies.num = model.num
-        built.add_model(copies)
-    return built
+        raise DataError(f"{structure.name}: has no assembly {wanted}; {there}")
+    copies = []
+    for generator in known[wanted].generators:
+        moved = np.isin(structure.chain, list(generator.chains)) | np.isin(subchain, list(generator.subchains))
+        part = structure[moved]
+        for operator in generator.operators:
+            turn, shift = np.array(operator.transform.mat.tolist()), np.array(operator.transform.vec.tolist())
+            copies.append(part.with_xyz(part.xyz @ turn.T + shift))
+    if not any(len(copy) for copy in copies):
+        raise DataError(f"{structure.name}: assembly {wanted} names no chain that is in the file")
+    return concatenate(copies)
 
 
-def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> Structure:
+def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[Structure, np.ndarray]:
+    """The atoms, and the label (n,) of the mmCIF subchain that each belongs to."""
     try:
         flat = gemmi.FlatStructure(parsed)
     except RuntimeError as error:
@@ -203,7 +210,8 @@ def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> Struct
         model=np.array(flat.model_num, dtype=np.int32),
         name=name,
     )
-    return structure[~unknown] if unknown.any() else structure
+    subchain = _strings(flat.subchains)
+    return (structure[~unknown], subchain[~unknown]) if unknown.any() else (structure, subchain)
 
 
 def _strings(characters: np.ndarray) -> np.ndarray:
@@ -277,19 +285,18 @@ def _kinds(residue_name: np.ndarray, atom_name: np.ndarray, hetero: np.ndarray) 
     return kind
 
 
-def _drop_duplicates(structure: Structure) -> Structure:
-    """Keep once what is listed twice: the same atom of the same residue at the same place."""
+def _listed_once(structure: Structure) -> np.ndarray:
+    """Mask (n,) without the repetitions of an atom that is listed twice: same residue, same name, same place."""
     seen: set[tuple[object, ...]] = set()
     keep = np.ones(len(structure), dtype=bool)
     for at in _sharing_a_place(structure.xyz):
         key = (*structure.xyz[at], *(getattr(structure, field)[at] for field in _IDENTITY))
         keep[at] = key not in seen
         seen.add(key)
-    if keep.all():
-        return structure
-    repeated = int((~keep).sum())
-    warnings.warn(f"{structure.name}: {repeated} atoms are listed twice; kept once", CryotoolsWarning, stacklevel=3)
-    return structure[keep]
+    if not keep.all():
+        repeated = int((~keep).sum())
+        warnings.warn(f"{structure.name}: {repeated} atoms are listed twice; kept once", CryotoolsWarning, stacklevel=3)
+    return keep
 
 
 def _sharing_a_place(xyz: np.ndarray) -> np.ndarray:

@@ -1,1 +1,5 @@
-"""How alike two maps are, and later how right labels and positions are: scores as the field defines them."""
+"""Scores as the field defines them: how alike two maps are.
+
+`correlation` and `fsc` are formulas on arrays, `compare` puts two maps on one grid and scores them, `report` writes the
+result down.
+"""

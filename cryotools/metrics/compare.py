@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from cryotools.core.distance import distance_to_points
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.resample import resample, support
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Volume
@@ -15,6 +16,8 @@ from cryotools.metrics.correlation import chimerax_correlation, chimerax_level, 
 from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
 
 _SMALLEST_AXIS = 7
+_CLIPPED = 0.01  # ringing of a resampled mask passes without a word
+_LEAST_COVER = 0.5
 _SOFT_EDGE = 3.0  # Å; a sharp mask would correlate with itself in the FSC
 
 
@@ -114,8 +117,13 @@ def region_from_mask(mask: Volume, grid_of: Volume) -> Region:
         The mask is on another grid, or selects nothing.
     """
     if not mask.same_grid_as(grid_of):
-        raise DataError("the mask is not on the first map's grid; resample it first")
+        raise DataError(
+            "the mask is not on the first map's grid; make it there (ChimeraX: volume resample #mask onGrid #map)"
+        )
     weight = np.clip(mask.data, 0, 1)
+    if mask.data.min() < -_CLIPPED or mask.data.max() > 1 + _CLIPPED:
+        extent = f"{mask.data.min():.3g} to {mask.data.max():.3g}"
+        warnings.warn(f"the mask runs from {extent} and is clipped to 0 to 1", CryotoolsWarning, stacklevel=2)
     if not (weight > 0.5).any():
         raise DataError("the mask selects no voxel (no value above 0.5)")
     return Region(weight)
@@ -154,6 +162,14 @@ def _refuse_unfit(a: Volume, b: Volume) -> None:
     high = np.minimum(*(v.grid.index_to_world(np.array(v.data.shape[::-1]) - 1) for v in (a, b)))
     if np.any(high < low):
         raise DataError(f"the maps do not overlap: one begins at {_at(a)} A, the other at {_at(b)} A")
+    edges = np.array(a.grid.size) - a.voxel_size
+    covered = float(np.prod((high - low + 1e-6) / (edges + 1e-6)))
+    if covered < _LEAST_COVER:
+        warnings.warn(
+            f"the second map covers {covered:.0%} of the first one's box; beyond it it counts as 0",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
 
 
 def _at(volume: Volume) -> str:

@@ -13,17 +13,17 @@ import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.progress import Progress
+from cryotools.core.selection import in_chains
 from cryotools.core.splat import Gaussians, splat
 from cryotools.core.structure import Structure
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.gaussians import sigma_of_resolution, unit_height
 from cryotools.simulate.layout import check_inside, check_sampling, make_grid, parse_box
-from cryotools.simulate.struc2map import in_chains
 
 # the original ends each profile where exp(-r²/w²) falls to 1e-7, w = sqrt(2) sigma
 CUTOFF = float(np.sqrt(-2 * np.log(1e-7)))
-_KNOWN_TO_ORIGINAL = (1, 6, 7, 8, 15, 16, 19, 18, 79)
+_KNOWN_TO_ORIGINAL = (1, 6, 7, 8, 15, 16, 19, 79)  # it takes W for a water bead of weight 18
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,7 @@ def _choose_atoms(path: str, options: EmanOptions) -> Structure:
             f"{path}: --het adds {int(structure.hetero.sum())} HETATM atoms, which e2pdb2mrc.py counts but never draws"
         )
     if options.chains:
-        ids = options.chains.split(",") if "," in options.chains else list(options.chains)
-        keep &= in_chains(structure, tuple(ids))
+        keep &= in_chains(structure, _present_chains(structure, options.chains))
     if options.omit:
         keep &= np.random.default_rng(options.seed).random(len(structure)) >= options.omit / 100
     if not keep.any():
@@ -97,9 +96,19 @@ def _choose_atoms(path: str, options: EmanOptions) -> Structure:
     dropped = int((~np.isin(structure.element, _KNOWN_TO_ORIGINAL)).sum())
     if dropped:
         _warn(
-            f"{path}: {dropped} atoms are of elements that e2pdb2mrc.py drops (metals, halogens, Se); they count here"
+            f"{path}: {dropped} atoms are of elements that e2pdb2mrc.py drops or mistakes (metals, halogens, Se); "
+            "they count here"
         )
     return structure
+
+
+def _present_chains(structure: Structure, text: str) -> tuple[str, ...]:
+    """The chains asked for that exist, with a warning for the others; all of them when none exists."""
+    ids = tuple(text.split(",") if "," in text else text)
+    present = [chain for chain in ids if chain in structure.chain]
+    if present and len(present) < len(ids):
+        _warn(f"{structure.name}: has no chain {', '.join(sorted(set(ids) - set(present)))}; the others are taken")
+    return tuple(present) or ids
 
 
 def _grid(structure: Structure, options: EmanOptions, box: tuple[int, int, int] | None) -> Grid:

@@ -63,7 +63,9 @@ def test_a_map_is_made_and_summed_up_on_stderr(run, trypsin, tmp_path, name):
     result = run(*MAKE_A_MAP[name](trypsin, out))
     assert result.code == 0
     assert result.out == ""
-    atoms, summary = lines(result.err)
+    *notes, atoms, summary = lines(result.err)
+    left_out = f"cryotools struc2map: note: {trypsin}: 117 water atoms are left out; --waters counts them"
+    assert notes == ([left_out] if name == "struc2map" else [])
     assert atoms.startswith(f"{trypsin}: 1")
     assert summary.startswith(f"{out}: ")
     with mrcfile.open(out) as file:
@@ -75,7 +77,7 @@ def test_a_map_is_made_and_summed_up_on_stderr(run, trypsin, tmp_path, name):
 @pytest.mark.parametrize("name", MAKE_A_MAP)
 def test_a_map_is_described_as_json_on_stdout(run, trypsin, tmp_path, name):
     out = tmp_path / "map.mrc"
-    result = run(*MAKE_A_MAP[name](trypsin, out), "--json")
+    result = run(*MAKE_A_MAP[name](trypsin, out), "--json", "--quiet")
     assert result.code == 0
     assert result.err == ""
     figures = json.loads(result.out)
@@ -262,3 +264,54 @@ def test_making_a_map_needs_no_torch(trypsin, tmp_path, name):
     check = f"import sys; from cryotools.cli.main import main; main({arguments!r}); print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert result.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("extra", "changes"),
+    [
+        (["--waters"], "n_atoms"),
+        (["--altloc", "A"], None),
+        (["--select", "not element S"], "n_atoms"),
+        (["--no-occupancy"], "mean"),
+        (["--bfactor"], "maximum"),
+        (["--weights", "electron"], "maximum"),
+        (["--method", "pdb2mrc"], "maximum"),
+        (["--noise", "1"], "standard_deviation"),
+        (["--center"], "origin_A"),
+        (["--box", "50"], "shape_xyz"),
+        (["--assembly", "1", "--chains", "A"], None),
+        (["--no-hydrogens"], None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_each_option_changes_what_it_names_and_keeps_the_atoms_it_should(run, trypsin, tmp_path, extra, changes):
+    plain, other = (
+        json.loads(run("struc2map", trypsin, tmp_path / "map.mrc", "-R", 6, "-A", 2, "--json", *more).out)
+        for more in ([], extra)
+    )
+    if changes is None:  # 1GBT has no alternate locations, hydrogens or second copy
+        assert other == plain
+    else:
+        assert other[changes] != plain[changes]
+    if changes != "n_atoms":
+        assert other["n_atoms"] == plain["n_atoms"]
+
+
+@pytest.mark.parametrize("levels", [["--verbose", "2"], ["--verbose=1"], ["-v", "1"]])
+def test_pdb2mrc_takes_a_level_of_talk_as_the_original_does(run, trypsin, tmp_path, levels):
+    result = run("pdb2mrc", trypsin, tmp_path / "map.mrc", "-A", 2, "-R", 6, "--center", *levels)
+    assert result.code == 0
+    assert "CPU seconds" in result.err
+
+
+def test_two_outputs_may_not_be_one_file(run, two_maps, tmp_path):
+    out = tmp_path / "out.csv"
+    result = run("compare-maps", *two_maps, "--csv", out, "--fsc-csv", out)
+    assert result.code == 2
+    assert "name the same file" in result.err
+    assert not out.exists()
+
+
+def test_a_selection_left_empty_by_a_shell_variable_is_refused(run, trypsin, tmp_path):
+    for extra in (["--select", ""], ["--chains", ""]):
+        assert run("struc2map", trypsin, tmp_path / "map.mrc", *extra).code == 2

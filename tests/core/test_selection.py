@@ -103,7 +103,7 @@ def test_precedence_shows_in_what_is_picked(structure):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "a term is missing at the end"),
+        ("", "there is no term"),
         ("chain", "a list after 'chain' is missing"),
         ("chain A and", "a term is missing at the end"),
         ("(chain A", "parenthesis is not closed"),

@@ -279,7 +279,8 @@ def test_an_assembly_is_built_from_its_operators(tmp_path: Path, content: bytes)
     assert list_assemblies(path) == ["1"]
     built = read_structure(path, assembly="1")
     np.testing.assert_allclose(built.xyz, [[11.104, 6.134, -6.504], [88.896, -6.134, -1.504]], atol=1e-6)
-    assert len(set(built.chain.tolist())) == 2
+    assert built.chain.tolist() == ["A", "A"]
+    assert built.residue_index().tolist() == [0, 1]
     with pytest.raises(DataError, match="has no assembly 7; it describes 1"):
         read_structure(path, assembly="7")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.metrics.compare import Region, compare_maps, region_around, region_from_mask
@@ -123,7 +123,8 @@ def test_voxels_outside_a_mask_do_not_count():
 
 def test_masks_are_clipped_and_must_fit():
     mask = noise()
-    region = region_from_mask(mask.with_data(mask.data * 3 - 1), noise())
+    with pytest.warns(CryotoolsWarning, match="clipped to 0 to 1"):
+        region = region_from_mask(mask.with_data(mask.data * 3 - 1), noise())
     assert region.weight.min() == 0
     assert region.weight.max() == 1
     with pytest.raises(DataError, match="not on the first map's grid"):
@@ -211,3 +212,10 @@ def test_the_curve_can_be_drawn(tmp_path):
 
     plot_fsc(str(tmp_path / "fsc.png"), compare_maps(noise(), noise(seed=1)), "b against a")
     assert imread(tmp_path / "fsc.png")[..., :3].std() > 0.05
+
+
+def test_a_second_map_that_covers_little_of_the_first_is_a_warning(protein):
+    _, volume = protein
+    corner = volume.crop((0, 0, 0), tuple(n // 2 for n in volume.data.shape))
+    with pytest.warns(CryotoolsWarning, match="covers 1[0-4]% of the first one's box"):
+        compare_maps(volume, corner)

@@ -151,8 +151,11 @@ def test_chains_are_letters_or_a_list(mixed):
     for chains, wanted in (("A", 6), ("B", 12), ("AB", 18), ("A,B", 18), ("B,", 12)):
         volume, _ = pdb2mrc(mixed, EmanOptions(resolution=4.0, box="32", chains=chains.rstrip(",")))
         assert total(volume) == pytest.approx(wanted, rel=1e-4)
-    with pytest.raises(DataError, match="has no chain C"):
-        pdb2mrc(mixed, EmanOptions(chains="AC"))
+    with pytest.warns(CryotoolsWarning, match="has no chain C; the others are taken"):
+        volume, _ = pdb2mrc(mixed, EmanOptions(resolution=4.0, box="32", chains="AC"))
+    assert total(volume) == pytest.approx(6, rel=1e-4)
+    with pytest.raises(DataError, match="has no chain C, D"):
+        pdb2mrc(mixed, EmanOptions(chains="CD"))
 
 
 def test_models_are_summed_unless_one_is_asked_for(tmp_path):

@@ -81,7 +81,7 @@ def test_lengths_must_be_positive_numbers(wrong):
 
 
 def test_grids_beyond_the_memory_are_refused_before_anything_is_allocated():
-    with pytest.raises(DataError, match="a larger --apix or a smaller --box"):
+    with pytest.raises(DataError, match="larger voxels or a smaller box"):
         make_grid(np.array([100_000, 100_000, 100_000]), (1.0, 1.0, 1.0), np.zeros(3))
 
 

@@ -10,8 +10,9 @@ from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.mapfile import write_map
 from cryotools.core.structure import WATER
 from cryotools.core.volume import Grid, Volume
+from cryotools.simulate.atoms import AtomChoice, choose_atoms
 from cryotools.simulate.methods import METHODS, MapOptions
-from cryotools.simulate.struc2map import AtomChoice, GridChoice, Simulation, choose_atoms, struc2map
+from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
 FAR = [(0.0, 0.0, 0.0), (150.0, -80.0, 33.3), (-7.123, 911.0, -400.0)]
 
@@ -148,6 +149,8 @@ def test_an_assembly_is_built_by_its_id(tmp_path):
     assert len(atoms) == 24
     assert np.allclose(np.sort(atoms.xyz[:, 0])[12:], np.sort(positions(dozen())[:, 0] + 40))
     assert len(choose_atoms(path, AtomChoice())) == 12
+    assert len(choose_atoms(path, AtomChoice(assembly="1", chains=("A",), selection="chain A"))) == 24
+    assert atoms.residue_index().max() + 1 == 2 * (choose_atoms(path, AtomChoice()).residue_index().max() + 1)
     with pytest.raises(DataError, match="no assembly 7; it describes 1"):
         choose_atoms(path, AtomChoice(assembly="7"))
 
