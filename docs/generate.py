@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 REFERENCE = Path(__file__).with_name("commands.md")
-COMMANDS = ("struc2map", "molmap", "pdb2mrc", "compare-maps", "info", "doctor")
+COMMANDS = ("struc2map", "molmap", "pdb2mrc", "compare-maps", "curate", "info", "doctor")
 _HEAD = """# Command reference
 
 Made from each command's `--help` by `make docs`. Conventions that hold for all of them are in

@@ -72,6 +72,9 @@ def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatc
     monkeypatch.chdir(checkout)
     run("struc2map", "examples/1gbt.cif", "map.mrc", "--apix", "1.5", "--quiet")
     run("struc2map", "examples/1gbt.cif", "other.mrc", "--res", "4", "--apix", "1.5", "--quiet")
+    (checkout / "pairs.csv").write_text(
+        "id,map,model,resolution,family\n1gbt,map.mrc,examples/1gbt.cif,3,trypsin\n2gbt,other.mrc,examples/1gbt.cif,4,trypsin\n"
+    )
     examples = _help_examples()
     assert len(examples) == 2 * len(_generator().COMMANDS)
     for _, *arguments in examples:

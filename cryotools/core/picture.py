@@ -22,6 +22,11 @@ _COLOUR = np.array([0.45, 0.65, 0.85])
 _SURFACE_RANK = 0.99
 
 
+def is_possible() -> bool:
+    """True where matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
 def check_can_draw(path: str) -> None:
     """Say early that a picture cannot be drawn.
 
@@ -32,7 +37,7 @@ def check_can_draw(path: str) -> None:
     DataError
         The folder does not exist or cannot be written.
     """
-    if importlib.util.find_spec("matplotlib") is None:
+    if not is_possible():
         raise UsageError("pictures need matplotlib; pip install 'cryotools[plots]'")
     if not path.lower().endswith((".png", ".pdf", ".svg")):
         raise UsageError(f"{path}: end the picture's name in .png, .pdf or .svg")
@@ -70,6 +75,26 @@ def draw_maps(path: str, maps: Mapping[str, Volume], structure: Structure | None
         for panel, title in zip(row, titles, strict=True):
             panel.set_title(title, fontsize=9)
             panel.set(xlabel="x, Å", ylabel="y, Å")
+    save_figure(figure, path)
+
+
+def draw_sections(path: str, titles: list[str], volumes: list[Volume], structures: list[Structure]) -> None:
+    """Draw the middle section of each volume with the atoms near it, four to a row."""
+    from matplotlib.figure import Figure
+
+    rows = -(-len(volumes) // 4)
+    figure = Figure(figsize=(12, 3.2 * rows), layout="constrained")
+    panels = figure.subplots(rows, 4, squeeze=False).ravel()
+    for panel in panels[len(volumes) :]:
+        panel.axis("off")
+    for panel, title, volume, structure in zip(panels, titles, volumes, structures, strict=False):
+        x, y, z = (volume.grid.axis(axis) for axis in range(3))
+        middle = len(z) // 2
+        panel.imshow(volume.data[middle], origin="lower", extent=(x[0], x[-1], y[0], y[-1]), cmap="gray")
+        near = np.abs(structure.xyz[:, 2] - z[middle]) < 1.0
+        panel.scatter(*structure.xyz[near, :2].T, s=2, color="tab:orange", linewidths=0)
+        panel.set_title(title, fontsize=8)
+        panel.axis("off")
     save_figure(figure, path)
 
 

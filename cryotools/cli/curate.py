@@ -1,0 +1,67 @@
+"""`cryotools curate`: maps and models become a training set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cryotools.cli import options as opt
+from cryotools.cli.console import detail, note, print_json, progress, set_threads
+
+NAME = "curate"
+EPILOG = """PAIRS is a CSV file with the columns id, map, model, resolution (Å) and family; a column fold (0 to 3)
+fixes the cross-validation fold, else families are dealt in order. Paths are relative to the list. OUT_DIR gets ID.npz
+per pair that is kept, report.csv with every verdict and its reason, and report.png with a section of each pair.
+
+Examples:
+
+cryotools curate pairs.csv training-set
+
+cryotools curate pairs.csv training-set --shard 1/4 --least-correlation 0.7 --json
+"""
+
+
+def command(
+    pairs: Annotated[str, typer.Argument(metavar="PAIRS", help="CSV list of maps and models.")],
+    folder: Annotated[str, typer.Argument(metavar="OUT_DIR", help="Folder of the training set.")],
+    least_correlation: Annotated[
+        float, opt.main("--least-correlation", help="Drop pairs below this correlation with molmap near atoms.")
+    ] = 0.6,
+    least_gain: Annotated[
+        float, opt.main("--least-gain", help="Drop pairs whose backbone gains less over shifted copies, σ.")
+    ] = 0.5,
+    shard: Annotated[
+        str | None, opt.compute("--shard", metavar="I/N", help="Take part I of N; default: the SLURM array's task.")
+    ] = None,
+    threads: opt.Threads = None,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Judge pairs of map and model, and make a training set of the good ones."""
+    set_threads(threads)
+    from cryotools.core.shards import parse_shard
+    from cryotools.training.curate import FAILED, KEPT, Rules, curate, draw_report, read_list, write_report
+
+    part = parse_shard(shard)
+    entries = part.of(read_list(pairs))
+    with progress() as reporter:
+        reporter.start(len(entries), "pairs")
+        verdicts = []
+        for verdict in curate(entries, folder, Rules(least_correlation, least_gain)):
+            verdicts.append(verdict)
+            reporter.advance()
+            detail(f"{verdict.id}: {verdict.status} {verdict.reason}".rstrip())
+    report = Path(folder) / part.name("report", ".csv")
+    write_report(report, verdicts)
+    draw_report(report.with_suffix(".png"), folder, verdicts)
+    counts = {status: sum(v.status == status for v in verdicts) for status in ("kept", "dropped", "failed")}
+    if json:
+        print_json({"folder": folder, "report": str(report), **counts})
+    else:
+        note(f"{folder}: {counts[KEPT]} of {len(verdicts)} pairs kept; reasons are in {report}")
+    if counts[FAILED]:
+        raise typer.Exit(1)

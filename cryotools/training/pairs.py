@@ -1,0 +1,95 @@
+"""A curated pair: an experimental map at 1 Å beside its atoms, in one file without pickle."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from cryotools.core.errors import DataError
+from cryotools.core.output import atomic_path
+from cryotools.core.structure import ATOM_FIELDS, Structure
+from cryotools.core.volume import Volume
+
+SPACING = 1.0  # Å; what every network on maps is trained at
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One map with its model.
+
+    Attributes
+    ----------
+    target : the map on cubic voxels of 1 Å, scaled so that the 99th percentile within 3 Å of atoms is 1
+    weight : float32 (nz, ny, nx), 1 where the loss counts, 0 at density that no atom explains
+    structure : the atoms
+    resolution : Å, as reported
+    family, fold : protein family, and the number of its cross-validation fold
+    """
+
+    id: str
+    target: Volume
+    weight: np.ndarray
+    structure: Structure
+    resolution: float
+    family: str
+    fold: int
+
+
+def save_pair(path: str | os.PathLike[str], pair: Pair) -> None:
+    """Write a pair atomically: the map as float16, the weight as bytes, the atoms as arrays."""
+    atoms = {f"atom_{key}": getattr(pair.structure, key) for key in ATOM_FIELDS}
+    facts = {"id": pair.id, "family": pair.family, "resolution": pair.resolution, "fold": pair.fold}
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            data=pair.target.data.astype(np.float16),
+            origin=np.array(pair.target.origin),
+            weight=np.rint(255 * pair.weight).astype(np.uint8),
+            **{key: np.array(value) for key, value in facts.items()},
+            **atoms,
+        )
+
+
+def load_pair(path: str | os.PathLike[str]) -> Pair:
+    """Read a pair.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or no pair.
+    """
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            values = {key: stored[key] for key in stored.files}
+        structure = Structure(**{key: values[f"atom_{key}"] for key in ATOM_FIELDS}, name=str(values["id"]))
+        return Pair(
+            id=str(values["id"]),
+            target=Volume(values["data"].astype(np.float32), (SPACING,) * 3, tuple(values["origin"])),
+            weight=values["weight"].astype(np.float32) / 255,
+            structure=structure,
+            resolution=float(values["resolution"]),
+            family=str(values["family"]),
+            fold=int(values["fold"]),
+        )
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise DataError(f"{path}: is damaged or no curated pair ({error}); run `cryotools curate` again") from error
+
+
+def load_folder(folder: str | os.PathLike[str]) -> list[Pair]:
+    """All pairs of a training set made by `cryotools curate`, in the order of their names.
+
+    Raises
+    ------
+    DataError
+        The folder holds none.
+    """
+    files = sorted(Path(folder).glob("*.npz"))
+    if not files:
+        raise DataError(f"{folder}: holds no curated pairs (*.npz); make them with `cryotools curate`")
+    return [load_pair(path) for path in files]

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from cryotools.core.distance import distance_to_points
+from cryotools.core.errors import DataError
+from cryotools.core.mapfile import write_map
+from cryotools.core.structure import WATER
+from cryotools.core.structurefile import read_structure
+from cryotools.core.volume import Volume
+from cryotools.simulate.layout import grid_around
+from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.training.curate import (
+    DROPPED,
+    FAILED,
+    KEPT,
+    Entry,
+    Rules,
+    curate,
+    curate_entry,
+    read_list,
+    write_report,
+)
+from cryotools.training.pairs import load_folder, load_pair, save_pair
+
+
+@pytest.fixture(scope="module")
+def protein(trypsin):
+    structure = read_structure(trypsin)
+    return structure[structure.kind != WATER]
+
+
+@pytest.fixture(scope="module")
+def volume(protein):
+    """A map of trypsin at 4 Å on voxels of 1.3 Å, with a little noise."""
+    grid = grid_around(protein, 1.3, 4.0)
+    density = molmap(protein, grid, MapOptions(4.0))
+    noise = gaussian_filter(np.random.default_rng(0).standard_normal(grid.shape), 1.0)
+    return Volume.on(grid, density + 0.2 * density.std() * noise / noise.std())
+
+
+@pytest.fixture
+def entry(tmp_path, trypsin, volume):
+    write_map(tmp_path / "map.mrc", volume, label="test")
+    return Entry("1gbt", str(tmp_path / "map.mrc"), str(trypsin), 4.0, "serine protease", 2)
+
+
+def test_a_good_pair_is_kept_on_voxels_of_1_angstrom_at_whole_positions(entry, protein):
+    pair, verdict = curate_entry(entry, Rules())
+    assert verdict.status == KEPT
+    assert verdict.correlation > 0.95
+    assert verdict.backbone_sigma > verdict.control_sigma + 2
+    assert pair.target.voxel_size == (1, 1, 1)
+    assert np.array_equal(pair.target.origin, np.rint(pair.target.origin))
+    near = distance_to_points(pair.target.grid, protein.xyz) <= 3
+    assert np.percentile(pair.target.data[near], 99) == pytest.approx(1, rel=1e-3)
+    exact = molmap(protein, pair.target.grid, MapOptions(4.0))
+    assert np.corrcoef(pair.target.data[near], exact[near])[0, 1] > 0.97
+
+
+def test_a_model_in_the_wrong_place_is_dropped_with_its_reason(entry, tmp_path, volume):
+    shifted = replace(volume, origin=tuple(np.array(volume.origin) + 6.0))
+    write_map(tmp_path / "map.mrc", shifted, label="test")
+    _, verdict = curate_entry(entry, Rules())
+    assert verdict.status == DROPPED
+    assert "correlation with molmap" in verdict.reason
+    _, lenient = curate_entry(entry, Rules(least_correlation=0.0))
+    assert "the backbone gains" in lenient.reason
+
+
+def test_density_that_no_atom_explains_does_not_count(entry, tmp_path, volume):
+    blob = np.zeros(volume.data.shape, dtype=np.float32)
+    blob[5, 5, 5] = 300.0
+    write_map(tmp_path / "map.mrc", volume.with_data(volume.data + gaussian_filter(blob, 1.5)), label="test")
+    pair, verdict = curate_entry(entry, Rules())
+    at = np.rint(pair.target.world_to_index(volume.grid.index_to_world(np.array([5, 5, 5])))).astype(int)
+    assert pair.weight[tuple(at[::-1])] == 0
+    assert 0 < verdict.unmodelled_fraction < 0.02
+    assert pair.weight[distance_to_points(pair.target.grid, pair.structure.xyz) <= 4].all()
+
+
+def test_a_broken_entry_fails_alone(entry, tmp_path):
+    broken = replace(entry, id="broken", map=str(tmp_path / "absent.mrc"))
+    far = replace(entry, id="far", model=str(tmp_path / "far.pdb"))
+    (tmp_path / "far.pdb").write_text(
+        f"{'ATOM      1  CA  ALA A   1     900.000 900.000 900.000  1.00 20.00           C':80}\n"
+    )
+    verdicts = list(curate([broken, entry, far], tmp_path / "set", Rules()))
+    assert [v.status for v in verdicts] == [FAILED, KEPT, FAILED]
+    assert "no such file" in verdicts[0].reason
+    assert "do not overlap" in verdicts[2].reason
+    assert [pair.id for pair in load_folder(tmp_path / "set")] == ["1gbt"]
+    write_report(tmp_path / "report.csv", verdicts)
+    rows = list(csv.DictReader((tmp_path / "report.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["status"] for row in rows] == ["failed", "kept", "failed"]
+    assert float(rows[1]["correlation"]) == pytest.approx(verdicts[1].correlation, rel=1e-3)
+
+
+def test_a_pair_comes_back_as_it_was_saved(entry, tmp_path):
+    pair, _ = curate_entry(entry, Rules())
+    save_pair(tmp_path / "pair.npz", pair)
+    back = load_pair(tmp_path / "pair.npz")
+    assert (back.id, back.resolution, back.family, back.fold) == ("1gbt", 4.0, "serine protease", 2)
+    assert back.target.same_grid_as(pair.target)
+    assert np.abs(back.target.data - pair.target.data).max() < 1e-3 * np.abs(pair.target.data).max()
+    assert np.array_equal(back.weight, pair.weight)
+    assert np.array_equal(back.structure.xyz, pair.structure.xyz)
+    assert back.structure.atom_name.tolist() == pair.structure.atom_name.tolist()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no", b"text"])
+def test_damaged_pairs_are_one_clear_error(tmp_path, content):
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError, match="damaged or no curated pair"):
+        load_folder(tmp_path)
+
+
+def test_an_empty_folder_is_one_clear_error(tmp_path):
+    with pytest.raises(DataError, match="holds no curated pairs"):
+        load_folder(tmp_path)
+
+
+def test_families_are_dealt_to_folds_and_paths_are_relative_to_the_list(tmp_path):
+    rows = [f"m{i},maps/{i}.mrc,{i}.pdb,3.{i},family{i // 2}" for i in range(6)]
+    (tmp_path / "pairs.csv").write_text(
+        "\ufeffid,map,model,resolution,family\n" + "\n".join(rows) + "\n", encoding="utf-8"
+    )
+    entries = read_list(tmp_path / "pairs.csv")
+    assert [entry.fold for entry in entries] == [0, 0, 1, 1, 2, 2]
+    assert entries[1].map == str(tmp_path / "maps" / "1.mrc")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "lists no pairs"),
+        ("id,map,model,family\na,b,c,d\n", "line 1: column resolution is missing"),
+        ("id,map,model,resolution,family\na,b,c,3.1,d\na2,b,c,three,d\n", "line 3: could not convert"),
+        ("id,map,model,resolution,family\na,b,c,-3,d\n", "line 2: resolution -3 is not positive"),
+        ("id,map,model,resolution,family\na,b,c,3,d\na,b,c,3,d\n", "ids repeat"),
+    ],
+)
+def test_mistakes_in_the_list_are_named(tmp_path, text, message):
+    (tmp_path / "pairs.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_list(tmp_path / "pairs.csv")
+
+
+def test_the_command_reports_keeps_and_exits_1_when_an_entry_failed(run, entry, tmp_path):
+    line = f"1gbt,{entry.map},{entry.model},4.0,protease\n"
+    (tmp_path / "pairs.csv").write_text("id,map,model,resolution,family\n" + line)
+    good = run("curate", tmp_path / "pairs.csv", tmp_path / "set")
+    assert (good.code, good.out) == (0, "")
+    assert "1 of 1 pairs kept" in good.err
+    assert (tmp_path / "set" / "report.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "pairs.csv").write_text("id,map,model,resolution,family\n" + line + "gone,gone.mrc,gone.pdb,3,other\n")
+    bad = run("curate", tmp_path / "pairs.csv", tmp_path / "set", "--json")
+    assert bad.code == 1
+    assert '"kept": 1, "dropped": 0, "failed": 1' in bad.out
+    part = run("curate", tmp_path / "pairs.csv", tmp_path / "set", "--shard", "1/2")
+    assert part.code == 0
+    assert (tmp_path / "set" / "report-1-of-2.csv").exists()
