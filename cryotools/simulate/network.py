@@ -1,0 +1,81 @@
+"""The learned simulators' networks: a generator of maps, and the discriminator that drives it to realism."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cryotools.core.checkpoint import Architecture
+from cryotools.nn.unet import UNet, UNetConfig, fold
+from cryotools.simulate.inputs import CONDITIONS, DENSITY_CHANNELS
+
+_MOLMAP, _BROAD = 1, 2  # the channels of molmap at the resolution and at 1.4 × it
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Channels at the finest level and levels of the generator's U-Net."""
+
+    width: int = 32
+    levels: int = 3
+
+
+class Generator(nn.Module):
+    """Channels (b, c, z, y, x) and conditions (b, k) of `simulate.inputs` → map (b, 1, z, y, x).
+
+    The map is a mixture of the channels, whose weights depend on the conditions, plus a correction by a U-Net. Before
+    training it is molmap at 1.4 × the resolution.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.unet = UNet(UNetConfig(DENSITY_CHANNELS, 1, CONDITIONS, config.width, config.levels))
+        self.mixture = nn.Sequential(nn.Linear(CONDITIONS, 32), nn.SiLU(), nn.Linear(32, DENSITY_CHANNELS + 1))
+        for layer in (self.unet.last, self.mixture[-1]):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self.mixture[-1].bias.data[_BROAD] = 1.0
+
+    @property
+    def halo(self) -> int:
+        """Voxels on each side that an output voxel can see."""
+        return self.unet.config.halo
+
+    @property
+    def multiple(self) -> int:
+        """Voxels that inputs must be whole multiples of, along each axis."""
+        return self.unet.config.multiple
+
+    def forward(self, channels: Tensor, conditions: Tensor) -> Tensor:
+        weights = self.mixture(conditions)
+        mixed = torch.einsum("bc,bczyx->bzyx", weights[:, :-1], channels) + weights[:, -1, None, None, None]
+        return mixed[:, None] + self.unet(channels, conditions)
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Channels of the first layer of the discriminator."""
+
+    width: int = 24
+
+
+class Discriminator(nn.Module):
+    """A map (b, 1, z, y, x) beside molmap at its resolution → a logit of "experimental" per 8³ voxels."""
+
+    def __init__(self, config: DiscriminatorConfig) -> None:
+        super().__init__()
+        w = config.width
+        layers: list[nn.Module] = []
+        for inputs, outputs, stride in ((16, w, 1), (w, 2 * w, 2), (2 * w, 4 * w, 2), (4 * w, 4 * w, 1)):
+            convolution = nn.utils.parametrizations.spectral_norm(nn.Conv3d(inputs, outputs, 3, stride, padding=1))
+            layers += [convolution, nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Conv3d(4 * w, 1, 1))
+
+    def forward(self, density: Tensor, channels: Tensor) -> Tensor:
+        seen = torch.cat([density, channels[:, _MOLMAP : _MOLMAP + 1]], dim=1)
+        return self.layers(fold(seen))
+
+
+GENERATOR = Architecture("map-generator", GeneratorConfig, Generator)

@@ -1,0 +1,40 @@
+"""Cubes cut from volumes, turned by the 24 rotations of a cube."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+ROTATIONS = [
+    (axes, flips)
+    for axes in itertools.permutations(range(3))
+    for flips in itertools.product((1, -1), repeat=3)
+    if np.isclose(np.linalg.det(np.eye(3)[list(axes)] * np.array(flips)[:, None]), 1)
+]
+
+
+def rotate(volume: np.ndarray, number: int) -> np.ndarray:
+    """`volume` (..., z, y, x) turned by rotation `number` (0 to 23); 0 leaves it as it is."""
+    axes, flips = ROTATIONS[number]
+    lead = volume.ndim - 3
+    turned = volume.transpose(*range(lead), *(lead + axis for axis in axes))
+    return turned[(Ellipsis, *(slice(None, None, flip) for flip in flips))]
+
+
+def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
+    """The cube of `size` voxels at `start` (z, y, x) of `volume` (..., z, y, x), zeros beyond it."""
+    cube = np.zeros((*volume.shape[:-3], size, size, size), dtype=volume.dtype)
+    low, high = np.maximum(start, 0), np.minimum(np.asarray(start) + size, volume.shape[-3:])
+    if np.any(high <= low):
+        return cube
+    there = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
+    here = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    cube[(Ellipsis, *there)] = volume[(Ellipsis, *here)]
+    return cube
+
+
+def start_around(random: np.random.Generator, index: np.ndarray, size: int) -> np.ndarray:
+    """The first voxel of a cube that holds one of the voxels `index` (n, 3), anywhere in its middle half."""
+    centre = index[random.integers(len(index))]
+    return np.rint(centre - size / 2 + random.uniform(-size / 4, size / 4, 3)).astype(int)

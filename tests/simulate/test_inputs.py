@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cryotools.core.structure import WATER
+from cryotools.core.structurefile import read_structure
+from cryotools.simulate.inputs import (
+    CONDITIONS,
+    DENSITY_CHANNELS,
+    Condition,
+    condition_vector,
+    density_channels,
+    relative_b_factors,
+    with_condition,
+)
+from cryotools.simulate.layout import grid_around
+from cryotools.simulate.methods import MapOptions, molmap
+
+
+@pytest.fixture(scope="module")
+def protein(trypsin):
+    structure = read_structure(trypsin)
+    return structure[structure.kind != WATER]
+
+
+def test_channels_are_molmaps_in_another_scale(protein):
+    grid = grid_around(protein, 1.0, 3.0)
+    channels = density_channels(protein, grid, 4.0)
+    assert channels.shape == (DENSITY_CHANNELS, *grid.shape)
+    for number, resolution in ((0, 2.0), (1, 4.0), (2, 5.6)):
+        exact = molmap(protein, grid, MapOptions(resolution, occupancy=False))
+        assert np.corrcoef(channels[number].ravel(), exact.ravel())[0, 1] == pytest.approx(1, abs=1e-5)
+
+
+def test_the_element_channels_add_up_to_all_atoms_but_carbon(protein):
+    grid = grid_around(protein, 1.0, 3.0)
+    channels = density_channels(protein, grid, 4.0)
+    without = density_channels(protein[protein.element == 6], grid, 4.0)
+    total = channels[4] + channels[5] + channels[6]
+    carbon = channels[0] - total
+    assert carbon.min() > -1e-4
+    assert np.corrcoef(carbon.ravel(), without[0].ravel())[0, 1] > 0.9999
+
+
+def test_b_factors_blur_what_is_mobile(protein):
+    grid = grid_around(protein, 1.0, 3.0)
+    relative = relative_b_factors(protein)
+    assert relative.min() == 0
+    channels = density_channels(protein, grid, 3.0)
+    index = tuple(np.rint(grid.world_to_index(protein.xyz)).astype(int).T[::-1])
+    ratio = channels[3][index] / channels[1][index]
+    assert np.corrcoef(ratio, relative)[0, 1] < -0.4
+
+
+def test_hidden_b_factors_repeat_molmap():
+    density = np.random.default_rng(0).random((DENSITY_CHANNELS, 4, 4, 4)).astype(np.float16)
+    hidden, shown = (with_condition(density, Condition(3.0, known)) for known in (False, True))
+    assert np.array_equal(hidden[3], hidden[1])
+    assert np.array_equal(shown, density.astype(np.float32))
+    vectors = [condition_vector(Condition(3.0, known)) for known in (False, True)]
+    assert len(vectors[0]) == CONDITIONS
+    assert vectors[0][1] == 0
+    assert vectors[1][1] == 1
+
+
+def test_a_sharpness_of_0_is_not_a_sharpness_that_is_left_open():
+    given, left = condition_vector(Condition(3.0, sharpness=0.0)), condition_vector(Condition(3.0))
+    assert not np.array_equal(given, left)
+
+
+def test_hydrogens_change_nothing(protein):
+    grid = grid_around(protein, 1.5, 3.0)
+    element = protein.element.copy()
+    element[::7] = 1
+    from dataclasses import replace
+
+    with_hydrogens = replace(protein, element=element)
+    assert np.array_equal(
+        density_channels(with_hydrogens, grid, 4.0), density_channels(protein[element != 1], grid, 4.0)
+    )
