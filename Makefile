@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = demo-out
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test lint bench bench-realism docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -26,6 +26,9 @@ lint: .venv/.ready  ## style and format
 
 bench: .venv/.ready  ## ratios against gemmi and a numpy reference, in one run
 	$(BIN)/python tests/benchmarks/bench_struc2map.py
+
+bench-realism: .venv/.ready  ## learned and classical maps against experimental ones: make bench-realism SET=FOLDER FOLD=0
+	$(BIN)/python tests/benchmarks/bench_realism.py $(SET) --fold $(or $(FOLD),0)
 
 docs: .venv/.ready  ## docs/commands.md from the commands' own help
 	$(BIN)/python docs/generate.py

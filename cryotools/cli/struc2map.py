@@ -26,6 +26,7 @@ class Method(StrEnum):
 
     molmap = "molmap"
     pdb2mrc = "pdb2mrc"
+    gan = "gan"
 
 
 class Weights(StrEnum):
@@ -35,7 +36,9 @@ class Weights(StrEnum):
     electron = "electron"
 
 
-_METHOD_HELP = "molmap: the map integrates to the weights. pdb2mrc: a lone atom peaks at its weight."
+_METHOD_HELP = (
+    "molmap: integrates to the weights. pdb2mrc: a lone atom peaks at its weight. gan: learned from real maps."
+)
 
 
 def command(
@@ -70,7 +73,7 @@ def command(
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
     device: Annotated[
-        str, opt.compute("--device", "-d", help="auto (the CPU, for these methods), cpu, cuda, cuda:N or mps.")
+        str, opt.compute("--device", "-d", help="auto (the CPU, but for gan), cpu, cuda, cuda:N or mps.")
     ] = "auto",
     threads: opt.Threads = None,
     altloc: Annotated[str, opt.advanced("--altloc", help="Alternate locations: all, highest, or a letter.")] = "all",

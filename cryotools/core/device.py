@@ -6,7 +6,7 @@ import warnings
 
 import torch
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import CryotoolsNote, DataError, UsageError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -31,7 +31,7 @@ def resolve_device(name: str = "auto") -> torch.device:
             return torch.device("cuda", torch.cuda.current_device())
         if torch.backends.mps.is_available():
             return torch.device("mps")
-        warnings.warn("no GPU found; running on the CPU (--device cpu says so quietly)", CryotoolsWarning, stacklevel=2)
+        warnings.warn("no GPU found; running on the CPU", CryotoolsNote, stacklevel=2)
         return torch.device("cpu")
     if kind == "cuda":
         there = torch.cuda.device_count()

@@ -60,6 +60,17 @@ def pdb2mrc(structure: Structure, grid: Grid, options: MapOptions, progress: Pro
     return data
 
 
+def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
+    """Density as experimental maps have it, by the shipped generator; 1 is strong density.
+
+    Weights and occupancies do not apply; B factors sharpen and blur atoms where `options.b_factors` is set.
+    """
+    from cryotools.simulate.inputs import Condition
+    from cryotools.simulate.predict import generate
+
+    return generate(structure, grid, Condition(options.resolution, options.b_factors), options.device, progress)
+
+
 Method = Callable[[Structure, Grid, MapOptions, Progress | None], np.ndarray]
-METHODS: dict[str, Method] = {"molmap": molmap, "pdb2mrc": pdb2mrc}
+METHODS: dict[str, Method] = {"molmap": molmap, "pdb2mrc": pdb2mrc, "gan": gan}
 DEFAULT_METHOD = "molmap"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cryotools.core.device import resolve_device, resolve_precision
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import CryotoolsNote, DataError, UsageError
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_cpu_is_taken_quietly_when_asked_for():
 @pytest.mark.usefixtures("without_gpu")
 def test_auto_on_the_cpu_says_so_once():
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("once", CryotoolsWarning)  # the filter that the program sets
+        warnings.simplefilter("once", CryotoolsNote)  # the filter that the program sets
         assert resolve_device() == resolve_device("auto") == torch.device("cpu")
     assert len(caught) == 1
     assert "running on the CPU" in str(caught[0].message)

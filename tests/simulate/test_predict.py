@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryotools.core.distance import distance_to_points
+from cryotools.core.errors import CryotoolsWarning
+from cryotools.core.mapfile import read_map
+from cryotools.core.structure import WATER
+from cryotools.core.structurefile import read_structure
+from cryotools.metrics.correlation import pearson
+from cryotools.simulate.inputs import Condition
+from cryotools.simulate.layout import grid_around
+from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.simulate.predict import WEIGHTS, generate
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture(scope="module")
+def real():
+    """Part of haemoglobin's map at 3.2 Å, which the network never saw, and its atoms."""
+    structure = read_structure(DATA / "5ni1_crop.pdb.gz")
+    return read_map(DATA / "emd_3488_crop.mrc.gz"), structure[structure.kind != WATER]
+
+
+@pytest.fixture(scope="module")
+def small(real):
+    _, structure = real
+    return structure[np.linalg.norm(structure.xyz - structure.xyz.mean(axis=0), axis=1) < 10]
+
+
+@pytest.fixture(scope="module")
+def made(small):
+    grid = grid_around(small, 1.0, 4.0)
+    return grid, generate(small, grid, Condition(3.0, b_factors=False), "cpu")
+
+
+def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
+    volume, structure = real
+    near = distance_to_points(volume.grid, structure.xyz) <= 3
+    learned = generate(structure, volume.grid, Condition(3.2, b_factors=False), "cpu")
+    score = pearson(learned[near], volume.data[near])
+    for broader in (1.0, 1.2, 1.3, 1.4):
+        classical = molmap(structure, volume.grid, MapOptions(3.2 * broader, occupancy=False))
+        assert score > pearson(classical[near], volume.data[near]) + 0.01
+
+
+def test_there_is_nothing_where_there_are_no_atoms(made, small):
+    grid, data = made
+    assert not data[distance_to_points(grid, small.xyz) > 7].any()
+    assert data[distance_to_points(grid, small.xyz) < 1].mean() > 0.3
+
+
+def test_moving_the_structure_by_whole_voxels_moves_the_map(made, small):
+    _, data = made
+    shift = np.array([5.0, -3.0, 8.0])
+    moved = small.with_xyz(small.xyz + shift)
+    other = generate(moved, grid_around(moved, 1.0, 4.0), Condition(3.0, b_factors=False), "cpu")
+    assert np.abs(other - data).max() < 1e-3 * data.max()
+
+
+def test_a_coarser_resolution_gives_a_smoother_map(made, small):
+    grid, sharp = made
+    coarse = generate(small, grid, Condition(6.0, b_factors=False), "cpu")
+    power = []
+    for data in (sharp, coarse):
+        spectrum = np.abs(np.fft.rfftn(data)) ** 2
+        axes = [np.fft.fftfreq(n) for n in data.shape[:2]] + [np.fft.rfftfreq(data.shape[2])]
+        radius = np.sqrt(axes[0][:, None, None] ** 2 + axes[1][:, None] ** 2 + axes[2] ** 2)
+        power.append(spectrum[(radius > 1 / 5) & (radius < 1 / 3)].sum() / spectrum[radius < 1 / 10].sum())
+    assert power[1] < 0.2 * power[0]
+
+
+def test_resolutions_never_seen_are_warned_about(small):
+    with pytest.warns(CryotoolsWarning, match=r"has seen maps of 1\.7 to 8 A, not of 12 A"):
+        generate(small, grid_around(small, 4.0, 12.0), Condition(12.0), "cpu")
+
+
+def test_the_weights_have_a_complete_card():
+    card = json.loads(WEIGHTS.with_suffix(".json").read_text())
+    assert {"architecture", "trained_on", "held_out", "seed", "command", "scores", "limits"} <= card.keys()
+    assert not set(card["trained_on"]) & set(card["held_out"])
+    assert WEIGHTS.stat().st_size < 12e6
