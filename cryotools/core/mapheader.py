@@ -39,12 +39,10 @@ class MapHeader:
     nstart: tuple[int, int, int]
     sampling: tuple[int, int, int]
     cell: Triple
-    angles: Triple
     axes: tuple[int, int, int]
     origin: Triple
     space_group: int
     extended_bytes: int
-    extended_type: str
     byte_order: str
     has_map_id: bool
     imod_flags: int | None
@@ -108,12 +106,10 @@ def decode_header(raw: bytes, name: str) -> MapHeader:
         nstart=_integers(record, "nxstart", "nystart", "nzstart"),
         sampling=_integers(record, "mx", "my", "mz"),
         cell=_floats(record["cella"], "x", "y", "z"),
-        angles=angles,
         axes=axes,
         origin=_floats(record["origin"], "x", "y", "z"),
         space_group=int(record["ispg"]),
         extended_bytes=extended,
-        extended_type=bytes(record["exttyp"]).decode("ascii", "replace").strip("\0 "),
         byte_order="<" if record.dtype["nx"].str.startswith("<") else ">",
         has_map_id=raw[208:211] == b"MAP",
         imod_flags=_imod_flags(raw, record),

@@ -1,5 +1,5 @@
 """struc2map: from atoms to a density map.
 
-`gaussians` turns atoms into Gaussians, `layout` lays the grid, `methods` names the ways to
-fill it, `struc2map` runs one. `chimerax` and `eman` hold the drop-in replacements for molmap and e2pdb2mrc.py.
+`struc2map` runs one of the `methods` on chosen `atoms` and a `layout` of the grid; `gaussians` are the classical ones,
+`inputs`, `network`, `train` and `predict` the learned one. `chimerax` and `eman` replace molmap and e2pdb2mrc.py.
 """
