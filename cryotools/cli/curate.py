@@ -9,11 +9,17 @@ import typer
 
 from cryotools.cli import options as opt
 from cryotools.cli.console import detail, note, print_json, progress, set_threads
+from cryotools.core.errors import UsageError
 
 NAME = "curate"
 EPILOG = """PAIRS is a CSV file with the columns id, map, model, resolution (Å) and family; a column fold (0 to 3)
 fixes the cross-validation fold, else families are dealt in order. Paths are relative to the list. OUT_DIR gets ID.npz
-per pair that is kept, report.csv with every verdict and its reason, and report.png with a section of each pair.
+per pair that is kept, report.csv and report.html with every verdict and its reason, and report.png with a section of
+each pair.
+
+With --fetch, columns emdb (EMD-3488) and pdb (5NI1) may stand for map and model, and the resolution may be left empty:
+files are downloaded once, resumed where they were cut, and checked whenever they are used. Without --fetch nothing
+touches the network.
 
 Examples:
 
@@ -32,6 +38,15 @@ def command(
     least_gain: Annotated[
         float, opt.main("--least-gain", help="Drop pairs whose backbone gains less over shifted copies, σ.")
     ] = 0.5,
+    fetch: Annotated[
+        bool, opt.main("--fetch", metavar="", help="Download maps and models that are listed by EMDB and PDB id.")
+    ] = False,
+    cache: Annotated[
+        str | None, opt.output("--cache", metavar="DIR", help="Where downloads stay; default: OUT_DIR/downloads.")
+    ] = None,
+    archive: Annotated[
+        str | None, opt.advanced("--archive", metavar="URL", help="A mirror; default: https://files.wwpdb.org/pub.")
+    ] = None,
     shard: Annotated[
         str | None, opt.compute("--shard", metavar="I/N", help="Take part I of N; default: the SLURM array's task.")
     ] = None,
@@ -44,21 +59,30 @@ def command(
     """Judge pairs of map and model, and make a training set of the good ones."""
     set_threads(threads)
     from cryotools.core.shards import parse_shard
-    from cryotools.training.curate import FAILED, KEPT, Rules, curate, draw_report, read_list, write_report
+    from cryotools.training.curate import Rules, curate, read_list
+    from cryotools.training.fetch import ARCHIVE, Cache
+    from cryotools.training.report import DROPPED, FAILED, KEPT, draw_report, write_page, write_report
 
+    if not fetch and (cache or archive):
+        raise UsageError(f"{'--cache' if cache else '--archive'} says how to download; add --fetch")
+    downloads = Cache(Path(cache or Path(folder, "downloads")), archive or ARCHIVE, say=detail) if fetch else None
     part = parse_shard(shard)
-    entries = part.of(read_list(pairs))
+    entries = read_list(pairs)
+    if not fetch and (by_id := [entry.id for entry in entries if not (entry.map and entry.model)]):
+        raise UsageError(f"{pairs}: {by_id[0]} names an archive's id in place of a file; add --fetch to download it")
+    entries = part.of(entries)
     with progress() as reporter:
         reporter.start(len(entries), "pairs")
         verdicts = []
-        for verdict in curate(entries, folder, Rules(least_correlation, least_gain)):
+        for verdict in curate(entries, folder, Rules(least_correlation, least_gain), downloads):
             verdicts.append(verdict)
             reporter.advance()
             detail(f"{verdict.id}: {verdict.status} {verdict.reason}".rstrip())
     report = Path(folder) / part.name("report", ".csv")
     write_report(report, verdicts)
+    write_page(report.with_suffix(".html"), verdicts)
     draw_report(report.with_suffix(".png"), folder, verdicts)
-    counts = {status: sum(v.status == status for v in verdicts) for status in ("kept", "dropped", "failed")}
+    counts = {status: sum(v.status == status for v in verdicts) for status in (KEPT, DROPPED, FAILED)}
     if json:
         print_json({"folder": folder, "report": str(report), **counts})
     else:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import csv
 import os
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import gemmi
 import numpy as np
 
+from cryotools.core.bytestream import open_bytes
 from cryotools.core.distance import distance_to_points
 from cryotools.core.errors import CryotoolsError, CryotoolsWarning, DataError
 from cryotools.core.mapfile import read_map
-from cryotools.core.output import atomic_path
 from cryotools.core.resample import grid_at_spacing, resample
 from cryotools.core.selection import select
 from cryotools.core.structure import WATER, Structure
@@ -25,14 +27,16 @@ from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.metrics.correlation import cosine, pearson
 from cryotools.simulate.methods import MapOptions, molmap
-from cryotools.training.pairs import SPACING, Pair, load_pair, save_pair
+from cryotools.training.fetch import Cache, emdb_id, pdb_id
+from cryotools.training.pairs import SPACING, Pair, save_pair
+from cryotools.training.report import DROPPED, FAILED, KEPT, Verdict, thumbnail
 
-KEPT, DROPPED, FAILED = "kept", "dropped", "failed"
 _NEAR = 3.0  # Å from an atom: where density is the model's
 _FAR = 5.0  # Å: density farther than this from every atom is unmodelled
 _SHIFT = 4.0  # Å, or the resolution where that is coarser: how far atoms are moved to see what their place gains
 _UNMODELLED_SIGMA = 1.0
 _REQUIRED = ("id", "map", "model", "resolution", "family")
+_ARCHIVED = {"map": ("emdb", emdb_id, "EMD-3488"), "model": ("pdb", pdb_id, "5NI1")}
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the list: where the map and the model lie, the reported resolution in Å, family and fold."""
+    """A line of the list: where the map and the model lie, the reported resolution in Å, family and fold.
+
+    A path may be empty where the archives' id (EMD-3488, 5ni1) is there; a resolution that is NaN is the model's own.
+    """
 
     id: str
     map: str
@@ -55,35 +62,21 @@ class Entry:
     resolution: float
     family: str
     fold: int
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What curation found about one entry: `status` is "kept", "dropped" by the rules or "failed" to be read; `reason`
-    is empty where it was kept.
-    """
-
-    id: str
-    status: str
-    reason: str
-    resolution_A: float = float("nan")
-    n_residues: int = 0
-    backbone_sigma: float = float("nan")
-    control_sigma: float = float("nan")
-    correlation: float = float("nan")
-    pearson: float = float("nan")
-    unmodelled_fraction: float = float("nan")
+    emdb: str = ""
+    pdb: str = ""
 
 
 def read_list(path: str | os.PathLike[str]) -> list[Entry]:
-    """Read a list of pairs: CSV with the columns id, map, model, resolution, family and optionally fold.
+    """Read a list of pairs: CSV with the columns id, map, model, resolution, family and optionally fold, emdb, pdb.
 
-    Paths are relative to the list's folder. Without a fold column, families are dealt to four folds in order.
+    Paths are relative to the list's folder. An id in place of a path counts as emdb or pdb; with one of these given,
+    map or model may be empty, and so may the resolution. Without a fold column, families are dealt to four folds in
+    order.
 
     Raises
     ------
     DataError
-        A column is missing, a value is not a number, or ids repeat; the message names line and column.
+        A column is missing, a value is not what it should be, or ids repeat; the message names line and column.
     """
     path = Path(path)
     try:
@@ -93,36 +86,35 @@ def read_list(path: str | os.PathLike[str]) -> list[Entry]:
         raise DataError(f"{path}: {error.strerror}") from error
     if not rows:
         raise DataError(f"{path}: lists no pairs")
-    missing = [column for column in _REQUIRED if column not in rows[0]]
+    stand_ins = {column: archived[0] for column, archived in _ARCHIVED.items()}
+    missing = [column for column in _REQUIRED if column not in rows[0] and stand_ins.get(column) not in rows[0]]
     if missing:
         raise DataError(f"{path}: line 1: column {missing[0]} is missing; needed are {', '.join(_REQUIRED)}")
     families = list(dict.fromkeys(row["family"] for row in rows))
     entries = []
     for number, row in enumerate(rows, start=2):
         try:
-            resolution = float(row["resolution"])
-            fold = int(row["fold"]) if row.get("fold") else families.index(row["family"]) % 4
+            entries.append(_entry(row, path.parent, families.index(row["family"]) % 4))
         except ValueError as error:
             raise DataError(f"{path}: line {number}: {error}") from error
-        if not (np.isfinite(resolution) and resolution > 0):
-            raise DataError(f"{path}: line {number}: resolution {resolution:g} is not positive")
-        files = [str(path.parent / row[column]) for column in ("map", "model")]
-        entries.append(Entry(row["id"], *files, resolution, row["family"], fold))
     if len({entry.id for entry in entries}) < len(entries):
         raise DataError(f"{path}: ids repeat; give each pair its own")
     return entries
 
 
-def curate(entries: Iterable[Entry], folder: str | os.PathLike[str], rules: Rules) -> Iterator[Verdict]:
+def curate(
+    entries: Iterable[Entry], folder: str | os.PathLike[str], rules: Rules, cache: Cache | None = None
+) -> Iterator[Verdict]:
     """Judge every entry, write the pairs that are kept to `folder` as ID.npz, and yield each verdict.
 
-    A broken entry fails with its reason and does not stop the rest.
+    Files that are not there are downloaded to `cache`; without one the network is left alone. A broken entry fails with
+    its reason and does not stop the rest.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for entry in entries:
         try:
-            pair, verdict = curate_entry(entry, rules)
+            pair, verdict = curate_entry(with_files(entry, cache), rules)
         except CryotoolsError as error:
             yield Verdict(entry.id, FAILED, str(error))
             continue
@@ -130,7 +122,44 @@ def curate(entries: Iterable[Entry], folder: str | os.PathLike[str], rules: Rule
             save_pair(folder / f"{entry.id}.npz", pair)
         else:
             (folder / f"{entry.id}.npz").unlink(missing_ok=True)
-        yield verdict
+        yield replace(verdict, thumbnail=thumbnail(pair.target, pair.structure))
+
+
+def with_files(entry: Entry, cache: Cache | None = None) -> Entry:
+    """The entry with paths and a resolution, those it lacks from `cache` and from its model.
+
+    Raises
+    ------
+    DataError
+        A file is neither there nor to be had, or the resolution is said nowhere.
+    """
+    if cache is None and not (entry.map and entry.model):
+        raise DataError(f"{entry.id}: an id stands in place of a file; add --fetch to download it")
+    model = _file(entry.model, entry.pdb, cache.model_file if cache else None)
+    # the model comes first: it is small, and what it lacks spares the map
+    resolution = reported_resolution(model) if np.isnan(entry.resolution) else entry.resolution
+    file = _file(entry.map, entry.emdb, cache.map_file if cache else None)
+    return replace(entry, map=file, model=model, resolution=resolution)
+
+
+def reported_resolution(path: str | os.PathLike[str]) -> float:
+    """The resolution in Å of the reconstruction that an mmCIF file was built into (`_em_3d_reconstruction.resolution`).
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, is no mmCIF, or does not say.
+    """
+    with open_bytes(path) as stream:
+        content = stream.read()
+    try:
+        blocks = list(gemmi.cif.read_string(content))
+    except (RuntimeError, ValueError):
+        blocks = []
+    for value in (value for block in blocks for value in block.find_values("_em_3d_reconstruction.resolution")):
+        if gemmi.cif.as_number(value) > 0:
+            return float(gemmi.cif.as_number(value))
+    raise DataError(f"{path}: does not say the map's resolution (_em_3d_reconstruction); give it in the list")
 
 
 def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, Verdict]:
@@ -158,7 +187,7 @@ def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, Verdict]:
     unmodelled = (data > data.mean() + _UNMODELLED_SIGMA * data.std()) & (distance > _FAR)
     simulated = molmap(structure, volume.grid, MapOptions(entry.resolution, occupancy=False))
     backbone, control = _backbone_sigma(volume, structure, max(_SHIFT, entry.resolution))
-    found = {
+    found: dict[str, Any] = {
         "resolution_A": entry.resolution,
         "n_residues": int(structure.residue_index()[-1]) + 1,
         "backbone_sigma": backbone,
@@ -184,26 +213,35 @@ def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, Verdict]:
     return pair, Verdict(entry.id, DROPPED if reason else KEPT, reason, **found)
 
 
-def write_report(path: str | os.PathLike[str], verdicts: list[Verdict]) -> None:
-    """All verdicts as CSV, a line each."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow([field.name for field in fields(Verdict)])
-        for verdict in verdicts:
-            values = [getattr(verdict, field.name) for field in fields(Verdict)]
-            writer.writerow([f"{value:.4g}" if isinstance(value, float) else value for value in values])
+def _entry(row: Mapping[str, str | None], folder: Path, fold: int) -> Entry:
+    """One line of the list, in fold `fold` where it gives none; raises ValueError at a mistake."""
+    values = {column: (value or "").strip() for column, value in row.items() if column}
+    if not values["id"] or Path(values["id"]).name != values["id"]:
+        raise ValueError(f"id {values['id']!r} cannot name a file; use letters, digits, - and _")
+    found: dict[str, str] = {}
+    for column, (stand_in, parse, example) in _ARCHIVED.items():
+        file, accession = values.get(column, ""), values.get(stand_in, "")
+        if parse(file) and not (folder / file).exists():
+            file, accession = "", accession or file
+        if accession and not parse(accession):
+            raise ValueError(f"{stand_in} {accession} is no id; write it like {example}")
+        if not (file or accession):
+            raise ValueError(f"neither {column} nor {stand_in} is given")
+        found |= {column: str(folder / file) if file else "", stand_in: parse(accession)}
+    resolution = float(values["resolution"] or "nan")
+    if values["resolution"] and not (np.isfinite(resolution) and resolution > 0):
+        raise ValueError(f"resolution {resolution:g} is not positive")
+    fold = int(values["fold"]) if values.get("fold") else fold
+    return Entry(values["id"], resolution=resolution, family=values["family"], fold=fold, **found)
 
 
-def draw_report(path: str | os.PathLike[str], folder: str | os.PathLike[str], verdicts: list[Verdict]) -> None:
-    """One picture with a section of every pair that was kept and its scores; nothing where matplotlib is missing."""
-    from cryotools.core.picture import draw_sections, is_possible
-
-    kept = [verdict for verdict in verdicts if verdict.status == KEPT]
-    if not kept or not is_possible():
-        return
-    pairs = [load_pair(Path(folder) / f"{verdict.id}.npz") for verdict in kept]
-    titles = [f"{v.id}, {v.resolution_A:g} Å, correlation {v.correlation:.2f}" for v in kept]
-    draw_sections(str(path), titles, [pair.target for pair in pairs], [pair.structure for pair in pairs])
+def _file(listed: str, accession: str, get: Callable[[str], Path] | None) -> str:
+    """The file that is listed, or the archive's where it is not there and can be had."""
+    if get is None or (listed and (not accession or Path(listed).exists())):
+        return listed
+    if listed:
+        warnings.warn(f"{listed}: no such file; {accession} of the archive is used", CryotoolsWarning, stacklevel=3)
+    return str(get(accession))
 
 
 def _on_unit_grid(volume: Volume, structure: Structure) -> Volume:

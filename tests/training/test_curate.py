@@ -24,9 +24,10 @@ from cryotools.training.curate import (
     curate,
     curate_entry,
     read_list,
-    write_report,
+    reported_resolution,
 )
 from cryotools.training.pairs import load_folder, load_pair, save_pair
+from cryotools.training.report import thumbnail, write_page, write_report
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,43 @@ def test_a_broken_entry_fails_alone(entry, tmp_path):
     assert float(rows[1]["correlation"]) == pytest.approx(verdicts[1].correlation, rel=1e-3)
 
 
+def test_the_page_shows_every_entry_with_text_escaped_and_pictures_inside(entry, tmp_path):
+    far = replace(entry, id="far & away", map=str(tmp_path / "<absent>.mrc"))
+    unlike = replace(entry, id="unlike")
+    verdicts = [*curate([far, entry], tmp_path, Rules()), *curate([unlike], tmp_path, Rules(least_correlation=1.0))]
+    write_page(tmp_path / "report.html", verdicts)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    rows = [row.split("</tr>")[0] for row in page.split("<tr>")[2:]]
+    assert [row.count("<td") for row in rows] == [11, 11, 11]
+    failed, dropped, kept = rows
+    assert "far &amp; away" in failed
+    assert "&lt;absent&gt;.mrc: no such file" in failed
+    assert "unlike" in dropped
+    assert "is below 1<" in dropped
+    assert f"<td>{verdicts[1].correlation:.3g}</td>" in kept
+    assert "nan" not in page
+    assert ["data:image/png;base64," in row for row in rows] == [False, True, True]
+
+
+def test_a_thumbnail_is_a_picture_of_the_section_with_atoms_in_orange(entry, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    pair, _ = curate_entry(entry, Rules())
+    (tmp_path / "small.png").write_bytes(thumbnail(pair.target, pair.structure))
+    pixels = image.imread(tmp_path / "small.png")
+    assert pixels.shape[:2] == pair.target.data.shape[1:]
+    orange = np.ptp(pixels[..., :3], axis=2) > 0.1
+    middle = np.rint(pair.structure.xyz[:, 2].mean())
+    near = pair.structure.xyz[np.abs(pair.structure.xyz[:, 2] - middle) < 1]
+    x, y, _ = np.rint(pair.target.world_to_index(near)).astype(int).T
+    expected = np.zeros_like(orange)
+    expected[len(orange) - 1 - y, x] = True  # y grows upwards
+    assert np.array_equal(orange, expected)
+    wide = Volume(np.zeros((3, 500, 700), dtype=np.float32), (1, 1, 1))
+    (tmp_path / "wide.png").write_bytes(thumbnail(wide, pair.structure))
+    assert image.imread(tmp_path / "wide.png").shape[:2] == (167, 234)
+
+
 def test_a_pair_comes_back_as_it_was_saved(entry, tmp_path):
     pair, _ = curate_entry(entry, Rules())
     save_pair(tmp_path / "pair.npz", pair)
@@ -135,6 +173,35 @@ def test_families_are_dealt_to_folds_and_paths_are_relative_to_the_list(tmp_path
     assert entries[1].map == str(tmp_path / "maps" / "1.mrc")
 
 
+def test_ids_may_stand_for_files_and_the_resolution_may_be_left_to_the_model(tmp_path):
+    (tmp_path / "3490").write_text("a map of this very name")
+    (tmp_path / "pairs.csv").write_text(
+        "id,map,model,resolution,family,emdb,pdb\n"
+        "a,,,,globin,3488,5NI1\n"
+        "b,EMD-3489,5ni2,3.2,globin,,\n"
+        "c,3490,c.cif,3.3,globin,,\n"
+        "d,d.mrc,d.cif,3.3,globin,EMD-0001,1abc\n"
+    )
+    a, b, c, d = read_list(tmp_path / "pairs.csv")
+    assert (a.map, a.model, a.emdb, a.pdb) == ("", "", "EMD-3488", "5ni1")
+    assert np.isnan(a.resolution)
+    assert (b.map, b.model, b.emdb, b.pdb, b.resolution) == ("", "", "EMD-3489", "5ni2", 3.2)
+    assert (c.map, c.emdb) == (str(tmp_path / "3490"), "")
+    assert (d.map, d.emdb, d.pdb) == (str(tmp_path / "d.mrc"), "EMD-0001", "1abc")
+    (tmp_path / "pairs.csv").write_text("id,resolution,family,emdb,pdb\na,,globin,3488,5NI1\n")
+    assert str(read_list(tmp_path / "pairs.csv")) == str([a])  # NaN is not equal to itself
+
+
+def test_the_resolution_is_the_reconstructions(tmp_path):
+    path = tmp_path / "model.cif"
+    path.write_text("data_5NI1\n_em_3d_reconstruction.resolution   3.2\n_refine.ls_d_res_high 9\n")
+    assert reported_resolution(path) == 3.2
+    for text in ("data_X\n_em_3d_reconstruction.resolution ?\n", "HEADER    OXYGEN TRANSPORT\n"):
+        path.write_text(text)
+        with pytest.raises(DataError, match=r"does not say the map's resolution .* give it in the list"):
+            reported_resolution(path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -142,7 +209,12 @@ def test_families_are_dealt_to_folds_and_paths_are_relative_to_the_list(tmp_path
         ("id,map,model,family\na,b,c,d\n", "line 1: column resolution is missing"),
         ("id,map,model,resolution,family\na,b,c,3.1,d\na2,b,c,three,d\n", "line 3: could not convert"),
         ("id,map,model,resolution,family\na,b,c,-3,d\n", "line 2: resolution -3 is not positive"),
+        ("id,map,model,resolution,family\na,b,c,nan,d\n", "line 2: resolution nan is not positive"),
         ("id,map,model,resolution,family\na,b,c,3,d\na,b,c,3,d\n", "ids repeat"),
+        ("id,map,model,resolution,family\na/b,b,c,3,d\n", "line 2: id 'a/b' cannot name a file"),
+        ("id,map,model,resolution,family\na,b\n", "line 2: neither model nor pdb is given"),
+        ("id,map,model,resolution,family,emdb\na,,c,3,d,\n", "line 2: neither map nor emdb is given"),
+        ("id,model,resolution,family,emdb\na,c,3,d,x1\n", "line 2: emdb x1 is no id; write it like EMD-3488"),
     ],
 )
 def test_mistakes_in_the_list_are_named(tmp_path, text, message):
