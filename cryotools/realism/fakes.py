@@ -1,0 +1,62 @@
+"""What is not experimental: classical maps, the same with noise, random density, and generated maps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from cryotools.core.volume import Volume
+from cryotools.simulate.gaussians import sigma_of_resolution
+from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.simulate.sharpness import envelope
+from cryotools.training.pairs import Pair
+
+_BROADER = (0.8, 1.0, 1.2, 1.4, 1.7)  # × the resolution; few maps look like molmap at the reported one
+
+
+def classical(pair: Pair) -> list[Volume]:
+    """Maps of the pair's atoms at several resolutions, and with B factors or electron weights."""
+    options = [MapOptions(pair.resolution * factor, occupancy=False) for factor in _BROADER]
+    options.append(MapOptions(pair.resolution, occupancy=False, b_factors=True))
+    options.append(MapOptions(1.2 * pair.resolution, weights="electron", occupancy=False))
+    return [_simulated(pair, option) for option in options]
+
+
+def noisy(pair: Pair, random: np.random.Generator) -> list[Volume]:
+    """Classical maps with noise in all of the box, white or as coarse as the map."""
+    made = []
+    for level, coarse in ((0.04, False), (0.1, False), (0.04, True), (0.1, True)):
+        clean = _simulated(pair, MapOptions(float(random.uniform(0.8, 1.4)) * pair.resolution, occupancy=False))
+        strong = float(np.percentile(clean.data, 99.9))
+        noise = _noise(random, clean.data.shape, sigma_of_resolution(pair.resolution) if coarse else 0.0)
+        made.append(clean.with_data(clean.data + np.float32(level * strong) * noise))
+    return made
+
+
+def random_density(pair: Pair, random: np.random.Generator) -> list[Volume]:
+    """Blobs of random density, as coarse as the map, where the molecule is."""
+    mask = envelope(pair.structure, pair.target.grid)
+    made = []
+    for factor in (0.8, 1.2):
+        noise = _noise(random, mask.shape, factor * sigma_of_resolution(pair.resolution))
+        made.append(pair.target.with_data(mask * (0.5 + 0.5 * noise)))
+    return made
+
+
+def generated(pair: Pair, generate: Callable[[Pair, bool], np.ndarray]) -> list[Volume]:
+    """What a generator, a function of the pair and of the use of B factors, makes of the pair's atoms."""
+    return [pair.target.with_data(generate(pair, b_factors)) for b_factors in (False, True)]
+
+
+def _simulated(pair: Pair, options: MapOptions) -> Volume:
+    return pair.target.with_data(molmap(pair.structure, pair.target.grid, options))
+
+
+def _noise(random: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:
+    """Gaussian noise of unit variance, blurred by `sigma` voxels."""
+    noise = random.standard_normal(shape, dtype=np.float32)
+    if sigma:
+        noise = gaussian_filter(noise, sigma, mode="wrap")
+    return noise / noise.std()

@@ -1,0 +1,86 @@
+"""One form for every map that is judged: real, simulated or generated, masked or not, in any scale.
+
+A discriminator learns whatever tells the classes apart, were it the mask, the scale of the values or the voxel size.
+So all maps are resampled to 1 Å, scaled by their own structured voxels, and masked around those, from the map alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt, label
+
+from cryotools.core.errors import DataError
+from cryotools.core.resample import grid_at_spacing, resample
+from cryotools.core.volume import Volume
+
+SPACING = 1.0  # Å
+_CLIP = (1.0, 99.9)  # percentiles between which the levels are looked for
+_CONTOUR = 0.35  # of the way from the background to the mean of what is strong
+_SMALLEST = 100  # voxels; smaller islands are noise
+_KEPT = (3.0, 6.0)  # voxels around the structured ones: kept in full, and faded to 0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A map in the common form: `volume` with its background at 0 and the mean of its structured voxels at 1;
+    `structured` bool (nz, ny, nx); `contour` is the level, in the map's own scale, that structured voxels exceed.
+    """
+
+    volume: Volume
+    structured: np.ndarray
+    contour: float
+
+
+def prepare(volume: Volume, contour: float | None = None) -> Prepared:
+    """`volume` in the common form; `contour` is found from its histogram where it is None.
+
+    Raises
+    ------
+    DataError
+        Nothing in the map exceeds the contour, or the map is constant.
+    """
+    unit = resample(volume, grid_at_spacing(volume.grid, SPACING))
+    data = unit.data
+    background, found = _levels(data)
+    level = found if contour is None else contour
+    if level <= background:
+        raise DataError(f"the contour {level:.4g} lies below the map's background {background:.4g}; give a higher one")
+    structured = _without_islands(data > level)
+    if not structured.any():
+        raise DataError(f"no part of the map larger than {_SMALLEST} A3 exceeds {level:.4g}; give a lower contour")
+    scale = float(data[structured].mean()) - background
+    begins, ends = _KEPT
+    fading = np.clip((ends - distance_transform_edt(~structured)) / (ends - begins), 0, 1)
+    common = (data - np.float32(background)) / np.float32(scale) * fading.astype(np.float32)
+    return Prepared(unit.with_data(common), structured, level)
+
+
+def _levels(data: np.ndarray) -> tuple[float, float]:
+    """The background, and a contour between it and the strong part that Otsu's threshold parts from it."""
+    low, high = np.percentile(data, _CLIP)
+    if not high > low:
+        raise DataError("the map is constant; there is nothing to judge")
+    values = np.clip(data.ravel(), low, high)
+    strong = values > _otsu(values)
+    background = float(np.median(values[~strong]))
+    return background, background + _CONTOUR * (float(values[strong].mean()) - background)
+
+
+def _otsu(values: np.ndarray) -> float:
+    """The threshold with the largest variance between what lies below and above (Otsu 1979)."""
+    counts, edges = np.histogram(values, bins=256)
+    below, above = np.cumsum(counts)[:-1], counts.sum() - np.cumsum(counts)[:-1]
+    sums = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        between = below * above * (sums[:-1] / below - (sums[-1] - sums[:-1]) / above) ** 2
+    return float(edges[1:-1][np.nanargmax(between)])
+
+
+def _without_islands(mask: np.ndarray) -> np.ndarray:
+    """`mask` without its connected parts of fewer than 100 voxels."""
+    labels, _ = label(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return (sizes >= _SMALLEST)[labels]

@@ -1,0 +1,180 @@
+"""Ask the evaluation discriminator: which part of a map does it take for experimental?"""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.ndimage import affine_transform
+from scipy.spatial import cKDTree
+
+from cryotools.core.checkpoint import load_network
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.progress import Progress
+from cryotools.core.runner import Compute, Runner, run_tiled
+from cryotools.core.structure import WATER, Structure
+from cryotools.core.volume import Grid, Volume
+from cryotools.realism.inputs import prepare
+from cryotools.realism.network import EVALUATOR
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "evaluation-discriminator.safetensors"
+NEAR = 3.0  # Å from an atom: the model's density
+_CORE = 96
+
+
+@dataclass(frozen=True)
+class ResidueVerdict:
+    """The verdict over the structured voxels whose nearest atom, within 3 Å, is one of a residue's."""
+
+    chain: str
+    residue_number: int
+    insertion_code: str
+    residue_name: str
+    n_voxels: int
+    fraction_real: float
+    mean_probability: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How real a map looks: `probability` on the map's own grid, 0 where nothing is judged.
+
+    `n_voxels` of 1 Å were judged: those above `contour` and, with a structure, within 3 Å of its atoms; the network calls
+    `fraction_real` of them real. `accuracy` is its own on maps that it never saw (NaN where its file does not say).
+    """
+
+    probability: Volume
+    n_voxels: int
+    fraction_real: float
+    mean_probability: float
+    contour: float
+    accuracy: float
+    residues: tuple[ResidueVerdict, ...] = ()
+
+    def figures(self) -> dict[str, float]:
+        """The verdict in numbers, as the CSV has them."""
+        return {
+            "fraction_real": self.fraction_real,
+            "mean_probability": self.mean_probability,
+            "n_voxels": self.n_voxels,
+            "contour": self.contour,
+            "discriminator_accuracy": self.accuracy,
+        }
+
+
+def evaluate(
+    volume: Volume,
+    structure: Structure | None = None,
+    *,
+    contour: float | None = None,
+    weights: str | Path = WEIGHTS,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Verdict:
+    """The evaluation discriminator's verdict on a map.
+
+    Raises
+    ------
+    DataError
+        Nothing exceeds the contour, the structure lies elsewhere, or the weights are missing or damaged.
+    """
+    network, _, about = load_network(weights, [EVALUATOR])
+    prepared = prepare(volume, contour)
+    runner = Runner(network.to(memory_format=torch.channels_last_3d), Compute(device))
+    sizes = {"halo": network.halo, "multiple": network.multiple, "core": _CORE}
+    logits = run_tiled(runner, prepared.volume.data[None], progress=progress, **sizes)[0]
+    probability = np.where(prepared.structured, 1 / (1 + np.exp(-logits)), np.float32(0))
+    judged, residues = prepared.structured, ()
+    if structure is not None:
+        structure = structure[structure.kind != WATER]
+        judged, owner = _near(prepared.structured, prepared.volume, structure)
+        residues = tuple(_by_residue(structure, probability[judged], owner))
+    accuracy = float(about.get("held_out_accuracy", "nan"))
+    if not accuracy >= 0.9:
+        warnings.warn(
+            f"{weights}: this discriminator's own accuracy on maps it never saw is "
+            f"{'not known' if np.isnan(accuracy) else f'{accuracy:.0%}'}; its verdict says as little",
+            CryotoolsWarning,
+            stacklevel=2,
+        )
+    on_unit_grid = prepared.volume.with_data(probability)
+    return Verdict(
+        probability=_interpolated(on_unit_grid, volume.grid),
+        n_voxels=int(judged.sum()),
+        fraction_real=float((probability[judged] > 0.5).mean()),
+        mean_probability=float(probability[judged].mean()),
+        contour=prepared.contour,
+        accuracy=accuracy,
+        residues=residues,
+    )
+
+
+def verdict_csv_text(name: str, verdict: Verdict) -> str:
+    """A header and the line of the map `name`."""
+    return _csv_text([{"map": name, **verdict.figures()}])
+
+
+def residues_csv_text(verdict: Verdict) -> str:
+    """A header and a line per residue; scores are empty where no voxel of a residue exceeds the contour."""
+    return _csv_text([asdict(residue) for residue in verdict.residues])
+
+
+def _csv_text(rows: list[dict[str, Any]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _number(value) for key, value in row.items()})
+    return stream.getvalue()
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return "" if np.isnan(value) else f"{value:.4f}"
+
+
+def _interpolated(volume: Volume, grid: Grid) -> Volume:
+    """Trilinear values on another grid, without the low-pass of `core.resample`: probabilities stay from 0 to 1."""
+    step = np.divide(grid.voxel_size, volume.voxel_size)[::-1]
+    first = volume.world_to_index(np.array(grid.origin))[::-1]
+    return Volume.on(grid, affine_transform(volume.data, step, first, grid.shape, order=1, mode="nearest"))
+
+
+def _near(structured: np.ndarray, volume: Volume, structure: Structure) -> tuple[np.ndarray, np.ndarray]:
+    """Which structured voxels lie within 3 Å of an atom, bool (nz, ny, nx), and each one's nearest atom (n,)."""
+    index = np.argwhere(structured)
+    away, atom = cKDTree(structure.xyz).query(volume.grid.index_to_world(index[:, ::-1]), distance_upper_bound=NEAR)
+    close = np.isfinite(away)
+    if not close.any():
+        raise DataError(f"{structure.name}: no density above the contour lies within 3 A of its atoms")
+    judged = np.zeros_like(structured)
+    judged[tuple(index[close].T)] = True
+    return judged, atom[close]
+
+
+def _by_residue(structure: Structure, probability: np.ndarray, owner: np.ndarray) -> list[ResidueVerdict]:
+    residue = structure.residue_index()
+    count = int(residue[-1]) + 1
+    voxels = np.bincount(residue[owner], minlength=count)
+    sums = np.bincount(residue[owner], weights=probability, minlength=count)
+    real = np.bincount(residue[owner], weights=probability > 0.5, minlength=count)
+    first = np.searchsorted(residue, np.arange(count))
+    return [
+        ResidueVerdict(
+            chain=str(structure.chain[at]),
+            residue_number=int(structure.residue_number[at]),
+            insertion_code=str(structure.insertion_code[at]),
+            residue_name=str(structure.residue_name[at]),
+            n_voxels=int(voxels[number]),
+            fraction_real=float(real[number] / voxels[number]) if voxels[number] else float("nan"),
+            mean_probability=float(sums[number] / voxels[number]) if voxels[number] else float("nan"),
+        )
+        for number, at in enumerate(first)
+    ]

@@ -1,0 +1,175 @@
+"""Train the evaluation discriminator on real maps against maps that are not, in one common form.
+
+It never meets the generator that it will judge, unless that is asked for (`against`, the harder mode).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cryotools.core.checkpoint import save_network
+from cryotools.core.runner import Compute, Runner, run_tiled
+from cryotools.core.shells import Shells
+from cryotools.core.volume import Volume
+from cryotools.realism.fakes import classical, generated, noisy, random_density
+from cryotools.realism.inputs import prepare
+from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
+from cryotools.training.cubes import cut, rotate, start_around
+from cryotools.training.pairs import Pair
+
+REAL = "real"
+_SHARPER = (0.0, 60.0, -40.0)  # Å² of B given to real maps, so that their sharpness is no sign
+
+
+@dataclass(frozen=True)
+class EvaluatorTraining:
+    """`batch` cubes of `cube` voxels a step, half of them real; `generated_share` of the others are generated ones,
+    where there is a generator.
+    """
+
+    evaluator: EvaluatorConfig = field(default_factory=EvaluatorConfig)
+    cube: int = 32
+    batch: int = 16
+    generated_share: float = 0.4
+    weight_decay: float = 1e-4
+
+
+@dataclass(frozen=True)
+class _Example:
+    """A map in the common form: `data` float16, `structured` bool, both (nz, ny, nx); `index` (n, 3) of the latter."""
+
+    data: np.ndarray
+    structured: np.ndarray
+    index: np.ndarray
+
+
+_Kinds = dict[str, list[_Example]]
+_SHARES = {"molmap": 0.5, "noisy": 0.3, "random": 0.2}
+
+
+class EvaluatorTask:
+    """The evaluation discriminator on curated pairs, as `training.loop` trains it.
+
+    `against` makes a generated map of a pair with or without its B factors; None leaves generated maps out.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        held_out: Sequence[Pair],
+        config: EvaluatorTraining,
+        against: Callable[[Pair, bool], np.ndarray] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.config = config
+        network = Evaluator(config.evaluator).to(memory_format=torch.channels_last_3d)
+        self.networks: dict[str, nn.Module] = {"evaluator": network}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "evaluator": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
+        }
+        random = np.random.default_rng(seed)
+        self.maps = [_kinds(pair, random, against) for pair in pairs]
+        self.held_out = [_kinds(pair, random, against) for pair in held_out]
+        sizes = np.array([len(kinds[REAL][0].index) for kinds in self.maps], dtype=float)
+        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()
+        self.scores: dict[str, float] = {}
+
+    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+        """One update."""
+        density, real, counted = self._batch(random)
+        network = self.networks["evaluator"]
+        network.train()
+        logits = network(density)
+        wanted = real[:, None, None, None, None].expand_as(logits)
+        loss = functional.binary_cross_entropy_with_logits(logits, wanted, counted, reduction="sum") / counted.sum()
+        right = (((logits > 0) == (wanted > 0.5)) * counted).sum() / counted.sum()
+        self.optimizers["evaluator"].zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        self.optimizers["evaluator"].step()
+        return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
+
+    def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
+        """Accuracy on structured voxels of held-out maps, mean over maps: for the real ones, for each kind of fake,
+        and balanced between real and molmap (`held_out_accuracy`).
+        """
+        right: dict[str, list[float]] = {}
+        for kinds in self.held_out:
+            for kind, examples in kinds.items():
+                shares = [fraction_real(averaged["evaluator"], example) for example in examples[:5]]
+                called = float(np.mean(shares[:1] if kind == REAL else shares))
+                right.setdefault(kind, []).append(called if kind == REAL else 1 - called)
+        self.scores = {f"held_out_{kind}": float(np.mean(values)) for kind, values in right.items()}
+        if self.scores:
+            self.scores["held_out_accuracy"] = (self.scores["held_out_real"] + self.scores["held_out_molmap"]) / 2
+        return self.scores
+
+    def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
+        """Write the averaged network, with its held-out scores beside the weights."""
+        about = {name: f"{value:.4f}" for name, value in self.scores.items()}
+        save_network(
+            folder / "model.safetensors", averaged["evaluator"], EVALUATOR, self.config.evaluator, about=about
+        )
+
+    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Cubes (b, 1, n, n, n), whether each is real (b,), and the voxels that count (b, 1, n, n, n)."""
+        size, cubes = self.config.cube, []
+        for number, at in enumerate(random.choice(len(self.maps), self.config.batch, p=self.share)):
+            real = number % 2 == 0
+            kinds = self.maps[at]
+            examples = kinds[REAL if real else self._draw_kind(random, kinds)]
+            example = examples[random.integers(len(examples))]
+            start, turn = start_around(random, example.index, size), int(random.integers(24))
+            parts = [rotate(cut(volume, start, size), turn) for volume in (example.data, example.structured)]
+            cubes.append([np.ascontiguousarray(part, dtype=np.float32)[None] for part in parts] + [np.float32(real)])
+        density, counted, real = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
+        return density.to(memory_format=torch.channels_last_3d), real, counted
+
+    def _draw_kind(self, random: np.random.Generator, kinds: _Kinds) -> str:
+        if "generated" in kinds and random.random() < self.config.generated_share:
+            return "generated"
+        return str(random.choice(list(_SHARES), p=list(_SHARES.values())))
+
+
+def fraction_real(network: nn.Module, example: _Example) -> float:
+    """The share of an example's structured voxels that the network calls real."""
+    runner = Runner(network, Compute("cpu"))
+    sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
+    logits = run_tiled(runner, example.data[None].astype(np.float32), **sizes)[0]
+    return float((logits[example.structured] > 0).mean())
+
+
+def _kinds(
+    pair: Pair, random: np.random.Generator, against: Callable[[Pair, bool], np.ndarray] | None
+) -> dict[str, list[_Example]]:
+    """The pair's real map in several sharpnesses, and everything that is to be told from it."""
+    shells = Shells(pair.target.grid.shape, pair.target.voxel_size)
+    within = np.minimum(shells.frequency, 1 / pair.resolution)
+    real = [
+        pair.target.with_data(shells.scale(pair.target.data, np.exp(-b * within**2 / 4))) if b else pair.target
+        for b in _SHARPER
+    ]
+    volumes = {
+        REAL: real,
+        "molmap": classical(pair),
+        "noisy": noisy(pair, random),
+        "random": random_density(pair, random),
+    }
+    if against:
+        volumes["generated"] = generated(pair, against)
+    return {kind: list(_examples(each)) for kind, each in volumes.items()}
+
+
+def _examples(volumes: list[Volume]) -> Iterator[_Example]:
+    for volume in volumes:
+        prepared = prepare(volume)
+        yield _Example(
+            prepared.volume.data.astype(np.float16), prepared.structured, np.argwhere(prepared.structured)
+        )

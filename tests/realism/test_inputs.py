@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cryotools.core.errors import DataError
+from cryotools.core.structure import WATER
+from cryotools.core.structurefile import read_structure
+from cryotools.core.volume import Volume
+from cryotools.realism.inputs import prepare
+from cryotools.simulate.layout import grid_around
+from cryotools.simulate.methods import MapOptions, molmap
+
+
+@pytest.fixture(scope="module")
+def volume(trypsin):
+    structure = read_structure(trypsin)
+    structure = structure[structure.kind != WATER]
+    grid = grid_around(structure, 1.0, 4.0)
+    return Volume.on(grid, molmap(structure, grid, MapOptions(4.0)))
+
+
+def test_the_scale_and_the_offset_of_the_values_do_not_matter(volume):
+    plain, other = prepare(volume), prepare(volume.with_data(37 * volume.data + 5))
+    assert np.array_equal(plain.structured, other.structured)
+    assert np.allclose(plain.volume.data, other.volume.data, atol=1e-3)
+    assert plain.volume.data[plain.structured].mean() == pytest.approx(1, abs=0.01)
+
+
+def test_a_mask_does_not_matter(volume):
+    noise = np.random.default_rng(0).standard_normal(volume.data.shape, dtype=np.float32)
+    full = volume.with_data(volume.data + 0.02 * volume.data.max() * noise)
+    masked = full.with_data(np.where(volume.data > 0.05 * volume.data.max(), full.data, 0))
+    one, two = prepare(full), prepare(masked)
+    overlap = (one.structured & two.structured).sum() / (one.structured | two.structured).sum()
+    assert overlap > 0.95
+    both = one.structured & two.structured
+    assert np.corrcoef(one.volume.data[both], two.volume.data[both])[0, 1] > 0.99
+
+
+def test_the_voxel_size_does_not_matter(volume):
+    fine = volume.resample(0.8)
+    one, two = prepare(volume), prepare(fine)
+    assert two.volume.voxel_size == (1.0, 1.0, 1.0)
+    assert two.structured.sum() == pytest.approx(one.structured.sum(), rel=0.02)
+
+
+def test_background_and_small_islands_are_not_judged(volume):
+    data = volume.data.copy()
+    data[1, 1, 1] = data.max()
+    prepared = prepare(volume.with_data(data))
+    assert not prepared.structured[:3, :3, :3].any()
+    assert prepared.volume.data[0, 0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "contour", "words"),
+    [
+        (lambda data: np.ones_like(data), None, "constant"),
+        (lambda data: data, 1e9, "give a lower contour"),
+        (lambda data: data, -1e9, "give a higher one"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(volume, change, contour, words):
+    with pytest.raises(DataError, match=words):
+        prepare(volume.with_data(change(volume.data)), contour)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from cryotools.core.checkpoint import save_network
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.structure import WATER
+from cryotools.core.structurefile import read_structure
+from cryotools.core.volume import Volume
+from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
+from cryotools.realism.predict import evaluate, residues_csv_text, verdict_csv_text
+from cryotools.simulate.layout import grid_around
+from cryotools.simulate.methods import MapOptions, molmap
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A network with new weights that says it is 95 % accurate."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "evaluator.safetensors"
+    config = EvaluatorConfig(width=4)
+    save_network(path, Evaluator(config), EVALUATOR, config, about={"held_out_accuracy": "0.9500"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def small(trypsin):
+    structure = read_structure(trypsin)
+    structure = structure[structure.kind != WATER][:200]
+    grid = grid_around(structure, 1.2, 3.0)
+    return structure, Volume.on(grid, molmap(structure, grid, MapOptions(3.0)))
+
+
+def test_probabilities_lie_on_the_map_s_grid_where_there_is_density(small, weights):
+    _, volume = small
+    verdict = evaluate(volume, weights=weights, device="cpu")
+    assert verdict.probability.same_grid_as(volume)
+    data = verdict.probability.data
+    assert 0 <= data.min() <= data.max() <= 1
+    assert not data[volume.data < 0.02 * volume.data.max()].any()
+    assert (data[volume.data > 0.5 * volume.data.max()] > 0).all()
+    assert verdict.accuracy == 0.95
+
+
+def test_the_summary_is_that_of_the_map(small, weights):
+    _, volume = small
+    unit = Volume(volume.data, (1.0, 1.0, 1.0), volume.origin)
+    verdict = evaluate(unit, weights=weights, device="cpu")
+    judged = verdict.probability.data[verdict.probability.data > 0]
+    assert verdict.n_voxels == len(judged)
+    assert verdict.mean_probability == pytest.approx(judged.mean(), abs=1e-4)
+    assert verdict.fraction_real == pytest.approx((judged > 0.5).mean(), abs=1e-3)
+
+
+def test_residues_share_the_voxels_near_the_structure(small, weights):
+    structure, volume = small
+    verdict = evaluate(volume, structure, weights=weights, device="cpu")
+    assert len(verdict.residues) == structure.residue_index()[-1] + 1
+    assert sum(residue.n_voxels for residue in verdict.residues) == verdict.n_voxels
+    mean = sum(r.mean_probability * r.n_voxels for r in verdict.residues if r.n_voxels) / verdict.n_voxels
+    assert mean == pytest.approx(verdict.mean_probability, abs=1e-4)
+
+
+def test_the_tables_can_be_read_again(small, weights):
+    structure, volume = small
+    verdict = evaluate(volume, structure, weights=weights, device="cpu")
+    (row,) = csv.DictReader(io.StringIO(verdict_csv_text("a, b.mrc", verdict)))
+    assert row["map"] == "a, b.mrc"
+    assert float(row["fraction_real"]) == pytest.approx(verdict.fraction_real, abs=1e-4)
+    rows = list(csv.DictReader(io.StringIO(residues_csv_text(verdict))))
+    assert [int(r["residue_number"]) for r in rows][:2] == list(dict.fromkeys(structure.residue_number))[:2]
+
+
+def test_a_structure_elsewhere_is_refused(small, weights):
+    structure, volume = small
+    with pytest.raises(DataError, match="no density above the contour lies within 3 A"):
+        evaluate(volume, structure.with_xyz(structure.xyz + 500), weights=weights, device="cpu")
+
+
+def test_a_discriminator_without_known_accuracy_says_so(small, tmp_path):
+    path, config = tmp_path / "unknown.safetensors", EvaluatorConfig(width=4)
+    save_network(path, Evaluator(config), EVALUATOR, config)
+    with pytest.warns(CryotoolsWarning, match="not known; its verdict says as little"):
+        evaluate(small[1], weights=path, device="cpu")
+    assert np.isfinite(small[1].data).all()
