@@ -3,34 +3,72 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cryotools.cli.console import detail, note, print_json
+from cryotools.core.errors import UsageError
 from cryotools.core.mapfile import write_map
 from cryotools.core.structure import KIND_NAMES, Structure
 from cryotools.core.volume import Volume
 
 
+def half_paths(output: str) -> tuple[str, str]:
+    """Where the half maps of `output` go: out_half1.mrc and out_half2.mrc for out.mrc.
+
+    Raises
+    ------
+    UsageError
+        `output` has no map's suffix to put that before.
+    """
+    found = re.fullmatch(r"(.*)(\.(?:mrc|map|ccp4)(?:\.gz|\.bz2)?)", output, re.IGNORECASE | re.DOTALL)
+    if not found:
+        raise UsageError(f"{output}: half maps are named after the output; end its name in .mrc, .map or .ccp4")
+    stem, suffix = found.groups()
+    return f"{stem}_half1{suffix}", f"{stem}_half2{suffix}"
+
+
 @dataclass(frozen=True)
 class MapResult:
-    """A simulated map on its way to `output`: `atoms` made it, `label` says how, `mode` is the MRC mode."""
+    """A simulated map on its way to `output`: `atoms` made it, `label` says how, `mode` is the MRC mode.
+
+    `more` is a second line of label, `halves` are files to write before the map, `sharpness` (Å²) is told with --json.
+    """
 
     output: str
     volume: Volume
     atoms: Structure
     label: str
     mode: int = 2
+    more: str = ""
+    halves: tuple[tuple[str, Volume], ...] = ()
+    sharpness: float | None = None
 
     def save(self, preview: str | None, as_json: bool) -> None:
-        """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary."""
-        numbers = write_map(self.output, self.volume, label=self.label, mode=self.mode)
+        """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary.
+
+        The map comes after its half maps, so that where it is, they are; if it fails, new ones are removed.
+        """
+        with ExitStack() as undo:
+            for path, volume in self.halves:
+                if not Path(path).exists():
+                    undo.callback(Path(path).unlink, missing_ok=True)
+                self._write(path, volume)
+            numbers = self._write(self.output, self.volume)
+            undo.pop_all()
         if preview:
             from cryotools.core.picture import draw_maps
 
             draw_maps(preview, {self.output: self.volume}, self.atoms)
         self._report(self.figures(numbers), as_json)
+
+    def _write(self, path: str, volume: Volume) -> tuple[float, float, float, float]:
+        *before, last = (line[:80] for line in (self.label, self.more) if line)
+        return write_map(path, volume, label=last, mode=self.mode, labels=before)
 
     def _report(self, figures: dict[str, Any], as_json: bool) -> None:
         if as_json:
@@ -44,14 +82,18 @@ class MapResult:
             f"origin ({', '.join(f'{v:.2f}' for v in origin)}) A, maximum {figures['maximum']:.4g}, "
             f"mean {figures['mean']:.4g}"
         )
-        detail(f"header label: {self.label}")
+        if self.halves:
+            note(f"half maps: {', '.join(figures['half_maps'])}")
+        if self.sharpness is not None:
+            note(f"sharpness: {self.sharpness:.4g} A^2 over molmap")
+        detail(f"header label: {self.label} {self.more}".rstrip())
         detail(f"{time.process_time():.2f} CPU seconds with {os.environ['OMP_NUM_THREADS']} threads")
 
     def figures(self, numbers: tuple[float, float, float, float]) -> dict[str, Any]:
         """The map and its atoms in numbers; `numbers` are minimum, maximum, mean and standard deviation."""
         low, high, mean, deviation = numbers
         kinds = {name: int((self.atoms.kind == number).sum()) for number, name in enumerate(KIND_NAMES)}
-        return {
+        figures: dict[str, Any] = {
             "output": self.output,
             "n_atoms": len(self.atoms),
             "atoms_by_kind": {name: count for name, count in kinds.items() if count},
@@ -63,3 +105,8 @@ class MapResult:
             "mean": mean,
             "standard_deviation": deviation,
         }
+        if self.halves:
+            figures["half_maps"] = [path for path, _ in self.halves]
+        if self.sharpness is not None:
+            figures["sharpness_A2"] = self.sharpness
+        return figures

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cryotools.cli import options as opt
 from cryotools.cli.console import check_map_output, label, progress, set_threads, skip_existing
+from cryotools.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from cryotools.simulate.struc2map import Simulation
 
 NAME = "struc2map"
 EPILOG = """A selection (--select) joins terms by not, and, or and parentheses. Terms: chain A,B; residue 10-50,60;
@@ -19,6 +23,9 @@ cryotools struc2map examples/1gbt.cif map.mrc --res 3 --apix 1
 
 cryotools struc2map examples/1gbt.cif site.mrc --res 2 --apix 0.7 --weights electron --select "ligand or residue 40-60"
 """
+
+
+AUTO = "auto"
 
 
 class Method(StrEnum):
@@ -67,6 +74,12 @@ def command(
     waters: Annotated[bool, opt.main("--waters", metavar="", help="Count waters, which are left out else.")] = False,
     mode: opt.Mode = opt.MapMode.float32,
     preview: opt.Preview = None,
+    half_maps: Annotated[
+        bool,
+        opt.output(
+            "--half-maps", metavar="", help="Write OUTPUT's half maps too, of FSC 0.143 at RES; OUTPUT is their mean."
+        ),
+    ] = False,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -86,9 +99,20 @@ def command(
     weights: Annotated[
         Weights, opt.advanced("--weights", help="Atomic number, or electron scattering factor.")
     ] = Weights.number,
+    sharpen: Annotated[
+        float | None, opt.advanced("--sharpen", metavar="B", help="Sharpness over molmap, Å²; below 0 blurs.")
+    ] = None,
+    match: Annotated[
+        str | None, opt.advanced("--match", metavar="MAP", help="Take the sharpness of this map of the structure.")
+    ] = None,
     noise: Annotated[
-        float, opt.advanced("--noise", min=0, help="White noise of this many times the mean density at the atoms.")
-    ] = 0.0,
+        str,
+        opt.advanced(
+            "--noise",
+            metavar="L|auto",
+            help="White noise of L times the mean density at the atoms; auto: that of --half-maps.",
+        ),
+    ] = "0",
     skip_unknown: Annotated[
         bool, opt.advanced("--skip-unknown", metavar="", help="Leave out atoms of unknown element.")
     ] = False,
@@ -98,8 +122,12 @@ def command(
     if skip_existing(output, no_clobber):
         return
     set_threads(threads)
-    check_map_output(output, preview, [structure, like])
-    from cryotools.cli.mapresult import MapResult
+    check_map_output(output, preview, [structure, like, match])
+    from cryotools.cli.mapresult import MapResult, half_paths
+
+    halves = half_paths(output) if half_maps else ()
+    for half in halves:
+        check_map_output(half, None, [structure, like, match])
     from cryotools.simulate.atoms import AtomChoice
     from cryotools.simulate.methods import MapOptions
     from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
@@ -116,27 +144,59 @@ def command(
     )
     simulation = Simulation(
         options=MapOptions(
-            resolution=res, weights=weights.value, occupancy=occupancy, b_factors=bfactor, device=device
+            resolution=res,
+            weights=weights.value,
+            occupancy=occupancy,
+            b_factors=bfactor,
+            device=device,
+            sharpness=sharpen,
         ),
         method=method.value,
         atoms=atoms,
         grid=GridChoice(apix=apix, box=box, center=center, like=like),
-        noise=noise,
+        noise=_noise_level(noise),
+        half_maps=half_maps or noise == AUTO,
+        match=match,
         seed=seed,
     )
     with progress() as reporter:
-        volume, kept = struc2map(structure, simulation, reporter)
+        made = struc2map(structure, simulation, reporter)
+    wanted = [
+        (path, half) for path, half in zip(halves, made.halves, strict=False) if not skip_existing(path, no_clobber)
+    ]
     result = MapResult(
         output,
-        volume,
-        kept,
-        label(_made_of(structure, f"--method {method.value} --res {res:g}", weights.value, bfactor)),
+        made.volume,
+        made.atoms,
+        label(_made_of(structure, f"--method {method.value} --res {res:g}", weights.value)),
         int(mode.value),
+        more=_refinements(simulation, made.sharpness),
+        halves=tuple(wanted),
+        sharpness=made.sharpness,
     )
     result.save(preview, json)
 
 
-def _made_of(structure: str, how: str, weights: str, bfactor: bool) -> str:
-    """The options that decide the values, and the structure, for the header's label."""
-    extras = " --bfactor" * bfactor
-    return f"{Path(structure).name} {how} --weights {weights}{extras}"
+def _noise_level(text: str) -> float:
+    try:
+        return 0.0 if text == AUTO else float(text)
+    except ValueError:
+        raise UsageError(f"--noise {text}: give a number, or auto") from None
+
+
+def _refinements(simulation: Simulation, sharpness: float | None) -> str:
+    """The header's second line: these options where they were given."""
+    words = ["--bfactor"] * simulation.options.b_factors
+    if sharpness is not None:
+        words.append(f"--sharpen {sharpness:.4g}")
+    if simulation.match:
+        words.append(f"(of {Path(simulation.match).name[:30]})")
+    if simulation.half_maps or simulation.noise:
+        level = AUTO if simulation.half_maps else f"{simulation.noise:g}"
+        words.append(f"--noise {level} --seed {simulation.seed}")
+    return " ".join(words)
+
+
+def _made_of(structure: str, how: str, weights: str) -> str:
+    """The structure and the options that every map has, for the header's label."""
+    return f"{Path(structure).name} {how} --weights {weights}"

@@ -10,7 +10,7 @@ import gemmi
 import numpy as np
 
 from cryotools.core.elements import HEAVIEST
-from cryotools.core.errors import DataError
+from cryotools.core.errors import DataError, UsageError
 from cryotools.core.splat import Gaussians
 from cryotools.core.structure import Structure
 
@@ -35,6 +35,7 @@ def atoms_as_gaussians(
     weights: str = "number",
     occupancy: bool = True,
     b_factors: bool = False,
+    sharpness: float = 0.0,
 ) -> Gaussians:
     """The density of `structure` at `resolution` Å as Gaussians whose integrals are the atoms' weights.
 
@@ -44,11 +45,14 @@ def atoms_as_gaussians(
         (International Tables C, table 4.3.2.2, five Gaussians per element), integral f(0) in Å
     occupancy : scale each atom by its occupancy
     b_factors : blur each atom by its own B, adding B / (8 pi²) to the variance; B below 0 counts as 0
+    sharpness : Å², taken off the B of every atom: the map's transform is multiplied by exp(sharpness s²/4)
 
     Raises
     ------
     DataError
         Every atom has occupancy 0, or an element has no tabulated scattering factor.
+    UsageError
+        `sharpness` leaves an atom no width.
     """
     scale = structure.occupancy.astype(np.float64) if occupancy else np.ones(len(structure))
     if not scale.any():
@@ -56,9 +60,21 @@ def atoms_as_gaussians(
     variance = np.full(len(structure), sigma_of_resolution(resolution) ** 2)
     if b_factors:
         variance += np.maximum(structure.b_factor, 0) / (8 * np.pi**2)
+    if sharpness:
+        variance = _sharpened(variance, sharpness, resolution)
     if weights == "electron":
         return _electron_gaussians(structure, scale, variance)
     return _normalised(structure.xyz, scale * structure.element, variance)
+
+
+def _sharpened(variance: np.ndarray, sharpness: float, resolution: float) -> np.ndarray:
+    largest = 8 * np.pi**2 * variance.min()
+    if sharpness >= largest:
+        raise UsageError(
+            f"a sharpness of {sharpness:.4g} A^2 leaves atoms no width at {resolution:g} A, where it must stay below "
+            f"{largest:.4g} A^2; sharpen less, or take --method gan"
+        )
+    return variance - sharpness / (8 * np.pi**2)
 
 
 def _normalised(xyz: np.ndarray, integral: np.ndarray, variance: np.ndarray) -> Gaussians:

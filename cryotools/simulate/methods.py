@@ -5,11 +5,13 @@ A method is a function of a structure, a grid and a `MapOptions` that returns fl
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.progress import Progress
 from cryotools.core.splat import splat
 from cryotools.core.structure import Structure
@@ -18,12 +20,14 @@ from cryotools.simulate.gaussians import atoms_as_gaussians, sigma_of_resolution
 
 # the tails that 5 sigma leaves out stay below 1e-5 of a protein map's maximum (tests/simulate/test_methods.py)
 CUTOFF = 5.0
+_NARROWEST = 0.45  # standard deviation in voxels at which a voxel is half the resolution
 
 
 @dataclass(frozen=True)
 class MapOptions:
-    """How atoms become density: `resolution` in Å, `weights` "number" or "electron", use of `occupancy` and B, and the
-    `device` that computes ("auto" and "cpu" need no torch for the classical methods).
+    """How atoms become density: `resolution` in Å, `weights` "number" or "electron", use of `occupancy` and B,
+    `sharpness` in Å² over molmap at that resolution (None is 0, or what the network makes of it), and the `device` that
+    computes ("auto" and "cpu" need no torch for the classical methods).
     """
 
     resolution: float
@@ -31,6 +35,7 @@ class MapOptions:
     occupancy: bool = True
     b_factors: bool = False
     device: str = "auto"
+    sharpness: float | None = None
 
 
 def molmap(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
@@ -41,7 +46,15 @@ def molmap(structure: Structure, grid: Grid, options: MapOptions, progress: Prog
         weights=options.weights,
         occupancy=options.occupancy,
         b_factors=options.b_factors,
+        sharpness=options.sharpness or 0.0,
     )
+    if options.sharpness and gaussians.sigma.min() < _NARROWEST * max(grid.voxel_size):
+        warnings.warn(
+            f"voxels of {max(grid.voxel_size):.3g} A cannot hold atoms sharpened by {options.sharpness:g} A^2; "
+            f"{gaussians.sigma.min() / _NARROWEST:.2g} A would",
+            CryotoolsWarning,
+            stacklevel=2,
+        )
     if options.device in ("auto", "cpu"):
         return splat(gaussians, grid, cutoff=CUTOFF, progress=progress)
     import torch
@@ -63,12 +76,14 @@ def pdb2mrc(structure: Structure, grid: Grid, options: MapOptions, progress: Pro
 def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
     """Density as experimental maps have it, by the shipped generator; 1 is strong density.
 
-    Weights and occupancies do not apply; B factors sharpen and blur atoms where `options.b_factors` is set.
+    Weights and occupancies do not apply; B factors sharpen and blur atoms where `options.b_factors` is set;
+    `options.sharpness` None leaves the sharpness to the network.
     """
     from cryotools.simulate.inputs import Condition
     from cryotools.simulate.predict import generate
 
-    return generate(structure, grid, Condition(options.resolution, options.b_factors), options.device, progress)
+    condition = Condition(options.resolution, options.b_factors, options.sharpness)
+    return generate(structure, grid, condition, options.device, progress)
 
 
 Method = Callable[[Structure, Grid, MapOptions, Progress | None], np.ndarray]

@@ -1,14 +1,14 @@
-"""From a structure file to a map: choose atoms, lay the grid, fill it, add noise."""
+"""From a structure file to a map: choose atoms, set the sharpness, lay the grid, fill it, add noise."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, UsageError
-from cryotools.core.mapfile import read_grid
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.mapfile import read_grid, read_map
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
 from cryotools.core.structure import Structure
@@ -16,8 +16,11 @@ from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
 from cryotools.simulate.layout import check_inside, check_sampling, grid_around, parse_box
 from cryotools.simulate.methods import DEFAULT_METHOD, METHODS, MapOptions
+from cryotools.simulate.noise import add_noise, half_maps
+from cryotools.simulate.sharpness import LIMITS, measure_sharpness
 
 _DEFAULT_APIX = 1.0
+_OVERLAID = 0.5  # standard deviations of the map; experimental ones have 1.2 and more at their atoms
 
 
 @dataclass(frozen=True)
@@ -34,37 +37,59 @@ class GridChoice:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Everything `struc2map` needs to know but the structure."""
+    """Everything `struc2map` needs to know but the structure.
+
+    `match` is a map whose sharpness is taken over; `noise` a level of white noise; with `half_maps` the map is the mean
+    of two that have noise of their own.
+    """
 
     options: MapOptions
     method: str = DEFAULT_METHOD
     atoms: AtomChoice = field(default_factory=AtomChoice)
     grid: GridChoice = field(default_factory=GridChoice)
     noise: float = 0.0
+    half_maps: bool = False
+    match: str | None = None
     seed: int = 0
 
 
-def struc2map(path: str, simulation: Simulation, progress: Progress | None = None) -> tuple[Volume, Structure]:
-    """The simulated map of the structure file `path`, and the atoms that went into it.
+@dataclass(frozen=True)
+class Simulated:
+    """A map, the `atoms` that went into it, its `sharpness` in Å² where that was set, and its half maps if any."""
+
+    volume: Volume
+    atoms: Structure
+    sharpness: float | None = None
+    halves: tuple[Volume, ...] = ()
+
+
+def struc2map(path: str, simulation: Simulation, progress: Progress | None = None) -> Simulated:
+    """The simulated map of the structure file `path`.
 
     Raises
     ------
     UsageError
         Options contradict each other or are out of range.
     DataError
-        The file is broken, nothing is selected, or the box holds no atoms.
+        The file is broken, nothing is selected, the box holds no atoms, or the map to match does not overlay them.
     """
-    parse_box(simulation.grid.box)
+    _check_choices(simulation)
     like = read_grid(simulation.grid.like) if simulation.grid.like else None
-    structure = choose_atoms(path, simulation.atoms)
-    if simulation.grid.center:
-        structure = centred(structure, simulation.options)
+    options = simulation.options
+    as_read = choose_atoms(path, simulation.atoms)
+    structure = centred(as_read, options) if simulation.grid.center else as_read
     grid = _lay_grid(structure, simulation, like)
     check_inside(structure, grid)
-    data = METHODS[simulation.method](structure, grid, simulation.options, progress)
-    if simulation.noise:
+    if simulation.match:
+        options = replace(options, sharpness=_sharpness_of(simulation.match, as_read, options.resolution))
+    data = METHODS[simulation.method](structure, grid, options, progress)
+    halves: tuple[Volume, ...] = ()
+    if simulation.half_maps:
+        first, second, data = half_maps(data, grid.voxel_size, options.resolution, simulation.seed)
+        halves = Volume.on(grid, first), Volume.on(grid, second)
+    elif simulation.noise:
         data = add_noise(data, structure, grid, simulation.noise, simulation.seed)
-    return Volume.on(grid, data), structure
+    return Simulated(Volume.on(grid, data), structure, options.sharpness, halves)
 
 
 def centred(structure: Structure, options: MapOptions) -> Structure:
@@ -81,15 +106,30 @@ def centred(structure: Structure, options: MapOptions) -> Structure:
     return structure.with_xyz(structure.xyz - shift)
 
 
-def add_noise(data: np.ndarray, structure: Structure, grid: Grid, level: float, seed: int) -> np.ndarray:
-    """White Gaussian noise added to `data`; its standard deviation is `level` × the mean density at the atoms."""
-    if not (np.isfinite(level) and level > 0):
-        raise UsageError(f"--noise {level}: give a positive number")
-    at_atoms = Volume.on(grid, data).sample(structure.xyz[grid.contains(structure.xyz)])
-    noise = np.random.default_rng(seed).standard_normal(data.shape, dtype=np.float32)
-    noise *= np.float32(level * at_atoms.mean())
-    noise += data
-    return noise
+def _check_choices(simulation: Simulation) -> None:
+    """Refuse what can be refused before anything is read."""
+    parse_box(simulation.grid.box)
+    low, high = LIMITS
+    sharpness = simulation.options.sharpness
+    if sharpness is not None:
+        if simulation.match:
+            raise UsageError("--match takes the sharpness from a map; leave out --sharpen")
+        if not low <= sharpness <= high:
+            raise UsageError(f"--sharpen {sharpness:g}: give a number from {low:g} to {high:g} A^2")
+    if not (np.isfinite(simulation.noise) and simulation.noise >= 0):
+        raise UsageError(f"--noise {simulation.noise}: give a number, 0 or more, or auto")
+    if simulation.half_maps and simulation.noise:
+        raise UsageError("--half-maps have noise of their own; leave out --noise, or give --noise auto")
+
+
+def _sharpness_of(path: str, structure: Structure, resolution: float) -> float:
+    volume = read_map(path)
+    above = volume.sample(structure.xyz).mean() - volume.data.mean()
+    if above < _OVERLAID * volume.data.std():
+        raise DataError(
+            f"{path}: its density at the atoms is that of anywhere; give a map that overlays {structure.name}"
+        )
+    return measure_sharpness(volume, structure, resolution)
 
 
 def _lay_grid(structure: Structure, simulation: Simulation, like: Grid | None) -> Grid:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cryotools.core.elements import HEAVIEST
-from cryotools.core.errors import DataError
+from cryotools.core.errors import DataError, UsageError
 from cryotools.core.splat import Gaussians, splat
 from cryotools.core.structure import LIGAND, Structure
 from cryotools.core.volume import Grid
@@ -132,6 +132,25 @@ def test_b_factors_add_to_the_variance_and_keep_the_integral(weights):
 def test_negative_b_factors_count_as_0():
     structure = atoms([6, 6], b_factor=[-30.0, 0.0])
     assert len(set(atoms_as_gaussians(structure, 2.0, b_factors=True).sigma)) == 1
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("sharpness", [-120.0, 15.0])
+def test_sharpness_multiplies_the_transform_by_a_gaussian(weights, sharpness):
+    structure = atoms([6, 8])
+    plain, sharp = (atoms_as_gaussians(structure, 3.0, weights=weights, sharpness=b) for b in (0.0, sharpness))
+    for s in (0.0, 0.2, 0.4):  # 1/Å
+        before, after = (integrals(g) * np.exp(-2 * (np.pi * g.sigma * s) ** 2) for g in (plain, sharp))
+        assert np.allclose(after, before * np.exp(sharpness * s**2 / 4))
+
+
+def test_a_sharpness_that_leaves_no_width_is_refused_with_the_largest_possible():
+    structure = atoms([6, 6], b_factor=[20.0, 50.0])
+    assert len(atoms_as_gaussians(structure, 3.0, sharpness=35.9)) == 2
+    assert len(atoms_as_gaussians(structure, 3.0, sharpness=55.9, b_factors=True)) == 2
+    for b_factors, largest in ((False, 36), (True, 56)):  # 4 RES², and the lowest B
+        with pytest.raises(UsageError, match=rf"must stay below {largest} A\^2"):
+            atoms_as_gaussians(structure, 3.0, sharpness=largest + 0.1, b_factors=b_factors)
 
 
 def test_a_structure_of_occupancy_0_is_refused_unless_occupancy_is_ignored():

@@ -12,6 +12,7 @@ from cryotools.core.structure import WATER
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
 from cryotools.simulate.methods import METHODS, MapOptions
+from cryotools.simulate.sharpness import measure_sharpness
 from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
 FAR = [(0.0, 0.0, 0.0), (150.0, -80.0, 33.3), (-7.123, 911.0, -400.0)]
@@ -19,7 +20,8 @@ FAR = [(0.0, 0.0, 0.0), (150.0, -80.0, 33.3), (-7.123, 911.0, -400.0)]
 
 def simulate(path, *, resolution=3.0, weights="number", occupancy=True, **rest):
     options = MapOptions(resolution, weights=weights, occupancy=occupancy)
-    return struc2map(str(path), Simulation(options=options, **rest))
+    made = struc2map(str(path), Simulation(options=options, **rest))
+    return made.volume, made.atoms
 
 
 def total(volume: Volume) -> float:
@@ -230,6 +232,37 @@ def test_noise_has_its_level_and_its_seed(trypsin):
     level = 0.3 * float(plain.sample(atoms.xyz).mean())
     assert difference.std() == pytest.approx(level, rel=0.01)
     assert difference.mean() == pytest.approx(0, abs=0.01 * level)
+
+
+@pytest.mark.parametrize("sharpness", [-100.0, 25.0])
+def test_sharpness_set_is_sharpness_measured(trypsin, sharpness):
+    options = MapOptions(3.0, sharpness=sharpness)
+    made = struc2map(str(trypsin), Simulation(options=options, grid=GridChoice(apix=0.8)))
+    assert made.sharpness == sharpness
+    assert measure_sharpness(made.volume, made.atoms, 3.0) == pytest.approx(sharpness, abs=3)
+    assert total(made.volume) == pytest.approx(total(simulate(trypsin)[0]), rel=0.005)
+
+
+def test_a_map_is_matched_where_it_lies_even_when_the_result_is_centred(trypsin, tmp_path):
+    target = struc2map(str(trypsin), Simulation(options=MapOptions(4.0, sharpness=-60.0)))
+    write_map(tmp_path / "target.mrc", target.volume, label="test")
+    matched = Simulation(MapOptions(4.0), grid=GridChoice(center=True), match=str(tmp_path / "target.mrc"))
+    with pytest.warns(CryotoolsWarning, match="--center moves the atoms by"):
+        made = struc2map(str(trypsin), matched)
+    assert made.sharpness == pytest.approx(-60, abs=3)
+
+
+def test_voxels_too_large_for_sharpened_atoms_are_told(tmp_path):
+    path = write_pdb(tmp_path / "a.pdb", dozen())
+    with pytest.warns(CryotoolsWarning, match=r"voxels of 1 A cannot hold atoms sharpened by 33 A\^2"):
+        struc2map(str(path), Simulation(options=MapOptions(3.0, sharpness=33.0)))
+
+
+def test_half_maps_come_with_the_map(trypsin):
+    made = struc2map(str(trypsin), Simulation(options=MapOptions(6.0), grid=GridChoice(apix=2.0), half_maps=True))
+    assert len(made.halves) == 2
+    assert np.allclose(made.volume.data, (made.halves[0].data + made.halves[1].data) / 2)
+    assert not struc2map(str(trypsin), Simulation(options=MapOptions(6.0))).halves
 
 
 @pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
