@@ -28,7 +28,7 @@ bench: .venv/.ready  ## ratios against gemmi and a numpy reference, in one run
 	$(BIN)/python tests/benchmarks/bench_struc2map.py
 
 bench-realism: .venv/.ready  ## learned and classical maps against experimental ones: make bench-realism SET=FOLDER FOLD=0
-	$(BIN)/python tests/benchmarks/bench_realism.py $(SET) --fold $(or $(FOLD),0)
+	$(BIN)/python tests/benchmarks/realism $(SET) --fold $(or $(FOLD),0) $(OPTIONS)
 
 docs: .venv/.ready  ## docs/commands.md from the commands' own help
 	$(BIN)/python docs/generate.py

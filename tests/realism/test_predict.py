@@ -42,7 +42,7 @@ def test_probabilities_lie_on_the_map_s_grid_where_there_is_density(small, weigh
     assert verdict.probability.same_grid_as(volume)
     data = verdict.probability.data
     assert 0 <= data.min() <= data.max() <= 1
-    assert not data[volume.data < 0.003 * volume.data.max()].any()
+    assert not data[volume.data < 1e-4 * volume.data.max()].any()
     assert (data[volume.data > 0.5 * volume.data.max()] > 0).all()
     assert verdict.accuracy == 0.95
 

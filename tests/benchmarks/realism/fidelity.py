@@ -1,70 +1,47 @@
-"""`make bench-realism SET=FOLDER FOLD=0`: learned and classical maps against experimental ones, map by map.
-
-FOLDER is a training set made by `cryotools curate`. Scores are for the maps of one fold, as made: only the reported
-resolution is given. The last lines are means with 95 % bootstrap intervals over maps.
-"""
+"""Measurement 1: how near simulated maps come to experimental ones, as made and with amplitudes matched."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable
 
 import numpy as np
 
 from cryotools.core.distance import distance_to_points
-from cryotools.metrics.correlation import cosine, pearson, ssim, strong_part
-from cryotools.simulate.inputs import Condition
-from cryotools.simulate.methods import MapOptions, molmap
-from cryotools.simulate.predict import generate
-from cryotools.training.pairs import Pair, load_folder
+from cryotools.core.shells import match_amplitudes
+from cryotools.metrics.correlation import chimerax_level, cosine, pearson, ssim, strong_part
+from cryotools.metrics.fsc import fourier_shell_correlation
+from cryotools.simulate.sharpness import envelope
+from cryotools.training.pairs import Pair
 
-NEAR = 3.0
-BROADER = 1.3
+NEAR = 3.0  # Å
+MEASURES = ("Pearson near atoms", "cosine near atoms", "ChimeraX correlation", "PCC", "SSIM", "FSC area")
 
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("folder")
-    options.add_argument("--fold", type=int, default=0)
-    chosen = options.parse_args()
-    pairs = [pair for pair in load_folder(chosen.folder) if pair.fold == chosen.fold]
-    table = [scores(pair) for pair in pairs]
-    for measure in ("Pearson near atoms", "cosine near atoms", "PCC", "SSIM"):
-        print(f"\n{measure}\n\n| map | Å | {' | '.join(table[0])} |\n|---|---|{'---|' * len(table[0])}")
-        for pair, row in zip(pairs, table, strict=True):
-            cells = " | ".join(f"{values[measure]:.3f}" for values in row.values())
-            print(f"| {pair.id} | {pair.resolution:g} | {cells} |")
-        print(f"| mean | | {' | '.join(interval([row[name][measure] for row in table]) for name in table[0])} |")
+Makers = dict[str, Callable[[Pair], np.ndarray]]
+Scores = dict[str, dict[str, float]]
 
 
-def scores(pair: Pair) -> dict[str, dict[str, float]]:
-    """Every measure of every kind of map of one pair."""
-    grid, structure, target = pair.target.grid, pair.structure, pair.target.data
-    near = distance_to_points(grid, structure.xyz) <= NEAR
-    made = {
-        "molmap": molmap(structure, grid, MapOptions(pair.resolution, occupancy=False)),
-        f"molmap, {BROADER} ×": molmap(structure, grid, MapOptions(BROADER * pair.resolution, occupancy=False)),
-        "gan": generate(structure, grid, Condition(pair.resolution, b_factors=False), "cpu"),
-        "gan, B factors": generate(structure, grid, Condition(pair.resolution, b_factors=True), "cpu"),
-    }
-    strong = strong_part(target)
+def fidelity(pair: Pair, makers: Makers) -> tuple[Scores, Scores]:
+    """Every measure of every kind of map of one pair: as made, and with the experimental map's radial amplitudes."""
+    target = pair.target.data
+    near = distance_to_points(pair.target.grid, pair.structure.xyz) <= NEAR
+    mask = envelope(pair.structure, pair.target.grid)
+    as_made, matched = {}, {}
+    for name, make in makers.items():
+        data = make(pair)
+        as_made[name] = _scores(pair, data, target, near, mask)
+        fitted = match_amplitudes(data * mask, target * mask, pair.target.voxel_size)
+        matched[name] = _scores(pair, fitted * mask, target, near, mask)
+    return as_made, matched
+
+
+def _scores(pair: Pair, data: np.ndarray, target: np.ndarray, near: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    fsc = fourier_shell_correlation(data * mask, target * mask, pair.target.voxel_size)
+    strong, above = strong_part(target), target >= chimerax_level(target)
     return {
-        name: {
-            "Pearson near atoms": pearson(data[near], target[near]),
-            "cosine near atoms": cosine(data[near], target[near]),
-            "PCC": pearson(strong_part(data), strong),
-            "SSIM": ssim(strong_part(data), strong),
-        }
-        for name, data in made.items()
+        "Pearson near atoms": pearson(data[near], target[near]),
+        "cosine near atoms": cosine(data[near], target[near]),
+        "ChimeraX correlation": cosine(data[above], target[above]),
+        "PCC": pearson(strong_part(data), strong),
+        "SSIM": ssim(strong_part(data), strong),
+        "FSC area": float(fsc.correlation[fsc.frequency <= 1 / pair.resolution].mean()),
     }
-
-
-def interval(values: list[float]) -> str:
-    """The mean and the middle 95 % of means of resampled maps."""
-    random = np.random.default_rng(0)
-    means = random.choice(values, (10000, len(values))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return f"**{np.mean(values):.3f}** ({low:.2f} to {high:.2f})"
-
-
-if __name__ == "__main__":
-    main()

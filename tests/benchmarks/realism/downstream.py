@@ -1,0 +1,140 @@
+"""Measurement 3: what simulated maps are worth as training data.
+
+The same small network learns helix, sheet and the rest (at Cα, from the models' φ and ψ) from molmap maps, from
+generated maps, and from the real ones, of the training folds; each is tested on real maps of the held-out fold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cryotools.core.structure import Structure
+from cryotools.core.volume import Volume
+from cryotools.nn.unet import UNet, UNetConfig
+from cryotools.training.cubes import cut, rotate
+from cryotools.training.pairs import Pair
+
+HELIX, SHEET, REST = range(3)
+_CUBE, _BATCH = 24, 16
+_CHANNELS = 1
+
+
+class Residues:
+    """A pair's density, scaled by its structured part, and the class at each Cα: `at` (n, 3) voxels, `label` (n,)."""
+
+    def __init__(self, pair: Pair, data: np.ndarray) -> None:
+        from cryotools.realism.inputs import prepare
+
+        self.density = prepare(Volume.on(pair.target.grid, data)).volume.data.astype(np.float32)
+        xyz, self.label = backbone_classes(pair.structure)
+        self.at = np.rint(pair.target.grid.world_to_index(xyz)).astype(int)[:, ::-1]
+
+
+def backbone_classes(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
+    """Cα positions (n, 3) and classes (n,): helix where four residues in a row have helical φ and ψ, sheet where three
+    in a row have those of a strand.
+    """
+    rows = _residues(structure)
+    if len(rows) < 3:
+        return np.empty((0, 3)), np.empty(0, dtype=int)
+    n, ca, c = (np.array([row[i] for row in rows]) for i in range(3))
+    joined = np.linalg.norm(n[1:] - c[:-1], axis=1) < 2.0
+    phi, psi = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    phi[1:] = np.where(joined, _dihedral(c[:-1], n[1:], ca[1:], c[1:]), np.nan)
+    psi[:-1] = np.where(joined, _dihedral(n[:-1], ca[:-1], c[:-1], n[1:]), np.nan)
+    with np.errstate(invalid="ignore"):
+        helical = (phi > -100) & (phi < -40) & (psi > -70) & (psi < -10)
+        extended = (phi > -160) & (phi < -80) & ((psi > 90) | (psi < -170))
+    label = np.full(len(rows), REST)
+    label[_in_runs(extended, 3)] = SHEET
+    label[_in_runs(helical, 4)] = HELIX
+    return ca, label
+
+
+def train_and_test(
+    training: list[Pair], tested: list[Pair], make: Callable[[Pair], np.ndarray], steps: int, seed: int = 0
+) -> list[float]:
+    """Mean F1 over the classes, of a network trained on `make`'s maps, on each real map of `tested`."""
+    torch.manual_seed(seed)
+    network = UNet(UNetConfig(_CHANNELS, 3, 0, 16, 2)).to(memory_format=torch.channels_last_3d)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, steps)
+    maps = [Residues(pair, make(pair)) for pair in training]
+    maps = [each for each in maps if len(each.at) > 20]
+    share = np.sqrt([len(each.at) for each in maps])
+    counts = np.bincount(np.concatenate([each.label for each in maps]), minlength=3)
+    weight = torch.tensor(np.sqrt(counts.sum() / np.maximum(counts, 1)), dtype=torch.float32)
+    random = np.random.default_rng(seed)
+    network.train()
+    for _ in range(steps):
+        density, label = _batch(random, maps, share / share.sum())
+        loss = functional.cross_entropy(network(density), label, weight, ignore_index=-1)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    return [_score(network.eval(), Residues(pair, pair.target.data)) for pair in tested]
+
+
+def _batch(random: np.random.Generator, maps: list[Residues], share: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cubes (b, 1, n, n, n) around residues and classes (b, n, n, n), -1 but within a voxel of Cα positions."""
+    density, label = [], []
+    for number in random.choice(len(maps), _BATCH, p=share):
+        chosen = maps[number]
+        start = chosen.at[random.integers(len(chosen.at))] - _CUBE // 2 + random.integers(-6, 7, 3)
+        marks = np.full((_CUBE,) * 3, -1, dtype=np.int64)
+        local = chosen.at - start
+        inside = np.all((local >= 0) & (local < _CUBE), axis=1)
+        marks[tuple(local[inside].T)] = chosen.label[inside]
+        turn = int(random.integers(24))
+        density.append(np.ascontiguousarray(rotate(cut(chosen.density, start, _CUBE), turn)))
+        label.append(np.ascontiguousarray(rotate(marks, turn)))
+    cubes = torch.from_numpy(np.stack(density))[:, None].to(memory_format=torch.channels_last_3d)
+    return cubes, torch.from_numpy(np.stack(label))
+
+
+@torch.inference_mode()
+def _score(network: nn.Module, residues: Residues) -> float:
+    """Mean F1 of the classes that occur."""
+    padded = np.pad(residues.density, [(0, -n % 4) for n in residues.density.shape])
+    found = network(torch.from_numpy(padded)[None, None])[0].argmax(dim=0).numpy()[tuple(residues.at.T)]
+    scores = []
+    for which in np.unique(residues.label):
+        right = ((found == which) & (residues.label == which)).sum()
+        scores.append(2 * right / ((found == which).sum() + (residues.label == which).sum()))
+    return float(np.mean(scores))
+
+
+def _residues(structure: Structure) -> list[list[np.ndarray]]:
+    """N, CA and C positions of the residues that have all three."""
+    rows: dict[int, dict[str, np.ndarray]] = {}
+    wanted = np.isin(structure.atom_name, ("N", "CA", "C")) & (structure.element != 20)
+    for residue, name, xyz in zip(
+        structure.residue_index()[wanted], structure.atom_name[wanted], structure.xyz[wanted], strict=True
+    ):
+        rows.setdefault(int(residue), {})[str(name)] = xyz
+    return [[atoms["N"], atoms["CA"], atoms["C"]] for atoms in rows.values() if len(atoms) == 3]
+
+
+def _dihedral(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """Dihedral angles in degrees of four positions (n, 3) each."""
+    first, axis, last = a - b, c - b, d - c
+    axis = axis / np.linalg.norm(axis, axis=1, keepdims=True)
+    v = first - (first * axis).sum(axis=1, keepdims=True) * axis
+    w = last - (last * axis).sum(axis=1, keepdims=True) * axis
+    return np.degrees(np.arctan2((np.cross(axis, v) * w).sum(axis=1), (v * w).sum(axis=1)))
+
+
+def _in_runs(mask: np.ndarray, least: int) -> np.ndarray:
+    """The members of runs of at least `least` in `mask`."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
+    kept = np.zeros(len(mask), dtype=bool)
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        kept[begin:end] = end - begin >= least
+    return kept
