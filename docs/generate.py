@@ -10,7 +10,18 @@ import sys
 from pathlib import Path
 
 REFERENCE = Path(__file__).with_name("commands.md")
-COMMANDS = ("struc2map", "molmap", "pdb2mrc", "compare-maps", "curate", "info", "doctor")
+COMMANDS = (
+    "struc2map",
+    "molmap",
+    "pdb2mrc",
+    "compare-maps",
+    "curate",
+    "train-gan",
+    "train-disc",
+    "eval-disc",
+    "info",
+    "doctor",
+)
 _HEAD = """# Command reference
 
 Made from each command's `--help` by `make docs`. Conventions that hold for all of them are in

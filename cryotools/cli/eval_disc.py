@@ -46,9 +46,7 @@ def command(
     verbose: opt.Verbose = False,
     device: Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     threads: opt.Threads = None,
-    apix: Annotated[
-        float | None, opt.advanced("--apix", "-A", help="Voxel size, Å, in place of the header's.")
-    ] = None,
+    apix: Annotated[float | None, opt.advanced("--apix", "-A", help="Voxel size, Å, in place of the header's.")] = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -76,9 +74,7 @@ def command(
     volume = read_map(map_file, voxel_size=apix, replace_non_finite=replace_nan)
     atoms = read_structure(structure) if structure else None
     with progress() as reporter:
-        verdict = evaluate(
-            volume, atoms, contour=contour, weights=weights or WEIGHTS, device=device, progress=reporter
-        )
+        verdict = evaluate(volume, atoms, contour=contour, weights=weights or WEIGHTS, device=device, progress=reporter)
     if output:
         write_map(output, verdict.probability, label=label(f"of {map_file}"))
     if residues:

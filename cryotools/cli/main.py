@@ -16,7 +16,18 @@ from typing import Annotated
 import typer
 
 from cryotools import __version__
-from cryotools.cli import compare_maps, curate, doctor, info, molmap, pdb2mrc, struc2map
+from cryotools.cli import (
+    compare_maps,
+    curate,
+    doctor,
+    eval_disc,
+    info,
+    molmap,
+    pdb2mrc,
+    struc2map,
+    train_disc,
+    train_gan,
+)
 from cryotools.cli.console import complain, state
 from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
 
@@ -120,5 +131,17 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
-for module in (struc2map, molmap, pdb2mrc, compare_maps, curate, info, doctor):
+_COMMANDS = (
+    struc2map,
+    molmap,
+    pdb2mrc,
+    compare_maps,
+    curate,
+    train_gan,
+    train_disc,
+    eval_disc,
+    info,
+    doctor,
+)
+for module in _COMMANDS:
     app.command(module.NAME, epilog=_paragraphs(module.EPILOG))(module.command)

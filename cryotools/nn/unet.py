@@ -54,15 +54,15 @@ class UNet(nn.Module):
         self.down = nn.ModuleList()
         channels = 8 * config.inputs
         for width in widths:
-            self.down.append(nn.Sequential(_convolution(channels, width), _convolution(width, width)))
+            self.down.append(nn.Sequential(convolution(channels, width), convolution(width, width)))
             channels = width
         self.up = nn.ModuleList()
         for width in reversed(widths[:-1]):
-            self.up.append(nn.Sequential(_convolution(channels + width, width), _convolution(width, width)))
+            self.up.append(nn.Sequential(convolution(channels + width, width), convolution(width, width)))
             channels = width
         self.last = nn.Conv3d(channels, 8 * config.outputs, 1)
         every = [*widths, *reversed(widths[:-1])]
-        self.modulate = nn.ModuleList(_Modulation(config.conditions, width) for width in every if config.conditions)
+        self.modulate = nn.ModuleList(Modulation(config.conditions, width) for width in every if config.conditions)
 
     def forward(self, x: Tensor, conditions: Tensor | None = None) -> Tensor:
         x = fold(x)
@@ -78,7 +78,7 @@ class UNet(nn.Module):
         return unfold(self.last(x))
 
 
-class _Modulation(nn.Module):
+class Modulation(nn.Module):
     """Features (b, c, …) scaled and shifted by functions of conditions (b, k); the identity before training."""
 
     def __init__(self, conditions: int, width: int) -> None:
@@ -106,7 +106,8 @@ def unfold(x: Tensor) -> Tensor:
     return x.reshape(b, c // 8, 2 * nz, 2 * ny, 2 * nx)
 
 
-def _convolution(inputs: int, outputs: int) -> nn.Sequential:
+def convolution(inputs: int, outputs: int) -> nn.Sequential:
+    """A 3³ convolution, normalised over the batch and rectified."""
     return nn.Sequential(
         nn.Conv3d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm3d(outputs), nn.ReLU(inplace=True)
     )

@@ -45,8 +45,8 @@ class ResidueVerdict:
 class Verdict:
     """How real a map looks: `probability` on the map's own grid, 0 where nothing is judged.
 
-    `n_voxels` of 1 Å were judged: those above `contour` and, with a structure, within 3 Å of its atoms; the network calls
-    `fraction_real` of them real. `accuracy` is its own on maps that it never saw (NaN where its file does not say).
+    `n_voxels` of 1 Å were judged: those above `contour` and, with a structure, within 3 Å of its atoms; the network
+    calls `fraction_real` of them real. `accuracy` is its own on maps it never saw (NaN where its file does not say).
     """
 
     probability: Volume

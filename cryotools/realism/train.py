@@ -15,12 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.checkpoint import save_network
+from cryotools.core.errors import UsageError
 from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.core.shells import Shells
 from cryotools.core.volume import Volume
 from cryotools.realism.fakes import classical, generated, noisy, random_density
 from cryotools.realism.inputs import prepare
 from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
+from cryotools.simulate.inputs import Condition
+from cryotools.simulate.predict import WEIGHTS, generate
+from cryotools.training import distributed
 from cryotools.training.cubes import cut, rotate, start_around
 from cryotools.training.pairs import Pair
 
@@ -55,7 +59,7 @@ _SHARES = {"molmap": 0.5, "noisy": 0.3, "random": 0.2}
 
 
 class EvaluatorTask:
-    """The evaluation discriminator on curated pairs, as `training.loop` trains it.
+    """The evaluation discriminator on curated pairs, as `training.loop` trains it on `device`.
 
     `against` makes a generated map of a pair with or without its B factors; None leaves generated maps out.
     """
@@ -66,24 +70,25 @@ class EvaluatorTask:
         held_out: Sequence[Pair],
         config: EvaluatorTraining,
         against: Callable[[Pair, bool], np.ndarray] | None = None,
+        device: str | torch.device = "cpu",
         seed: int = 0,
     ) -> None:
-        self.config = config
-        network = Evaluator(config.evaluator).to(memory_format=torch.channels_last_3d)
+        self.config, self.device = config, torch.device(device)
+        network = Evaluator(config.evaluator).to(self.device, memory_format=torch.channels_last_3d)
         self.networks: dict[str, nn.Module] = {"evaluator": network}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "evaluator": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
         random = np.random.default_rng(seed)
         self.maps = [_kinds(pair, random, against) for pair in pairs]
-        self.held_out = [_kinds(pair, random, against) for pair in held_out]
+        self.held_out = [_kinds(pair, random, against) for pair in held_out] if distributed.is_first() else []
         sizes = np.array([len(kinds[REAL][0].index) for kinds in self.maps], dtype=float)
         self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()
         self.scores: dict[str, float] = {}
 
     def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
         """One update."""
-        density, real, counted = self._batch(random)
+        density, real, counted = (part.to(self.device) for part in self._batch(random))
         network = self.networks["evaluator"]
         network.train()
         logits = network(density)
@@ -92,6 +97,7 @@ class EvaluatorTask:
         right = (((logits > 0) == (wanted > 0.5)) * counted).sum() / counted.sum()
         self.optimizers["evaluator"].zero_grad()
         loss.backward()
+        distributed.average_gradients(network)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         self.optimizers["evaluator"].step()
         return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
@@ -103,7 +109,7 @@ class EvaluatorTask:
         right: dict[str, list[float]] = {}
         for kinds in self.held_out:
             for kind, examples in kinds.items():
-                shares = [fraction_real(averaged["evaluator"], example) for example in examples[:5]]
+                shares = [self._fraction_real(averaged["evaluator"], example) for example in examples[:5]]
                 called = float(np.mean(shares[:1] if kind == REAL else shares))
                 right.setdefault(kind, []).append(called if kind == REAL else 1 - called)
         self.scores = {f"held_out_{kind}": float(np.mean(values)) for kind, values in right.items()}
@@ -114,9 +120,7 @@ class EvaluatorTask:
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
         """Write the averaged network, with its held-out scores beside the weights."""
         about = {name: f"{value:.4f}" for name, value in self.scores.items()}
-        save_network(
-            folder / "model.safetensors", averaged["evaluator"], EVALUATOR, self.config.evaluator, about=about
-        )
+        save_network(folder / "model.safetensors", averaged["evaluator"], EVALUATOR, self.config.evaluator, about=about)
 
     def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Cubes (b, 1, n, n, n), whether each is real (b,), and the voxels that count (b, 1, n, n, n)."""
@@ -132,18 +136,58 @@ class EvaluatorTask:
         density, counted, real = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
         return density.to(memory_format=torch.channels_last_3d), real, counted
 
+    def _fraction_real(self, network: nn.Module, example: _Example) -> float:
+        """The share of an example's structured voxels that the network calls real."""
+        runner = Runner(network, Compute(str(self.device), "fp32"))
+        sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
+        logits = run_tiled(runner, example.data[None].astype(np.float32), **sizes)[0]
+        return float((logits[example.structured] > 0).mean())
+
     def _draw_kind(self, random: np.random.Generator, kinds: _Kinds) -> str:
         if "generated" in kinds and random.random() < self.config.generated_share:
             return "generated"
         return str(random.choice(list(_SHARES), p=list(_SHARES.values())))
 
 
-def fraction_real(network: nn.Module, example: _Example) -> float:
-    """The share of an example's structured voxels that the network calls real."""
-    runner = Runner(network, Compute("cpu"))
-    sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
-    logits = run_tiled(runner, example.data[None].astype(np.float32), **sizes)[0]
-    return float((logits[example.structured] > 0).mean())
+def make_task(
+    pairs: Sequence[Pair],
+    held_out: Sequence[Pair],
+    *,
+    width: int,
+    cube: int,
+    batch: int,
+    against: str | None,
+    device: torch.device,
+    seed: int,
+) -> EvaluatorTask:
+    """The task of these sizes; `against` is "gan" for the shipped generator, a file of weights, or None.
+
+    Raises
+    ------
+    UsageError
+        The batch or the cube do not fit the network.
+    DataError
+        The weights are missing or damaged.
+    """
+    if batch % 2:
+        raise UsageError(f"--batch {batch}: give an even number; half of the cubes are real")
+    multiple = 2 ** EvaluatorConfig(width).levels
+    if cube % multiple:
+        raise UsageError(f"--cube {cube}: give a multiple of {multiple}")
+    torch.manual_seed(seed)
+    config = EvaluatorTraining(EvaluatorConfig(width), cube, batch)
+    return EvaluatorTask(pairs, held_out, config, _generator(against, device) if against else None, device, seed)
+
+
+def _generator(against: str, device: torch.device) -> Callable[[Pair, bool], np.ndarray]:
+    """Maps by the shipped generator or another, at the pair's resolution."""
+    weights = WEIGHTS if against == "gan" else Path(against)
+
+    def make(pair: Pair, b_factors: bool) -> np.ndarray:
+        condition = Condition(pair.resolution, b_factors)
+        return generate(pair.structure, pair.target.grid, condition, str(device), weights=weights)
+
+    return make
 
 
 def _kinds(
@@ -170,6 +214,4 @@ def _kinds(
 def _examples(volumes: list[Volume]) -> Iterator[_Example]:
     for volume in volumes:
         prepared = prepare(volume)
-        yield _Example(
-            prepared.volume.data.astype(np.float16), prepared.structured, np.argwhere(prepared.structured)
-        )
+        yield _Example(prepared.volume.data.astype(np.float16), prepared.structured, np.argwhere(prepared.structured))

@@ -1,8 +1,8 @@
 """The five channels of the VAE-GAN (cryo-GAN): hydrogen, carbon, oxygen, sulphur, nitrogen.
 
-No atom is lost: what is heavier than oxygen (phosphorus, sulphur, metals) goes to the sulphur channel, boron and lighter
-elements to carbon's; each weighs its atomic number. Hydrogens that a model lacks are spread around the atoms that carry
-them, since most models of cryo-EM maps come without.
+No atom is lost: what is heavier than oxygen (phosphorus, sulphur, metals) goes to the sulphur channel, boron and
+lighter elements to carbon's; each weighs its atomic number. Hydrogens that a model lacks are spread around the atoms
+that carry them, since most models of cryo-EM maps come without.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 Channels, each on voxels of 1 Å and scaled so that its 99th percentile near atoms is 1:
 molmap at 2 Å, at the resolution, at 1.4 × it, at the resolution with B factors; nitrogen, oxygen, heavier atoms,
-carboxylate oxygens (radiation weakens them), side chains beyond CB, nucleic acid, all at 2 Å. Beside them four numbers
-that hold for the whole map: the resolution, whether B factors are known, the sharpness and whether it is given.
+carboxylate oxygens (radiation weakens them), side chains beyond CB, nucleic acid, all at 2 Å; and how crowded the
+surroundings are within some 5 and 12 Å (what is buried is ordered). Beside them four numbers that hold for the whole
+map: the resolution, whether B factors are known, the sharpness and whether it is given.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from cryotools.core.distance import distance_to_points
 from cryotools.core.splat import Gaussians, splat
@@ -18,20 +20,21 @@ from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
 from cryotools.core.volume import Grid
 from cryotools.simulate.gaussians import sigma_of_resolution, unit_height
 
-DENSITY_CHANNELS = 10
+DENSITY_CHANNELS = 12
 CONDITIONS = 4
 NEAR = 3.0  # Å
 _FINE = 2.0  # Å, the resolution of the channels that say what lies where
 _BLURRED = 1.4
 _CUTOFF = 4.0
+_SURROUNDINGS = (5.0, 12.0)  # Å, standard deviations
 _LARGEST_B = 300.0  # Å², beyond the lowest; more says no more
 _MAIN_CHAIN = ("N", "CA", "C", "O", "CB", "OXT")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is asked of a map: `resolution` in Å; use of the model's B factors; `sharpness`, the map's B factor in Å²
-    relative to molmap's at that resolution, or None where it is left to the network.
+    """What is asked of a map: `resolution` in Å; use of the model's B factors; `sharpness` in Å² over molmap at that
+    resolution (`simulate.sharpness`), or None where it is left to the network.
     """
 
     resolution: float
@@ -63,8 +66,10 @@ def density_channels(structure: Structure, grid: Grid, resolution: float) -> np.
     broad = [_density(atoms, grid, sigmas) for sigmas in wide]
     near = distance_to_points(grid, atoms.xyz) <= NEAR
     reference = _level(sharp[0], near)
-    channels = [sharp[0] / reference, *(b / _level(b, near) for b in broad), *(s / reference for s in sharp[1:])]
-    return np.stack(channels)
+    around = [_surroundings(sharp[0], grid, sigma) for sigma in _SURROUNDINGS]
+    widened = [b / _level(b, near) for b in broad]
+    crowded = [a / _level(a, near) for a in around]
+    return np.stack([sharp[0] / reference, *widened, *(s / reference for s in sharp[1:]), *crowded])
 
 
 def condition_vector(condition: Condition) -> np.ndarray:
@@ -74,7 +79,7 @@ def condition_vector(condition: Condition) -> np.ndarray:
         [
             (condition.resolution - 4.0) / 2.0,
             float(condition.b_factors),
-            (condition.sharpness or 0.0) / 100.0,
+            (condition.sharpness or 0.0) / 200.0,
             float(given),
         ],
         dtype=np.float32,
@@ -101,6 +106,12 @@ def _density(atoms: Structure, grid: Grid, sigma: np.ndarray) -> np.ndarray:
     if not len(atoms):
         return np.zeros(grid.shape, dtype=np.float32)
     return splat(Gaussians(atoms.xyz, atoms.element * unit_height(sigma), sigma), grid, cutoff=_CUTOFF)
+
+
+def _surroundings(density: np.ndarray, grid: Grid, sigma: float) -> np.ndarray:
+    """`density` blurred by a Gaussian of `sigma` Å; beyond the grid lies nothing."""
+    voxels = [sigma / step for step in grid.voxel_size[::-1]]
+    return gaussian_filter(density, voxels, mode="constant", truncate=3.0)
 
 
 def _level(density: np.ndarray, near: np.ndarray) -> np.float32:

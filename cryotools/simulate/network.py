@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.checkpoint import Architecture
-from cryotools.nn.unet import UNet, UNetConfig, fold
+from cryotools.nn.patch import PatchDiscriminator
+from cryotools.nn.unet import UNet, UNetConfig
+from cryotools.nn.unetpp import UNetPlusPlus, UNetPlusPlusConfig
 from cryotools.simulate.inputs import CONDITIONS, DENSITY_CHANNELS
 
 _MOLMAP, _BROAD = 1, 2  # the channels of molmap at the resolution and at 1.4 × it
@@ -16,22 +18,27 @@ _MOLMAP, _BROAD = 1, 2  # the channels of molmap at the resolution and at 1.4 ×
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Channels at the finest level and levels of the generator's U-Net."""
+    """Channels at the finest level and levels of the generator's `body`: "unet", or "unetpp" (struc2mapGAN's)."""
 
     width: int = 32
-    levels: int = 3
+    levels: int = 2
+    body: str = "unet"
+
+
+_BODIES = {"unet": (UNet, UNetConfig), "unetpp": (UNetPlusPlus, UNetPlusPlusConfig)}
 
 
 class Generator(nn.Module):
     """Channels (b, c, z, y, x) and conditions (b, k) of `simulate.inputs` → map (b, 1, z, y, x).
 
-    The map is a mixture of the channels, whose weights depend on the conditions, plus a correction by a U-Net. Before
+    The map is a mixture of the channels, whose weights depend on the conditions, plus a correction by the body. Before
     training it is molmap at 1.4 × the resolution.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        self.unet = UNet(UNetConfig(DENSITY_CHANNELS, 1, CONDITIONS, config.width, config.levels))
+        network, sizes = _BODIES[config.body]
+        self.unet = network(sizes(DENSITY_CHANNELS, 1, CONDITIONS, config.width, config.levels))
         self.mixture = nn.Sequential(nn.Linear(CONDITIONS, 32), nn.SiLU(), nn.Linear(32, DENSITY_CHANNELS + 1))
         for layer in (self.unet.last, self.mixture[-1]):
             nn.init.zeros_(layer.weight)
@@ -54,6 +61,18 @@ class Generator(nn.Module):
         return mixed[:, None] + self.unet(channels, conditions)
 
 
+class Conditioned(nn.Module):
+    """A generator with its conditions (k,) fixed, as the runner applies it to tiles."""
+
+    def __init__(self, generator: nn.Module, conditions: Tensor) -> None:
+        super().__init__()
+        self.generator = generator
+        self.register_buffer("conditions", conditions[None])
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        return self.generator(tiles, self.conditions.expand(len(tiles), -1))
+
+
 @dataclass(frozen=True)
 class DiscriminatorConfig:
     """Channels of the first layer of the discriminator."""
@@ -61,21 +80,14 @@ class DiscriminatorConfig:
     width: int = 24
 
 
-class Discriminator(nn.Module):
+class Discriminator(PatchDiscriminator):
     """A map (b, 1, z, y, x) beside molmap at its resolution → a logit of "experimental" per 8³ voxels."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
-        super().__init__()
-        w = config.width
-        layers: list[nn.Module] = []
-        for inputs, outputs, stride in ((16, w, 1), (w, 2 * w, 2), (2 * w, 4 * w, 2), (4 * w, 4 * w, 1)):
-            convolution = nn.utils.parametrizations.spectral_norm(nn.Conv3d(inputs, outputs, 3, stride, padding=1))
-            layers += [convolution, nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Conv3d(4 * w, 1, 1))
+        super().__init__(2, config.width)
 
     def forward(self, density: Tensor, channels: Tensor) -> Tensor:
-        seen = torch.cat([density, channels[:, _MOLMAP : _MOLMAP + 1]], dim=1)
-        return self.layers(fold(seen))
+        return super().forward(torch.cat([density, channels[:, _MOLMAP : _MOLMAP + 1]], dim=1))
 
 
 GENERATOR = Architecture("map-generator", GeneratorConfig, Generator)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cryotools.core.checkpoint import load_network
-from cryotools.core.distance import distance_to_points
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.progress import Progress
 from cryotools.core.resample import resample
@@ -20,65 +19,66 @@ from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.inputs import Condition, condition_vector, density_channels, with_condition
 from cryotools.simulate.layout import make_grid
-from cryotools.simulate.network import GENERATOR
+from cryotools.simulate.network import GENERATOR, Conditioned
+from cryotools.simulate.sharpness import envelope
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "map-generator.safetensors"
 _MARGIN = 12.0  # Å around the atoms, as in training
-_REACH = (4.0, 7.0)  # Å from an atom: where density begins to fade, and where it has ended
 _TRAINED = (1.7, 8.0)  # Å
-_CORE = 96
+CORE = 96  # voxels of a tile that are kept
 
 
 def generate(
-    structure: Structure, grid: Grid, condition: Condition, device: str = "auto", progress: Progress | None = None
+    structure: Structure,
+    grid: Grid,
+    condition: Condition,
+    device: str = "auto",
+    progress: Progress | None = None,
+    weights: str | Path = WEIGHTS,
 ) -> np.ndarray:
     """The generator's map of `structure` on `grid`, float32 (nz, ny, nx).
 
     1 is the strong density that the 99th percentile near atoms has in experimental maps; beyond 7 Å from every atom the
-    map is exactly 0.
+    map is exactly 0. `weights` are the shipped ones, or a file made by train-gan.
 
     Raises
     ------
     DataError
-        The shipped weights are missing or damaged, or the map does not fit the memory.
+        The weights are missing or damaged, or the map does not fit the memory.
     """
-    if not _TRAINED[0] <= condition.resolution <= _TRAINED[1]:
+    warn_of_resolution(condition.resolution)
+    unit = unit_grid(structure)
+    channels = with_condition(density_channels(structure, unit, condition.resolution), condition)
+    generator = _generator(Path(weights))
+    runner = Runner(Conditioned(generator, torch.from_numpy(condition_vector(condition))), Compute(device))
+    sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
+    made = run_tiled(runner, channels, progress=progress, **sizes)[0]
+    return placed(made, unit, structure, grid)
+
+
+def warn_of_resolution(resolution: float) -> None:
+    """Warn where the networks were not trained."""
+    if not _TRAINED[0] <= resolution <= _TRAINED[1]:
         warnings.warn(
-            f"the generator has seen maps of {_TRAINED[0]:g} to {_TRAINED[1]:g} A, not of {condition.resolution:g} A",
+            f"the generator has seen maps of {_TRAINED[0]:g} to {_TRAINED[1]:g} A, not of {resolution:g} A",
             CryotoolsWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
+
+
+def unit_grid(structure: Structure) -> Grid:
+    """Voxels of 1 Å at whole positions around the atoms, with a margin of 12 Å as in training."""
     low, high = structure.bounds()
     first, last = np.floor(low - _MARGIN), np.ceil(high + _MARGIN)
-    unit = make_grid(last - first + 1, (1.0, 1.0, 1.0), first)
-    channels = with_condition(density_channels(structure, unit, condition.resolution), condition)
-    network = _Conditioned(_generator(), condition)
-    runner = Runner(network, Compute(device))
-    sizes = {"halo": network.generator.halo, "multiple": network.generator.multiple, "core": _CORE}
-    made = run_tiled(runner, channels, progress=progress, **sizes)[0]
-    return resample(Volume.on(unit, made), grid).data * _envelope(structure, grid)
+    return make_grid(last - first + 1, (1.0, 1.0, 1.0), first)
 
 
-class _Conditioned(nn.Module):
-    """A generator with its conditions fixed, as the runner applies it to tiles."""
-
-    def __init__(self, generator: nn.Module, condition: Condition) -> None:
-        super().__init__()
-        self.generator = generator
-        self.register_buffer("conditions", torch.from_numpy(condition_vector(condition))[None])
-
-    def forward(self, tiles: Tensor) -> Tensor:
-        return self.generator(tiles, self.conditions.expand(len(tiles), -1))
+def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid) -> np.ndarray:
+    """A map made on the unit grid, on the grid asked for: exactly 0 beyond 7 Å from every atom."""
+    return resample(Volume.on(unit, made), grid).data * envelope(structure, grid)
 
 
 @cache
-def _generator() -> nn.Module:
-    network, _, _ = load_network(WEIGHTS, [GENERATOR])
+def _generator(weights: Path) -> nn.Module:
+    network, _, _ = load_network(weights, [GENERATOR])
     return network.to(memory_format=torch.channels_last_3d)
-
-
-def _envelope(structure: Structure, grid: Grid) -> np.ndarray:
-    """1 near atoms, 0 far from them, a cosine between."""
-    begins, ends = _REACH
-    away = np.clip((distance_to_points(grid, structure.xyz) - begins) / (ends - begins), 0, 1)
-    return (0.5 + 0.5 * np.cos(np.pi * away)).astype(np.float32)

@@ -12,36 +12,41 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.checkpoint import save_network
-from cryotools.core.distance import distance_to_points
+from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.metrics.correlation import pearson
-from cryotools.simulate.gaussians import sigma_of_resolution
+from cryotools.simulate.examples import Example, Examples, make_example
 from cryotools.simulate.inputs import (
     DENSITY_CHANNELS,
-    NEAR,
     Condition,
     condition_vector,
     density_channels,
     with_condition,
 )
-from cryotools.simulate.network import GENERATOR, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
-from cryotools.training.cubes import cut, rotate, start_around
+from cryotools.simulate.network import (
+    GENERATOR,
+    Conditioned,
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+)
+from cryotools.training import distributed
 from cryotools.training.pairs import Pair
+from cryotools.training.plot import write_scores
 
-_LOSS_REACH = 4.0  # Å from an atom: where the loss counts fully
-_COARSER = (0.0, 0.8, 2.0)  # Å added to a pair's resolution by blurring its map
-_COARSER_SHARE = (0.6, 0.25, 0.15)
-_COARSEST = 8.0
+_WHOLE = 160**3  # voxels that a network takes in one piece; larger maps are tiled
+_CORE = 96
 
 
 @dataclass(frozen=True)
 class GanConfig:
     """`adversarial` is the weight of the adversary (0 trains without one), `correlation` that of 1 − Pearson per cube;
-    `background` weights voxels beyond 4 Å of atoms; B factors are hidden with probability `hide_b_factors`.
+    `background` weights voxels beyond 4 Å of atoms; B factors and sharpness are hidden with probabilities
+    `hide_b_factors` and `hide_sharpness`.
     """
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
@@ -49,55 +54,52 @@ class GanConfig:
     cube: int = 32
     batch: int = 8
     adversarial: float = 0.0
-    correlation: float = 0.2
+    correlation: float = 0.1
     background: float = 0.05
-    hide_b_factors: float = 0.3
+    hide_b_factors: float = 0.4
+    hide_sharpness: float = 0.6
     weight_decay: float = 1e-4
 
 
-@dataclass(frozen=True)
-class _Example:
-    """A pair at one resolution, ready to be cut: `density` float16 (DENSITY_CHANNELS, …), `target` and `weight`."""
-
-    id: str
-    resolution: float
-    density: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray
-    near: np.ndarray
-    index: np.ndarray
-
-
 class GanTask:
-    """Generator and discriminator on curated pairs, as `training.loop` trains them."""
+    """Generator and discriminator on curated pairs, as `training.loop` trains them on `device`.
 
-    def __init__(self, pairs: Sequence[Pair], held_out: Sequence[Pair], config: GanConfig) -> None:
-        self.config = config
+    `start` is a generator of the config's shape to go on from, in place of a new one.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        held_out: Sequence[Pair],
+        config: GanConfig,
+        device: str | torch.device = "cpu",
+        start: nn.Module | None = None,
+    ) -> None:
+        self.config, self.device = config, torch.device(device)
         generator = Generator(config.generator).to(memory_format=torch.channels_last_3d)
-        self.networks: dict[str, nn.Module] = {"generator": generator}
+        if start is not None:
+            generator.load_state_dict(start.state_dict())
+        self.networks: dict[str, nn.Module] = {"generator": generator.to(self.device)}
         if config.adversarial:
-            self.networks["discriminator"] = Discriminator(config.discriminator)
+            self.networks["discriminator"] = Discriminator(config.discriminator).to(self.device)
         betas = (0.5, 0.99) if config.adversarial else (0.9, 0.999)
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             name: torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay, betas=betas)
             for name, network in self.networks.items()
         }
-        self.examples = [
-            [_example(pair, more) for more in _COARSER if more == 0 or pair.resolution + more <= _COARSEST]
-            for pair in pairs
-        ]
-        self.held_out = [_example(pair, 0.0) for pair in held_out]
-        sizes = np.array([len(versions[0].index) for versions in self.examples], dtype=float)
-        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()  # large maps count more, but not by their whole volume
+        self.examples = Examples(pairs, density_channels)
+        held = held_out if distributed.is_first() else []
+        self.held_out = [make_example(pair, density_channels) for pair in held]
+        self.scores: dict[str, dict[str, float]] = {}  # of the last validation, by map
 
     def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
         """One update of the generator, and of the discriminator where there is one."""
-        channels, conditions, target, weight = self._batch(random)
+        channels, conditions, target, weight = (part.to(self.device) for part in self._batch(random))
         generator = self.networks["generator"]
         generator.train()
         made = generator(channels, conditions)
-        fidelity = (functional.smooth_l1_loss(made, target, beta=0.3, reduction="none") * weight).sum() / weight.sum()
-        likeness = _correlation_loss(made, target, weight)
+        fidelity = (functional.smooth_l1_loss(made, target, reduction="none") * weight).sum() / weight.sum()
+        likeness = correlation_loss(made, target, weight)
         loss = fidelity + self.config.correlation * likeness
         losses = {"smooth_l1": float(fidelity.detach()), "one_minus_pearson": float(likeness.detach())}
         if "discriminator" in self.networks:
@@ -107,77 +109,62 @@ class GanTask:
             losses["adversarial"] = float(fooled.detach())
         self.optimizers["generator"].zero_grad()
         loss.backward()
+        distributed.average_gradients(generator)
         nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
         self.optimizers["generator"].step()
         return losses
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
-        """Mean Pearson correlation within 3 Å of atoms over the held-out maps, with and without B factors."""
-        scores: dict[str, list[float]] = {"pearson": [], "pearson_no_b": []}
+        """Mean Pearson correlation within 3 Å of atoms over the held-out maps: with B factors, without, and with the
+        map's sharpness told beside them. Nothing where no map is held out.
+        """
+        asked = {"pearson": (True, False), "pearson_no_b": (False, False), "pearson_sharpness": (True, True)}
+        self.scores = {example.id: {} for example in self.held_out}
         for example in self.held_out:
-            for name, b_factors in (("pearson", True), ("pearson_no_b", False)):
-                made = _whole(averaged["generator"], example, Condition(example.resolution, b_factors))
-                scores[name].append(pearson(made[example.near], example.target[example.near].astype(np.float32)))
-        return {f"held_out_{name}": float(np.mean(values)) for name, values in scores.items()}
+            for name, (b_factors, told) in asked.items():
+                condition = Condition(example.resolution, b_factors, example.sharpness if told else None)
+                made = _whole(averaged["generator"], example, condition, self.device)
+                wanted = example.target[example.near].astype(np.float32)
+                self.scores[example.id][name] = pearson(made[example.near], wanted)
+        if not self.scores:
+            return {}
+        return {f"held_out_{name}": float(np.mean([of[name] for of in self.scores.values()])) for name in asked}
 
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
-        """Write the averaged generator."""
+        """Write the averaged generator, and the scores of the last validation by map."""
         save_network(folder / "model.safetensors", averaged["generator"], GENERATOR, self.config.generator)
+        if self.scores:
+            write_scores(folder / "held_out.csv", self.scores)
 
     def _update_discriminator(self, made: Tensor, target: Tensor, channels: Tensor) -> dict[str, float]:
         discriminator = self.networks["discriminator"]
         real, false = discriminator(target, channels), discriminator(made, channels)
         loss = (functional.softplus(-real) + functional.softplus(false)).mean()
-        accuracy = float(((real > 0).float().mean() + (false < 0).float().mean()) / 2)
+        right = float(((real > 0).float().mean() + (false < 0).float().mean()) / 2)
+        accuracy = distributed.mean([right])[0]  # all processes update, or none
         self.optimizers["discriminator"].zero_grad()
         loss.backward()
+        distributed.average_gradients(discriminator)
         if accuracy < 0.8:  # as the cryo-GAN authors hold theirs back
             self.optimizers["discriminator"].step()
         return {"discriminator": float(loss.detach()), "accuracy": accuracy}
 
     def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Channels (b, c, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""
-        size, cubes = self.config.cube, []
-        for number in random.choice(len(self.examples), self.config.batch, p=self.share):
-            versions = self.examples[number]
-            share = np.array(_COARSER_SHARE[: len(versions)])
-            example = versions[random.choice(len(versions), p=share / share.sum())]
-            start = start_around(random, example.index, size)
-            hidden = random.random() < self.config.hide_b_factors
-            condition = Condition(example.resolution, not hidden)
-            channels = with_condition(cut(example.density, start, size), condition)
-            turn = int(random.integers(24))
-            parts = (channels, cut(example.target, start, size)[None], cut(example.weight, start, size)[None])
-            turned = [np.ascontiguousarray(rotate(part, turn), dtype=np.float32) for part in parts]
-            cubes.append([turned[0], condition_vector(condition), *turned[1:]])
+        cubes = []
+        for example, cube_of in self.examples.draw(random, self.config.batch, self.config.cube):
+            b_factors = random.random() >= self.config.hide_b_factors
+            sharpness = example.sharpness if random.random() >= self.config.hide_sharpness else None
+            condition = Condition(example.resolution, b_factors, sharpness)
+            channels = with_condition(cube_of(example.density), condition)
+            target, weight = cube_of(example.target)[None], cube_of(example.weight)[None]
+            cubes.append([channels, condition_vector(condition), target, weight])
         channels, conditions, target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
         weight = weight * (1 - self.config.background) + self.config.background * (weight >= 0)
         return channels.to(memory_format=torch.channels_last_3d), conditions, target, weight.clamp_min(0)
 
 
-def _example(pair: Pair, coarser: float) -> _Example:
-    """`pair` as it is, or blurred to a resolution `coarser` Å worse."""
-    resolution = pair.resolution + coarser
-    target = pair.target.data
-    if coarser:
-        sigma = np.sqrt(sigma_of_resolution(resolution) ** 2 - sigma_of_resolution(pair.resolution) ** 2)
-        target = gaussian_filter(target, sigma, mode="nearest")
-    distance = distance_to_points(pair.target.grid, pair.structure.xyz)
-    near = distance <= NEAR
-    target = target / np.percentile(target[near], 99)
-    counted = np.where(pair.weight > 0, (distance <= _LOSS_REACH).astype(np.float32), np.float32(-1))
-    return _Example(
-        id=pair.id,
-        resolution=resolution,
-        density=density_channels(pair.structure, pair.target.grid, resolution).astype(np.float16),
-        target=target.astype(np.float16),
-        weight=counted.astype(np.float16),
-        near=near,
-        index=np.argwhere(near),
-    )
-
-
-def _correlation_loss(made: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def correlation_loss(made: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Mean of 1 − Pearson over the cubes, each weighted by voxel."""
     total = weight.sum(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1)
 
@@ -190,13 +177,16 @@ def _correlation_loss(made: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _whole(generator: nn.Module, example: _Example, condition: Condition) -> np.ndarray:
-    """The generator's map of a whole example, (nz, ny, nx)."""
+def _whole(generator: nn.Module, example: Example, condition: Condition, device: torch.device) -> np.ndarray:
+    """The generator's map of a whole example, (nz, ny, nx), in float32."""
     shape = example.target.shape
-    multiple = generator.multiple
-    padded = [-(-n // multiple) * multiple for n in shape]
+    network = Conditioned(generator, torch.from_numpy(condition_vector(condition))).to(device)
+    if example.target.size > _WHOLE:
+        sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": _CORE}
+        runner = Runner(network, Compute(str(device), "fp32"))
+        return run_tiled(runner, with_condition(example.density, condition), **sizes)[0]
+    padded = [-(-n // generator.multiple) * generator.multiple for n in shape]
     density = np.zeros((DENSITY_CHANNELS, *padded), dtype=np.float32)
     density[(slice(None), *(slice(n) for n in shape))] = example.density
     channels = torch.from_numpy(with_condition(density, condition))[None].to(memory_format=torch.channels_last_3d)
-    conditions = torch.from_numpy(condition_vector(condition))[None]
-    return generator(channels, conditions)[0, 0].numpy()[tuple(slice(n) for n in shape)]
+    return network(channels.to(device))[0, 0].cpu().numpy()[tuple(slice(n) for n in shape)]

@@ -1,19 +1,17 @@
 """The one training loop: schedule, averaged weights, metrics, checkpoints, signals.
 
 A task owns its networks, optimizers and data; the loop calls it step by step. Every random choice of a step comes from
-(seed, step), so a run that is stopped and resumed continues as if it had not been (bit for bit on a CPU).
+(seed, step, rank), so a run that is stopped and resumed continues as if it had not been (bit for bit on a CPU). Under
+torchrun every process draws its own cubes; the first one alone validates, records and saves.
 """
 
 from __future__ import annotations
 
 import copy
-import csv
 import json
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,9 +21,12 @@ import torch
 from torch import nn
 
 from cryotools.core.checkpoint import load_state, save_state
+from cryotools.core.device import resolve_precision
 from cryotools.core.errors import DataError, UsageError
 from cryotools.core.output import write_text
 from cryotools.core.progress import NoProgress, Progress
+from cryotools.training import distributed
+from cryotools.training.plot import add_metrics, draw_losses, forget_metrics_after, read_metrics
 
 
 class Task(Protocol):
@@ -35,7 +36,7 @@ class Task(Protocol):
     optimizers: dict[str, torch.optim.Optimizer]
 
     def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
-        """One update of every network; the losses by name."""
+        """One update of every network; the losses by name. `distributed.average_gradients` comes before an update."""
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
         """Scores of the averaged networks on held-out maps, by name."""
@@ -47,7 +48,8 @@ class Task(Protocol):
 @dataclass(frozen=True)
 class LoopConfig:
     """`steps` in all; the learning rate rises over `warmup` steps to `learning_rate` and falls as a cosine to a
-    hundredth; weights are averaged with `averaging` (an exponential mean) for validation and shipping.
+    hundredth; weights are averaged with `averaging` (an exponential mean) for validation and shipping. `precision` is
+    auto, fp32 or bf16, and holds for the steps; weights, updates and validation stay in float32.
     """
 
     steps: int = 5000
@@ -57,63 +59,121 @@ class LoopConfig:
     validate_every: int = 500
     save_every: int = 500
     seed: int = 0
+    precision: str = "fp32"
 
 
 def train(
-    task: Task, folder: Path, config: LoopConfig, *, resume: bool = False, progress: Progress | None = None
-) -> None:
-    """Train `task` to the end, leaving config.json, metrics.csv, state.pt and the task's networks in `folder`.
+    task: Task,
+    folder: Path,
+    config: LoopConfig,
+    *,
+    about: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, float]:
+    """Train `task` to the end, leaving config.json, metrics.csv, losses.png, state.pt and the task's networks in
+    `folder`; the last line of metrics.csv. `about` says what else the run is of (plain values, for config.json).
 
     Raises
     ------
     UsageError
-        `resume` was asked for with another config.
+        `resume` was asked for with another config or `about`, or not asked for where `folder` holds a run.
     DataError
-        There is nothing to resume, or a loss is not finite: the last good checkpoint stays.
+        There is nothing to resume, a file cannot be written, a batch does not fit the memory, or a loss is not finite:
+        the last good checkpoint stays.
     SystemExit
         143 after SIGTERM or SIGUSR1, once a checkpoint is written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    check_folder(folder, resume)
+    settings = {**asdict(config), **(about or {})}
     averaged = {name: _copy(network) for name, network in task.networks.items()}
-    first = _restore(task, averaged, folder, config) if resume else 0
-    if not resume:
-        write_text(folder / "config.json", json.dumps(asdict(config), indent=1))
-        (folder / "metrics.csv").unlink(missing_ok=True)
-    progress = progress or NoProgress()
+    first = _restore(task, averaged, folder, settings) if resume else 0
+    distributed.on_first(_begin, folder, settings, first)
+    networks = [*task.networks.values(), *averaged.values()]
+    for network in networks:
+        distributed.share_weights(network)
+    progress = progress if progress and distributed.is_first() else NoProgress()
     progress.start(config.steps - first, "training")
     since: list[dict[str, float]] = []  # losses since the last line of metrics.csv
     began = time.monotonic()
-    with _stop_signals() as stopped:
+    with distributed.stop_signals() as asked_to_stop:
         for step in range(first, config.steps):
             since.append(_update(task, averaged, config, step, folder))
             progress.advance()
-            done, ended = step + 1, step + 1 == config.steps
-            if done % config.validate_every == 0 or ended:
-                means = {key: float(np.mean([losses[key] for losses in since])) for key in since[0]}
-                seconds = time.monotonic() - began
-                _record(folder, {"step": done, **means, **task.validate(averaged), "seconds": seconds})
+            done, stopped = step + 1, asked_to_stop()
+            due = [done % every == 0 or done == config.steps for every in (config.validate_every, config.save_every)]
+            if any(due) or stopped:
+                for network in networks:
+                    distributed.average_buffers(network)
+            if due[0]:
+                distributed.on_first(_record, task, averaged, folder, done, since, time.monotonic() - began)
                 since = []
-            if done % config.save_every == 0 or ended or stopped():
-                task.save(folder, averaged)
-                _save(task, averaged, folder, config, done)
-            if stopped():
+            if due[1] or stopped:
+                distributed.on_first(_save, task, averaged, folder, settings, done)
+            if stopped:
                 raise SystemExit(143)
+    metrics = read_metrics(folder / "metrics.csv")
+    return {name: values[-1] for name, values in metrics.items()}
+
+
+def check_folder(folder: Path, resume: bool) -> None:
+    """Say early that a run can neither begin nor go on in `folder`, as `train` does."""
+    there = (folder / "state.pt").exists()
+    if resume and not there:
+        raise DataError(f"{folder / 'state.pt'}: no such file; there is nothing to resume")
+    if there and not resume:
+        raise UsageError(f"{folder}: holds a training run; go on with it by --resume, or give a new folder")
+
+
+def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
+    """Make the folder of a new run, or tidy that of a resumed one."""
+    if first:
+        forget_metrics_after(folder / "metrics.csv", first)
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "metrics.csv").unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be the run's folder: {error.strerror}") from error
+    write_text(folder / "config.json", json.dumps(settings, indent=1))
 
 
 def _update(
     task: Task, averaged: dict[str, nn.Module], config: LoopConfig, step: int, folder: Path
 ) -> dict[str, float]:
-    """One step of the task at the step's learning rate, and of the averages."""
+    """One step of the task at the step's learning rate, and of the averages; losses are means over the processes."""
     for optimizer in task.optimizers.values():
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step)
-    torch.manual_seed(config.seed * 1_000_003 + step)
-    losses = task.step(np.random.default_rng([config.seed, step]), step)
+    rank = distributed.rank()
+    torch.manual_seed(config.seed * 1_000_003 + step + rank * 1_000_000_007)
+    random = np.random.default_rng([config.seed, step, rank] if rank else [config.seed, step])
+    try:
+        with _autocast(task, config):
+            losses = task.step(random, step)
+    except torch.OutOfMemoryError as error:
+        raise DataError(f"step {step}: a batch does not fit the memory; take a smaller batch, cube or width") from error
+    losses = dict(zip(losses, distributed.mean(list(losses.values())), strict=True))
     if not all(math.isfinite(value) for value in losses.values()):
-        raise DataError(f"step {step}: a loss is not finite ({losses}); the last checkpoint in {folder} is good")
+        raise DataError(f"step {step}: a loss is not finite ({losses}); {_what_stays(folder)}")
     for name, network in task.networks.items():
         _average(averaged[name], network, min(config.averaging, (1 + step) / (10 + step)))
     return losses
+
+
+def _autocast(task: Task, config: LoopConfig) -> torch.autocast:
+    """Mixed precision on the task's device; nothing is cached, since a step may update a network and use it again.
+
+    Raises
+    ------
+    UsageError
+        fp16 is asked for, whose gradients vanish without scaling.
+    """
+    device = next(next(iter(task.networks.values())).parameters()).device
+    precision = resolve_precision(config.precision, device)
+    if precision == torch.float16:
+        raise UsageError("--precision fp16: is for applying networks; train in bf16 or fp32")
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32, cache_enabled=False)
 
 
 def learning_rate(config: LoopConfig, step: int) -> float:
@@ -137,62 +197,66 @@ def _average(mean: nn.Module, network: nn.Module, keep: float) -> None:
             old.copy_(new)
 
 
-def _record(folder: Path, values: dict[str, Any]) -> None:
-    """Append a row to metrics.csv, with a header when it is new."""
-    path = folder / "metrics.csv"
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        if new:
-            writer.writerow(values)
-        writer.writerow([f"{v:.5g}" if isinstance(v, float) else v for v in values.values()])
+def _record(
+    task: Task,
+    averaged: dict[str, nn.Module],
+    folder: Path,
+    step: int,
+    since: list[dict[str, float]],
+    seconds: float,
+) -> None:
+    """Add a line to metrics.csv (whole or not at all) and draw losses.png anew."""
+    means = {key: float(np.mean([losses[key] for losses in since])) for key in since[0]}
+    values = {"step": step, **means, **task.validate(averaged), "seconds": seconds}
+    add_metrics(folder / "metrics.csv", values)
+    draw_losses(folder / "losses.png", read_metrics(folder / "metrics.csv"))
 
 
-def _save(task: Task, averaged: dict[str, nn.Module], folder: Path, config: LoopConfig, step: int) -> None:
+def _save(task: Task, averaged: dict[str, nn.Module], folder: Path, settings: dict[str, Any], step: int) -> None:
     state = {
         "step": step,
-        "config": asdict(config),
+        "config": settings,
         "networks": {name: network.state_dict() for name, network in task.networks.items()},
         "averaged": {name: network.state_dict() for name, network in averaged.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in task.optimizers.items()},
     }
-    save_state(folder / "state.pt", state)
-
-
-def _restore(task: Task, averaged: dict[str, nn.Module], folder: Path, config: LoopConfig) -> int:
-    state = load_state(folder / "state.pt")
-    changed = [key for key, value in asdict(config).items() if state["config"].get(key) != value]
-    if changed:
-        raise UsageError(f"{folder}: was started with another {', '.join(changed)}; give the same, or a new folder")
+    for name, network in task.networks.items():
+        if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+            raise DataError(f"step {step}: weights of the {name} are not finite; {_what_stays(folder)}")
     try:
+        task.save(folder, averaged)  # first: a run that is done at its last checkpoint has its networks
+        save_state(folder / "state.pt", state)
+    except DataError as error:
+        raise DataError(f"step {step}: {error}; {_what_stays(folder)}") from error
+
+
+def _what_stays(folder: Path) -> str:
+    if (folder / "state.pt").exists():
+        return f"the last checkpoint in {folder} is good, --resume goes on from it"
+    return f"{folder} has no checkpoint yet"
+
+
+def _restore(task: Task, averaged: dict[str, nn.Module], folder: Path, settings: dict[str, Any]) -> int:
+    """Put the state of the last checkpoint into the task; the steps done."""
+    state = load_state(folder / "state.pt")
+    try:
+        before, now = _flat(state["config"]), _flat(settings)
+        changed = [key for key in now | before if before.get(key) != now.get(key)]
+        if changed:
+            raise UsageError(f"{folder}: was started with another {', '.join(changed)}; give the same, or a new folder")
         for name, network in task.networks.items():
             network.load_state_dict(state["networks"][name])
             averaged[name].load_state_dict(state["averaged"][name])
         for name, optimizer in task.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-    except (KeyError, RuntimeError, ValueError) as error:
+        return int(state["step"])
+    except (KeyError, AttributeError, RuntimeError, ValueError) as error:
         raise DataError(f"{folder}: holds a run of another network ({str(error).splitlines()[0]})") from error
-    _forget_metrics_after(folder, int(state["step"]))
-    return int(state["step"])
 
 
-def _forget_metrics_after(folder: Path, step: int) -> None:
-    """Drop the lines of metrics.csv that belong to steps after the checkpoint: they will be made again."""
-    path = folder / "metrics.csv"
-    if path.exists():
-        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        write_text(path, header + "".join(row for row in rows if int(row.split(",")[0]) <= step))
-
-
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """While inside, SIGTERM and SIGUSR1 only ask to stop; yields whether one came."""
-    asked: list[int] = []
-    before = {
-        number: signal.signal(number, lambda n, _: asked.append(n)) for number in (signal.SIGTERM, signal.SIGUSR1)
-    }
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested settings by dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {before + key: value}
+    return flat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -93,3 +94,25 @@ def load_folder(folder: str | os.PathLike[str]) -> list[Pair]:
     if not files:
         raise DataError(f"{folder}: holds no curated pairs (*.npz); make them with `cryotools curate`")
     return [load_pair(path) for path in files]
+
+
+def hold_out(pairs: Sequence[Pair], fold: int | None) -> tuple[list[Pair], list[Pair]]:
+    """The pairs to train on and those of `fold`, which are held out; None holds out none.
+
+    Raises
+    ------
+    DataError
+        No pair is of that fold, or all are.
+    """
+    folds = sorted({pair.fold for pair in pairs})
+    if fold is not None and fold not in folds:
+        raise DataError(
+            f"no map is of fold {fold}, which is to be held out (there are {', '.join(map(str, folds))}); name one of "
+            "these, or train without held-out scores by --fold none"
+        )
+    if folds == [fold]:
+        raise DataError(
+            f"all maps ({len(pairs)}) are of fold {fold}, which is held out, so none is left to train on; curate maps "
+            "of other families, or train without held-out scores by --fold none"
+        )
+    return [pair for pair in pairs if pair.fold != fold], [pair for pair in pairs if pair.fold == fold]

@@ -11,7 +11,7 @@ from cryotools.simulate.element_channels import ELEMENT_CHANNELS, element_channe
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.methods import MapOptions, molmap
 
-H, C, O, S, N = range(len(ELEMENT_CHANNELS))
+CARBON, SULPHUR = ELEMENT_CHANNELS.index("C"), ELEMENT_CHANNELS.index("S")
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,16 @@ def test_without_hydrogens_the_channels_add_up_to_molmap(protein):
 def test_a_channel_sums_to_the_electrons_of_its_atoms(protein):
     grid = grid_around(protein, 1.0, 2.0)
     sums = element_channels(protein, grid).sum(axis=(1, 2, 3))
-    electrons = [implied_hydrogens(protein).sum(), *(protein.element[protein.element == z].sum() for z in (6, 8, 16, 7))]
+    electrons = [
+        implied_hydrogens(protein).sum(),
+        *(protein.element[protein.element == z].sum() for z in (6, 8, 16, 7)),
+    ]
     assert np.allclose(sums / sums.sum(), np.array(electrons) / np.sum(electrons), rtol=5e-3)
 
 
-@pytest.mark.parametrize(("element", "channel"), [(15, S), (26, S), (30, S), (5, C), (3, C), (9, S)])
+@pytest.mark.parametrize(
+    ("element", "channel"), [(15, SULPHUR), (26, SULPHUR), (30, SULPHUR), (5, CARBON), (9, SULPHUR)]
+)
 def test_no_element_is_lost(protein, element, channel):
     number = protein.element.copy()
     at = np.flatnonzero(number == 6)[10]
@@ -45,7 +50,9 @@ def test_no_element_is_lost(protein, element, channel):
     assert element_channels(other, grid)[(channel, *index)] > 0.05
 
 
-@pytest.mark.parametrize(("residue", "count"), [("ALA", 5), ("GLY", 3), ("ARG", 13), ("TRP", 10), ("PRO", 7), ("VAL", 9)])
+@pytest.mark.parametrize(
+    ("residue", "count"), [("ALA", 5), ("GLY", 3), ("ARG", 13), ("TRP", 10), ("PRO", 7), ("VAL", 9)]
+)
 def test_residues_carry_the_hydrogens_of_a_chain(residue, count):
     """Hydrogens of the residue within a chain, from its formula: C3H5NO for alanine, and so on."""
     from cryotools.simulate.element_channels import _COUNTS

@@ -1,18 +1,32 @@
 from __future__ import annotations
 
 import csv
+import errno
+import json
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from cryotools.core.checkpoint import load_state
 from cryotools.core.errors import DataError, UsageError
+from cryotools.training import loop
 from cryotools.training.loop import LoopConfig, learning_rate, train
+from cryotools.training.plot import draw_losses, read_metrics
 
 CONFIG = LoopConfig(steps=40, learning_rate=0.05, warmup=4, averaging=0.9, validate_every=10, save_every=10, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def _no_plots(monkeypatch):
+    """Pictures take longer than these runs; one test draws one."""
+    monkeypatch.setattr(loop, "draw_losses", lambda *_: None)
 
 
 class Line:
@@ -50,7 +64,11 @@ def rows(folder) -> list[dict[str, str]]:
 
 def test_a_task_is_trained_to_its_answer(tmp_path):
     task = Line()
-    train(task, tmp_path, LoopConfig(steps=400, learning_rate=0.05, warmup=4, averaging=0.9, validate_every=100))
+    config = LoopConfig(steps=400, learning_rate=0.05, warmup=4, averaging=0.9, validate_every=100)
+    last = train(task, tmp_path, config, about={"arch": "line"})
+    assert last["step"] == 400
+    assert last["slope"] == pytest.approx(2, abs=0.02)
+    assert json.loads((tmp_path / "config.json").read_text())["arch"] == "line"
     assert weights(task) == pytest.approx([2, 1], abs=0.02)
     assert [row["step"] for row in rows(tmp_path)] == ["100", "200", "300", "400"]
     assert float(rows(tmp_path)[-1]["slope"]) == pytest.approx(2, abs=0.02)
@@ -84,16 +102,155 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(tmp_path)
     assert [row["step"] for row in rows(tmp_path)] == ["10", "20", "30", "40"]
 
 
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    task = Line()
+
+    def overflow(step: int) -> None:
+        if step == 19:  # after the loss was found finite, just before the checkpoint of step 20
+            task.networks["line"].weight.data.fill_(float("nan"))
+
+    task.at_step = overflow
+    with pytest.raises(DataError, match="step 20: weights of the line are not finite; the last checkpoint in"):
+        train(task, tmp_path, CONFIG)
+    assert load_state(tmp_path / "state.pt")["step"] == 10
+    with pytest.raises(DataError, match="has no checkpoint yet"):
+        train(Line(lambda step: float("inf")), tmp_path / "new", CONFIG)
+
+
 def test_resuming_needs_a_run_of_the_same_config_and_network(tmp_path):
     with pytest.raises(DataError, match="nothing to resume"):
         train(Line(), tmp_path, CONFIG, resume=True)
-    train(Line(), tmp_path, CONFIG)
-    with pytest.raises(UsageError, match="another seed"):
-        train(Line(), tmp_path, LoopConfig(**{**vars(CONFIG), "seed": 4}), resume=True)
+    about = {"arch": "line", "made": {"width": 1}}
+    train(Line(), tmp_path, CONFIG, about=about)
+    with pytest.raises(UsageError, match="another seed;"):
+        train(Line(), tmp_path, LoopConfig(**{**vars(CONFIG), "seed": 4}), about=about, resume=True)
+    with pytest.raises(UsageError, match=r"another arch, made\.width;"):
+        train(Line(), tmp_path, CONFIG, about={"arch": "curve", "made": {"width": 2}}, resume=True)
     other = Line()
     other.networks = {"line": nn.Linear(2, 1)}
     with pytest.raises(DataError, match="a run of another network"):
-        train(other, tmp_path, CONFIG, resume=True)
+        train(other, tmp_path, CONFIG, about=about, resume=True)
+
+
+def test_a_run_is_not_overwritten_by_a_new_one(tmp_path):
+    train(Line(), tmp_path, CONFIG)
+    with pytest.raises(UsageError, match="holds a training run; go on with it by --resume"):
+        train(Line(), tmp_path, CONFIG)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be the run's folder"):
+        train(Line(), tmp_path / "file", CONFIG)
+
+
+@pytest.mark.parametrize("file", ["state.pt", "saved", "metrics.csv", "config.json"])
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(tmp_path, monkeypatch, file):
+    full = []
+    real = Path.replace
+
+    def replace(self, target):
+        if full and Path(target).name == file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+    def fill(step: int) -> None:
+        if step == 27:
+            full.append(step)
+
+    class Task(Line):
+        def save(self, folder, averaged):
+            loop.write_text(folder / "saved", str(float(averaged["line"].weight.detach())))
+
+    if file == "config.json":
+        full.append(0)
+    with pytest.raises(DataError, match=f"{file}: cannot be written: No space left on device"):
+        train(Task(fill), tmp_path, CONFIG)
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith("tmp")]
+    full.clear()
+    if file == "config.json":
+        return
+    assert load_state(tmp_path / "state.pt")["step"] == 20
+    whole, resumed = Task(), Task()
+    train(whole, tmp_path / "whole", CONFIG)
+    train(resumed, tmp_path, CONFIG, resume=True)
+    assert weights(resumed) == weights(whole)
+    assert [row["step"] for row in rows(tmp_path)] == ["10", "20", "30", "40"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import importlib.util
+spec = importlib.util.spec_from_file_location("loop_tests", {file!r})
+tests = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tests)
+from cryotools.core import output
+sync = output._sync
+def die(path):
+    sync(path)
+    if "state.pt" in path.name and (path.parent / "state.pt").exists():
+        os.kill(os.getpid(), signal.SIGKILL)  # the second checkpoint is written, not yet in its place
+output._sync = die
+tests.loop.draw_losses = lambda *_: None
+tests.train(tests.Line(), Path(sys.argv[1]), tests.CONFIG)
+"""
+
+
+def test_a_run_killed_while_it_writes_goes_on_from_the_checkpoint_before(tmp_path):
+    script = KILLED.format(tests=str(Path(__file__).parent), file=__file__)
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "run")], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert [path for path in (tmp_path / "run").iterdir() if path.name.endswith("tmp")]
+    assert load_state(tmp_path / "run/state.pt")["step"] == 10
+    whole, resumed = Line(), Line()
+    train(whole, tmp_path / "whole", CONFIG)
+    train(resumed, tmp_path / "run", CONFIG, resume=True)
+    assert weights(resumed) == weights(whole)
+    assert [row["step"] for row in rows(tmp_path / "run")] == ["10", "20", "30", "40"]
+    assert not [path for path in (tmp_path / "run").iterdir() if path.name.endswith("tmp")]
+
+
+def test_steps_run_in_the_precision_asked_for_and_weights_stay_in_float32(tmp_path):
+    seen = set()
+
+    class Task(Line):
+        def step(self, random, step):
+            seen.add(self.networks["line"](torch.ones(1, 1)).dtype)
+            return super().step(random, step)
+
+        def validate(self, averaged):
+            seen.add(averaged["line"](torch.ones(1, 1)).dtype)
+            return {}
+
+    for name, expected in (("fp32", {torch.float32}), ("bf16", {torch.bfloat16, torch.float32})):
+        task = Task()
+        train(task, tmp_path / name, LoopConfig(steps=2, warmup=1, precision=name))
+        assert seen == expected
+        assert all(p.dtype == torch.float32 for p in task.networks["line"].parameters())
+        seen.clear()
+    with pytest.raises(UsageError, match="fp16"):
+        train(Task(), tmp_path / "fp16", LoopConfig(steps=2, precision="fp16"))
+
+
+def test_a_batch_that_does_not_fit_is_one_line(tmp_path):
+    def full(step: int) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    with pytest.raises(DataError, match="step 0: a batch does not fit the memory; take a smaller batch"):
+        train(Line(full), tmp_path, CONFIG)
+
+
+def test_the_curves_are_drawn_from_the_metrics(tmp_path):
+    text = "step,loss,held_out_pearson,accuracy,seconds\n10,0.5,0.6,0.7,1\n20,0.25,0.7,0.8,2\n"
+    (tmp_path / "metrics.csv").write_text(text)
+    metrics = read_metrics(tmp_path / "metrics.csv")
+    assert metrics["loss"] == [0.5, 0.25]
+    draw_losses(tmp_path / "losses.png", metrics)
+    assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "metrics.csv").write_text("step,loss\n10\n")
+    with pytest.raises(DataError, match="is no table of a training run"):
+        read_metrics(tmp_path / "metrics.csv")
 
 
 def test_the_learning_rate_rises_then_falls_to_a_hundredth():

@@ -74,9 +74,7 @@ def all_makers(broader: float, chosen: argparse.Namespace) -> Makers:
     makers: Makers = {
         "molmap": lambda pair: _classical(pair, 1.0),
         f"molmap {broader:g} ×": lambda pair: _classical(pair, broader),
-        "pdb2mrc": lambda pair: pdb2mrc(
-            pair.structure, pair.target.grid, MapOptions(pair.resolution, occupancy=False)
-        ),
+        "pdb2mrc": lambda pair: pdb2mrc(pair.structure, pair.target.grid, MapOptions(pair.resolution, occupancy=False)),
         "gan": learned,
         "gan, B": lambda pair: learned(pair, b_factors=True),
         "vae-gan": lambda pair: generate_vae(pair.structure, pair.target.grid, Condition(pair.resolution), None, "cpu"),

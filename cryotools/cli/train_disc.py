@@ -1,0 +1,67 @@
+"""`cryotools train-disc`: a training set becomes an evaluation discriminator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cryotools.cli import options as opt
+from cryotools.cli import trainrun as run
+
+if TYPE_CHECKING:
+    import torch
+
+    from cryotools.training.loop import Task
+    from cryotools.training.pairs import Pair
+
+NAME = "train-disc"
+EPILOG = """DATA is a folder made by `cryotools curate`. The discriminator learns to tell its maps from classical
+simulations of the same atoms, clean and with noise, and from random density; with --against from a generator's maps
+too, which is the harder task. Never judge a generator by a discriminator that was trained against it. OUT gets
+model.safetensors, metrics.csv, losses.png, config.json and state.pt.
+
+Examples:
+
+cryotools train-disc training-set discriminator --fold none --steps 2 --width 4
+
+cryotools train-disc training-set hard --against gan --fold none --steps 2 --width 4 --batch 2 --json
+"""
+
+
+def command(
+    data: run.Data,
+    out: run.Out,
+    against: Annotated[
+        str | None,
+        opt.main(
+            "--against",
+            metavar="gan|FILE",
+            help="Train against the shipped generator's maps too, or those of weights made by train-gan.",
+        ),
+    ] = None,
+    fold: run.Fold = "0",
+    steps: run.Steps = 1500,
+    batch: run.Batch = 16,
+    cube: run.Cube = 32,
+    width: Annotated[int, opt.main("--width", min=1, help="Channels at the finest level.")] = 16,
+    learning_rate: run.LearningRate = 2e-3,
+    resume: run.Resume = False,
+    every: run.Every = 500,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    seed: opt.Seed = 0,
+    device: run.Device = "auto",
+    precision: run.PrecisionOption = run.Precision.auto,
+    threads: opt.Threads = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Train a discriminator that tells experimental maps from simulated ones."""
+
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+        from cryotools.realism.train import make_task
+
+        task = make_task(pairs, held_out, width=width, cube=cube, batch=batch, against=against, device=place, seed=seed)
+        return task, {"arch": "evaluator", "against": against or "", "width": width, "cube": cube, "batch": batch}
+
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    run.train_and_report(asked, build, json)

@@ -1,0 +1,83 @@
+"""`cryotools train-gan`: a training set becomes a generator of maps."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cryotools.cli import options as opt
+from cryotools.cli import trainrun as run
+
+if TYPE_CHECKING:
+    import torch
+
+    from cryotools.training.loop import Task
+    from cryotools.training.pairs import Pair
+
+NAME = "train-gan"
+EPILOG = """DATA is a folder made by `cryotools curate`. OUT gets model.safetensors (the generator), metrics.csv and
+losses.png with a line and a point per validation, held_out.csv with the scores of each map that training does not see,
+config.json, and state.pt, from which --resume goes on. torchrun starts it on several GPUs or nodes. unet is the network
+of struc2map's shipped weights, unetpp struc2mapGAN's U-Net++, vae-gan cryo-GAN's.
+
+Examples:
+
+cryotools train-gan training-set generator --fold none --steps 2 --width 4
+
+cryotools train-gan training-set vae --arch vae-gan --fold none --steps 2 --width 4 --batch 2 --json
+"""
+
+
+class Arch(StrEnum):
+    """Architectures, as in `simulate.tasks`."""
+
+    unet = "unet"
+    unetpp = "unetpp"
+    vae_gan = "vae-gan"
+
+
+def command(
+    data: run.Data,
+    out: run.Out,
+    arch: Annotated[Arch, opt.main("--arch", help="Which generator; see below.")] = Arch.unet,
+    fold: run.Fold = "0",
+    steps: run.Steps = 5000,
+    batch: run.Batch = 8,
+    cube: run.Cube = 32,
+    width: Annotated[
+        int | None, opt.main("--width", min=1, help="Channels at the finest level; default 32, or as in --init.")
+    ] = None,
+    levels: Annotated[
+        int | None,
+        opt.main("--levels", min=1, max=6, help="Default 2 for unet, 4 for unetpp, or as in --init."),
+    ] = None,
+    adversarial: Annotated[
+        float | None,
+        opt.main("--adversarial", min=0, help="Weight of the adversary; default 0.01, for vae-gan 0.05."),
+    ] = None,
+    learning_rate: run.LearningRate = 2e-3,
+    init: Annotated[
+        str | None, opt.main("--init", metavar="WEIGHTS", help="Start from a trained generator's weights.")
+    ] = None,
+    resume: run.Resume = False,
+    every: run.Every = 500,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    seed: opt.Seed = 0,
+    device: run.Device = "auto",
+    precision: run.PrecisionOption = run.Precision.auto,
+    threads: opt.Threads = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Train a generator of maps, against a discriminator, on curated pairs."""
+
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+        from cryotools.simulate.tasks import TaskOptions, describe, make_task
+
+        options = TaskOptions(arch.value, width, levels, cube, batch, adversarial, init, place, seed)
+        task = make_task(pairs, held_out, options)
+        return task, describe(task, arch.value)
+
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    run.train_and_report(asked, build, json)

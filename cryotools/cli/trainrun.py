@@ -1,0 +1,122 @@
+"""What the training commands share: their options, and a run from a curated set to a folder with a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cryotools.cli import options as opt
+from cryotools.cli.console import note, print_json, progress, set_threads
+from cryotools.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from cryotools.training.loop import Task
+    from cryotools.training.pairs import Pair
+
+
+class Precision(StrEnum):
+    """What networks can be trained in."""
+
+    auto = "auto"
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Training set, made by curate.")]
+Out = Annotated[str, typer.Argument(metavar="OUT", help="Folder of the run.")]
+Fold = Annotated[str, opt.main("--fold", metavar="N|none", help="Hold out the maps of this fold.")]
+Steps = Annotated[int, opt.main("--steps", min=1, help="Updates in all.")]
+Batch = Annotated[int, opt.main("--batch", min=1, help="Cubes per update and process.")]
+Cube = Annotated[int, opt.main("--cube", min=8, help="Voxels (of 1 Å) along a cube's edge.")]
+LearningRate = Annotated[float, opt.main("--learning-rate", min=0, help="Its peak, after the warm-up.")]
+Resume = Annotated[bool, opt.main("--resume", metavar="", help="Go on with the run in OUT.")]
+Every = Annotated[int, opt.output("--every", min=1, help="Validate and save every so many steps.")]
+Device = Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")]
+PrecisionOption = Annotated[
+    Precision, opt.compute("--precision", help="auto is bf16 where the hardware multiplies it fast.")
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the command line asks for it; `fold` is a number or none."""
+
+    data: str
+    out: str
+    fold: str
+    steps: int
+    learning_rate: float
+    every: int
+    seed: int
+    device: str
+    precision: Precision
+    threads: int | None
+    resume: bool
+
+
+Build = Callable[[list["Pair"], list["Pair"], "torch.device"], tuple["Task", dict[str, Any]]]
+
+
+def train_and_report(run: Run, build: Build, as_json: bool) -> None:
+    """Train what `build` makes of the pairs, those held out and the device (a task, and what the run is of in plain
+    values); then print its held-out scores.
+    """
+    held = _fold(run.fold)
+    _share_threads(run.threads)
+    from cryotools.core.device import resolve_device
+    from cryotools.training import distributed
+    from cryotools.training.loop import LoopConfig, check_folder, train
+    from cryotools.training.pairs import hold_out, load_folder
+
+    folder = Path(run.out)
+    check_folder(folder, run.resume)
+    place = resolve_device(distributed.local_device(run.device))
+    config = LoopConfig(
+        steps=run.steps,
+        learning_rate=run.learning_rate,
+        warmup=min(100, run.steps),
+        validate_every=run.every,
+        save_every=run.every,
+        seed=run.seed,
+        precision=run.precision.value,
+    )
+    with distributed.joined(place), progress() as reporter:
+        pairs, held_out = hold_out(load_folder(run.data), held)
+        task, about = build(pairs, held_out, place)
+        ids = {"trained_on": [pair.id for pair in pairs], "held_out": [pair.id for pair in held_out]}
+        metrics = train(task, folder, config, about=about | ids, resume=run.resume, progress=reporter)
+        if not distributed.is_first():
+            return
+    scores = {name: value for name, value in metrics.items() if name.startswith("held_out")}
+    if as_json:
+        counts = {"n_trained_on": len(pairs), "n_held_out": len(held_out)}
+        print_json({"folder": run.out, **counts, **metrics, "step": int(metrics["step"])})
+        return
+    for name, value in scores.items():
+        typer.echo(f"{name.removeprefix('held_out_')} {value:.4f}")
+    judged = f"scores are means over {len(held_out)} held-out maps" if scores else "no map was held out, so no scores"
+    note(f"{folder / 'model.safetensors'}: trained on {len(pairs)} maps; {judged}")
+
+
+def _fold(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"--fold {text}: give the number of a fold, or none")
+    return int(text)
+
+
+def _share_threads(threads: int | None) -> None:
+    """Fix the threads as everywhere; the processes that torchrun started on this node share them."""
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    usable = set_threads(threads)
+    if threads is None and together > 1:
+        set_threads(max(1, usable // together))

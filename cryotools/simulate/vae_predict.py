@@ -1,0 +1,74 @@
+"""Maps by the VAE-GAN: the one of the latent's mean, or samples of what the latent leaves open."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cryotools.core.checkpoint import load_network
+from cryotools.core.progress import Progress
+from cryotools.core.runner import Compute, Runner, run_tiled
+from cryotools.core.structure import Structure
+from cryotools.core.volume import Grid
+from cryotools.simulate.element_channels import ELEMENT_CHANNELS, element_channels
+from cryotools.simulate.inputs import Condition, condition_vector
+from cryotools.simulate.network import Conditioned
+from cryotools.simulate.predict import CORE, placed, unit_grid, warn_of_resolution
+from cryotools.simulate.vae_network import DEVIATION, MEAN, VAE_GENERATOR
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "vae-map-generator.safetensors"
+
+
+def generate_vae(
+    structure: Structure,
+    grid: Grid,
+    condition: Condition,
+    sample: int | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    weights: str | Path = WEIGHTS,
+) -> np.ndarray:
+    """The VAE-GAN's map of `structure` on `grid`, float32 (nz, ny, nx), in the scale of `simulate.predict.generate`.
+
+    `sample` None takes the latent's mean; a number, the latent that this seed draws. B factors are not used.
+
+    Raises
+    ------
+    DataError
+        The weights are missing or damaged, or the map does not fit the memory.
+    """
+    warn_of_resolution(condition.resolution)
+    unit = unit_grid(structure)
+    generator = _generator(Path(weights))
+    channels = np.zeros((len(ELEMENT_CHANNELS) + 1, *unit.shape), dtype=np.float32)
+    channels[:-1] = element_channels(structure, unit)
+    if sample is not None:
+        channels[-1] = np.random.default_rng(sample).standard_normal(unit.shape, dtype=np.float32)
+    conditions = torch.from_numpy(condition_vector(Condition(condition.resolution, False, condition.sharpness)))
+    runner = Runner(Conditioned(_Noised(generator), conditions), Compute(device))
+    sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
+    inside = run_tiled(runner, channels, progress=progress, **sizes)[0]
+    config = generator.config
+    made = (inside - np.float32(MEAN)) * np.float32(config.deviation / DEVIATION) + np.float32(config.mean)
+    return placed(made, unit, structure, grid)
+
+
+class _Noised(nn.Module):
+    """A generator that takes its noise as the last of a tile's channels."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, tiles: Tensor, conditions: Tensor) -> Tensor:
+        return self.generator(tiles[:, :-1], tiles[:, -1:], conditions)
+
+
+@cache
+def _generator(weights: Path) -> nn.Module:
+    network, _, _ = load_network(weights, [VAE_GENERATOR])
+    return network.to(memory_format=torch.channels_last_3d)

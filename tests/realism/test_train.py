@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cryotools.core.checkpoint import load_network
+from cryotools.core.structure import WATER
+from cryotools.core.structurefile import read_structure
+from cryotools.core.volume import Volume
+from cryotools.realism.network import EVALUATOR, EvaluatorConfig
+from cryotools.realism.predict import evaluate
+from cryotools.realism.train import EvaluatorTask, EvaluatorTraining
+from cryotools.simulate.layout import grid_around
+from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.training.loop import LoopConfig, train
+from cryotools.training.pairs import Pair
+
+SMALL = EvaluatorTraining(evaluator=EvaluatorConfig(width=8), cube=16, batch=8)
+
+
+@pytest.fixture(scope="module")
+def pair(trypsin):
+    """A "real" map whose sign is known: density ends in a step."""
+    structure = read_structure(trypsin)
+    structure = structure[structure.kind != WATER][:250]
+    grid = grid_around(structure, 1.0, 2.0)
+    density = molmap(structure, grid, MapOptions(4.0))
+    stepped = np.floor(3 * density / density.max()) / 3
+    return Pair("steps", Volume.on(grid, stepped), np.ones(grid.shape, dtype=np.float32), structure, 4.0, "protease", 0)
+
+
+def test_real_maps_are_told_from_simulated_ones(pair, tmp_path):
+    task = EvaluatorTask([pair], [pair], SMALL)
+    train(task, tmp_path, LoopConfig(steps=150, learning_rate=1e-2, warmup=5, validate_every=150, save_every=150))
+    _, _, about = load_network(tmp_path / "model.safetensors", [EVALUATOR])
+    assert float(about["held_out_accuracy"]) > 0.7
+    weights = tmp_path / "model.safetensors"
+    real = evaluate(pair.target, pair.structure, weights=weights, device="cpu")
+    made = pair.target.with_data(molmap(pair.structure, pair.target.grid, MapOptions(4.0)))
+    simulated = evaluate(made, pair.structure, weights=weights, device="cpu")
+    assert real.fraction_real > simulated.fraction_real + 0.4
+
+
+def test_batches_are_half_real_and_never_empty(pair):
+    task = EvaluatorTask([pair], [], SMALL)
+    density, real, counted = task._batch(np.random.default_rng(0))
+    assert real.tolist() == [1, 0] * 4
+    assert (counted.sum(dim=(1, 2, 3, 4)) > 0).all()
+    assert density.shape == counted.shape == (8, 1, 16, 16, 16)
+
+
+def test_a_generator_s_maps_are_a_kind_of_their_own(pair):
+    asked = []
+
+    def generator(of, b_factors):
+        asked.append(b_factors)
+        return of.target.data + 1
+
+    task = EvaluatorTask([pair], [], SMALL, generator)
+    assert len(task.maps[0]["generated"]) == 2
+    assert asked == [False, True]
+    drawn = {task._draw_kind(np.random.default_rng(seed), task.maps[0]) for seed in range(50)}
+    assert drawn == {"generated", "molmap", "noisy", "random"}
