@@ -41,6 +41,7 @@ def command(
     csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="Scores as CSV; - is stdout.")] = None,
     fsc_csv: Annotated[str | None, opt.output("--fsc-csv", metavar="FILE", help="The FSC curve as CSV.")] = None,
     fsc_plot: Annotated[str | None, opt.output("--fsc-plot", metavar="PNG", help="The FSC curve as a plot.")] = None,
+    preview: Annotated[str | None, opt.output("--preview", metavar="PNG", help="Both maps in one picture.")] = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     threads: opt.Threads = None,
@@ -57,14 +58,14 @@ def command(
     set_threads(threads)
     if mask and around:
         raise UsageError("--mask and --around both say where to compare; give one")
-    files = [name for name in (csv, fsc_csv, fsc_plot) if name and name != "-"]
+    files = [name for name in (csv, fsc_csv, fsc_plot, preview) if name and name != "-"]
     if len({os.path.realpath(name) for name in files}) < len(files):
-        raise UsageError("--csv, --fsc-csv and --fsc-plot name the same file; give each its own")
+        raise UsageError("--csv, --fsc-csv, --fsc-plot and --preview name the same file; give each its own")
     if json + (csv == "-") + (fsc_csv == "-") > 1:
         raise UsageError("--json, --csv - and --fsc-csv - all write to standard output; give one")
     from cryotools.core.mapfile import read_map
     from cryotools.core.output import check_output
-    from cryotools.core.picture import check_can_draw
+    from cryotools.core.picture import check_can_draw, draw_maps
     from cryotools.core.resample import METHODS
     from cryotools.core.structurefile import read_structure
     from cryotools.metrics.compare import Region, compare_maps, region_around, region_from_mask
@@ -75,8 +76,9 @@ def command(
     for output in (csv, fsc_csv):
         if output and output != "-":
             check_output(output, [source for source in (map_a, map_b, mask, around) if source])
-    if fsc_plot:
-        check_can_draw(fsc_plot)
+    for picture in (fsc_plot, preview):
+        if picture:
+            check_can_draw(picture)
     a, b = (read_map(path, voxel_size=apix, replace_non_finite=replace_nan) for path in (map_a, map_b))
     region = Region()
     if mask:
@@ -90,6 +92,8 @@ def command(
         _write(fsc_csv, fsc_csv_text(comparison))
     if fsc_plot:
         plot_fsc(fsc_plot, comparison, f"{map_b} against {map_a}")
+    if preview:
+        draw_maps(preview, {map_a: a, map_b: b})
     if json:
         print_json({"map_a": map_a, "map_b": map_b, **comparison.scores()})
     elif csv != "-" and fsc_csv != "-" and not quiet:

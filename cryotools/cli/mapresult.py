@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,8 @@ from cryotools.core.structure import KIND_NAMES, Structure
 from cryotools.core.volume import Volume
 
 
-def half_paths(output: str) -> tuple[str, str]:
-    """Where the half maps of `output` go: out_half1.mrc and out_half2.mrc for out.mrc.
+def beside(output: str, word: str, count: int) -> list[str]:
+    """Where maps that belong to `output` go: out_half1.mrc, out_half2.mrc … for out.mrc and the word "half".
 
     Raises
     ------
@@ -27,16 +29,17 @@ def half_paths(output: str) -> tuple[str, str]:
     """
     found = re.fullmatch(r"(.*)(\.(?:mrc|map|ccp4)(?:\.gz|\.bz2)?)", output, re.IGNORECASE | re.DOTALL)
     if not found:
-        raise UsageError(f"{output}: half maps are named after the output; end its name in .mrc, .map or .ccp4")
+        raise UsageError(f"{output}: {word} maps are named after the output; end its name in .mrc, .map or .ccp4")
     stem, suffix = found.groups()
-    return f"{stem}_half1{suffix}", f"{stem}_half2{suffix}"
+    return [f"{stem}_{word}{number}{suffix}" for number in range(1, count + 1)]
 
 
 @dataclass(frozen=True)
 class MapResult:
     """A simulated map on its way to `output`: `atoms` made it, `label` says how, `mode` is the MRC mode.
 
-    `more` is a second line of label, `halves` are files to write before the map, `sharpness` (Å²) is told with --json.
+    `more` is a second line of label, `companions` are files to write before the map, by kind (half, sample), `sharpness`
+    (Å²) is told with --json.
     """
 
     output: str
@@ -45,16 +48,16 @@ class MapResult:
     label: str
     mode: int = 2
     more: str = ""
-    halves: tuple[tuple[str, Volume], ...] = ()
+    companions: Mapping[str, list[tuple[str, Volume]]] = field(default_factory=dict)
     sharpness: float | None = None
 
     def save(self, preview: str | None, as_json: bool) -> None:
         """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary.
 
-        The map comes after its half maps, so that where it is, they are; if it fails, new ones are removed.
+        The map comes after its companions, so that where it is, they are; if it fails, new ones are removed.
         """
         with ExitStack() as undo:
-            for path, volume in self.halves:
+            for path, volume in chain(*self.companions.values()):
                 if not Path(path).exists():
                     undo.callback(Path(path).unlink, missing_ok=True)
                 self._write(path, volume)
@@ -82,8 +85,8 @@ class MapResult:
             f"origin ({', '.join(f'{v:.2f}' for v in origin)}) A, maximum {figures['maximum']:.4g}, "
             f"mean {figures['mean']:.4g}"
         )
-        if self.halves:
-            note(f"half maps: {', '.join(figures['half_maps'])}")
+        for kind, files in self.companions.items():
+            note(f"{kind} maps: {', '.join(path for path, _ in files)}")
         if self.sharpness is not None:
             note(f"sharpness: {self.sharpness:.4g} A^2 over molmap")
         detail(f"header label: {self.label} {self.more}".rstrip())
@@ -105,8 +108,8 @@ class MapResult:
             "mean": mean,
             "standard_deviation": deviation,
         }
-        if self.halves:
-            figures["half_maps"] = [path for path, _ in self.halves]
+        for kind, files in self.companions.items():
+            figures[f"{kind}_maps"] = [path for path, _ in files]
         if self.sharpness is not None:
             figures["sharpness_A2"] = self.sharpness
         return figures

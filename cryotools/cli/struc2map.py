@@ -34,6 +34,7 @@ class Method(StrEnum):
     molmap = "molmap"
     pdb2mrc = "pdb2mrc"
     gan = "gan"
+    vae_gan = "vae-gan"
 
 
 class Weights(StrEnum):
@@ -44,14 +45,15 @@ class Weights(StrEnum):
 
 
 _METHOD_HELP = (
-    "molmap: integrates to the weights. pdb2mrc: a lone atom peaks at its weight. gan: learned from real maps."
+    "gan and vae-gan: learned from experimental maps. molmap: integrates to the weights. pdb2mrc: a lone atom peaks at "
+    "its weight."
 )
 
 
 def command(
     structure: opt.StructureIn,
     output: opt.MapOut,
-    method: Annotated[Method, opt.main("--method", help=_METHOD_HELP)] = Method.molmap,
+    method: Annotated[Method, opt.main("--method", help=_METHOD_HELP)] = Method.gan,
     res: Annotated[float, opt.main("--res", "-R", help="Resolution, Å (1/e of the transform at 1/RES).")] = 3.0,
     apix: Annotated[
         float | None, opt.main("--apix", "-A", "--angpix", "--voxel-size", help="Voxel size, Å; default 1.")
@@ -80,13 +82,16 @@ def command(
             "--half-maps", metavar="", help="Write OUTPUT's half maps too, of FSC 0.143 at RES; OUTPUT is their mean."
         ),
     ] = False,
+    sample: Annotated[
+        int, opt.output("--sample", metavar="N", min=0, help="Draw N more maps of the vae-gan beside OUTPUT.")
+    ] = 0,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
     device: Annotated[
-        str, opt.compute("--device", "-d", help="auto (the CPU, but for gan), cpu, cuda, cuda:N or mps.")
+        str, opt.compute("--device", "-d", help="auto (the CPU, but for learned methods), cpu, cuda, cuda:N or mps.")
     ] = "auto",
     threads: opt.Threads = None,
     altloc: Annotated[str, opt.advanced("--altloc", help="Alternate locations: all, highest, or a letter.")] = "all",
@@ -123,11 +128,12 @@ def command(
         return
     set_threads(threads)
     check_map_output(output, preview, [structure, like, match])
-    from cryotools.cli.mapresult import MapResult, half_paths
+    from cryotools.cli.mapresult import MapResult, beside
 
-    halves = half_paths(output) if half_maps else ()
-    for half in halves:
-        check_map_output(half, None, [structure, like, match])
+    halves = beside(output, "half", 2) if half_maps else []
+    samples = beside(output, "sample", sample) if sample else []
+    for companion in (*halves, *samples):
+        check_map_output(companion, None, [structure, like, match])
     from cryotools.simulate.atoms import AtomChoice
     from cryotools.simulate.methods import MapOptions
     from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
@@ -157,13 +163,17 @@ def command(
         noise=_noise_level(noise),
         half_maps=half_maps or noise == AUTO,
         match=match,
+        samples=sample,
         seed=seed,
     )
     with progress() as reporter:
         made = struc2map(structure, simulation, reporter)
-    wanted = [
-        (path, half) for path, half in zip(halves, made.halves, strict=False) if not skip_existing(path, no_clobber)
-    ]
+    companions = {"half": (halves, made.halves), "sample": (samples, made.samples)}
+    wanted = {
+        kind: [(path, each) for path, each in zip(*pair, strict=True) if not skip_existing(path, no_clobber)]
+        for kind, pair in companions.items()
+        if pair[0]
+    }
     result = MapResult(
         output,
         made.volume,
@@ -171,7 +181,7 @@ def command(
         label(_made_of(structure, f"--method {method.value} --res {res:g}", weights.value)),
         int(mode.value),
         more=_refinements(simulation, made.sharpness),
-        halves=tuple(wanted),
+        companions=wanted,
         sharpness=made.sharpness,
     )
     result.save(preview, json)

@@ -26,8 +26,9 @@ _NARROWEST = 0.45  # standard deviation in voxels at which a voxel is half the r
 @dataclass(frozen=True)
 class MapOptions:
     """How atoms become density: `resolution` in Å, `weights` "number" or "electron", use of `occupancy` and B,
-    `sharpness` in Å² over molmap at that resolution (None is 0, or what the network makes of it), and the `device` that
-    computes ("auto" and "cpu" need no torch for the classical methods).
+    `sharpness` in Å² over molmap at that resolution (None is 0, or what the network makes of it), `sample` the number
+    of the vae-gan's sample (None is its mean), and the `device` that computes ("auto" and "cpu" need no torch for the
+    classical methods).
     """
 
     resolution: float
@@ -35,7 +36,9 @@ class MapOptions:
     occupancy: bool = True
     b_factors: bool = False
     device: str = "auto"
+    sample: int | None = None
     sharpness: float | None = None
+    sample: int | None = None
 
 
 def molmap(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
@@ -86,6 +89,19 @@ def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progres
     return generate(structure, grid, condition, options.device, progress)
 
 
+def vae_gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
+    """Density as `gan` makes it, by the shipped VAE-GAN: the map of its latent's mean, or sample `options.sample`.
+
+    Weights, occupancies and B factors do not apply.
+    """
+    from cryotools.simulate.inputs import Condition
+    from cryotools.simulate.vae_predict import generate_vae
+
+    condition = Condition(options.resolution, False, options.sharpness)
+    return generate_vae(structure, grid, condition, options.sample, options.device, progress)
+
+
 Method = Callable[[Structure, Grid, MapOptions, Progress | None], np.ndarray]
-METHODS: dict[str, Method] = {"molmap": molmap, "pdb2mrc": pdb2mrc, "gan": gan}
-DEFAULT_METHOD = "molmap"
+METHODS: dict[str, Method] = {"molmap": molmap, "pdb2mrc": pdb2mrc, "gan": gan, "vae-gan": vae_gan}
+CLASSICAL = ("molmap", "pdb2mrc")
+DEFAULT_METHOD = "gan"

@@ -15,7 +15,7 @@ from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
 from cryotools.simulate.layout import check_inside, check_sampling, grid_around, parse_box
-from cryotools.simulate.methods import DEFAULT_METHOD, METHODS, MapOptions
+from cryotools.simulate.methods import CLASSICAL, DEFAULT_METHOD, METHODS, MapOptions
 from cryotools.simulate.noise import add_noise, half_maps
 from cryotools.simulate.sharpness import LIMITS, measure_sharpness
 
@@ -40,7 +40,7 @@ class Simulation:
     """Everything `struc2map` needs to know but the structure.
 
     `match` is a map whose sharpness is taken over; `noise` a level of white noise; with `half_maps` the map is the mean
-    of two that have noise of their own.
+    of two that have noise of their own. `samples` more maps are drawn from the latent of the vae-gan.
     """
 
     options: MapOptions
@@ -49,18 +49,20 @@ class Simulation:
     grid: GridChoice = field(default_factory=GridChoice)
     noise: float = 0.0
     half_maps: bool = False
+    samples: int = 0
     match: str | None = None
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """A map, the `atoms` that went into it, its `sharpness` in Å² where that was set, and its half maps if any."""
+    """A map, the `atoms` that went into it, its `sharpness` in Å² where that was set, its half maps and samples."""
 
     volume: Volume
     atoms: Structure
     sharpness: float | None = None
     halves: tuple[Volume, ...] = ()
+    samples: tuple[Volume, ...] = ()
 
 
 def struc2map(path: str, simulation: Simulation, progress: Progress | None = None) -> Simulated:
@@ -82,14 +84,17 @@ def struc2map(path: str, simulation: Simulation, progress: Progress | None = Non
     check_inside(structure, grid)
     if simulation.match:
         options = replace(options, sharpness=_sharpness_of(simulation.match, as_read, options.resolution))
-    data = METHODS[simulation.method](structure, grid, options, progress)
+    method = METHODS[simulation.method]
+    data = method(structure, grid, options, progress)
+    seeds = range(simulation.seed + 1, simulation.seed + 1 + simulation.samples)
+    samples = [Volume.on(grid, method(structure, grid, replace(options, sample=seed), progress)) for seed in seeds]
     halves: tuple[Volume, ...] = ()
     if simulation.half_maps:
         first, second, data = half_maps(data, grid.voxel_size, options.resolution, simulation.seed)
         halves = Volume.on(grid, first), Volume.on(grid, second)
     elif simulation.noise:
         data = add_noise(data, structure, grid, simulation.noise, simulation.seed)
-    return Simulated(Volume.on(grid, data), structure, options.sharpness, halves)
+    return Simulated(Volume.on(grid, data), structure, options.sharpness, halves, tuple(samples))
 
 
 def centred(structure: Structure, options: MapOptions) -> Structure:
@@ -118,6 +123,10 @@ def _check_choices(simulation: Simulation) -> None:
             raise UsageError(f"--sharpen {sharpness:g}: give a number from {low:g} to {high:g} A^2")
     if not (np.isfinite(simulation.noise) and simulation.noise >= 0):
         raise UsageError(f"--noise {simulation.noise}: give a number, 0 or more, or auto")
+    if simulation.samples and simulation.method != "vae-gan":
+        raise UsageError("--sample draws from the latent of the vae-gan; add --method vae-gan")
+    if simulation.options.weights != MapOptions(1.0).weights and simulation.method not in CLASSICAL:
+        raise UsageError(f"--weights are the classical methods'; add --method {' or '.join(CLASSICAL)}")
     if simulation.half_maps and simulation.noise:
         raise UsageError("--half-maps have noise of their own; leave out --noise, or give --noise auto")
 

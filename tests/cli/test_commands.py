@@ -38,8 +38,9 @@ SCORE_KEYS = [
     "n_voxels",
     "contour",
 ]
+CLASSICAL = ("struc2map", "--method", "molmap")  # plumbing is tested without a network
 MAKE_A_MAP = {
-    "struc2map": lambda source, out: ["struc2map", source, out, "--res", 6, "--apix", 2],
+    "struc2map": lambda source, out: [*CLASSICAL, source, out, "--res", 6, "--apix", 2],
     "molmap": lambda source, out: ["molmap", source, 6, out, "--gridSpacing", 2],
     "pdb2mrc": lambda source, out: ["pdb2mrc", source, out, "--res", 6, "--apix", 2, "--center"],
 }
@@ -49,7 +50,7 @@ MAKE_A_MAP = {
 def two_maps(run, trypsin, tmp_path):
     paths = tmp_path / "a.mrc", tmp_path / "b.mrc"
     for path, resolution in zip(paths, (5, 7), strict=True):
-        assert run("struc2map", trypsin, path, "--res", resolution, "--apix", 2).code == 0
+        assert run(*CLASSICAL, trypsin, path, "--res", resolution, "--apix", 2).code == 0
     return paths
 
 
@@ -113,13 +114,13 @@ def test_existing_outputs_are_left_alone_on_request(run, trypsin, tmp_path, name
 def test_the_same_command_writes_the_same_bytes(run, trypsin, tmp_path):
     maps = [tmp_path / "1.mrc", tmp_path / "2.mrc"]
     for path in maps:
-        assert run("struc2map", trypsin, path, "-R", 5, "-A", 2, "--noise", 0.2, "--seed", 3, "-q").code == 0
+        assert run(*CLASSICAL, trypsin, path, "-R", 5, "-A", 2, "--noise", 0.2, "--seed", 3, "-q").code == 0
     assert maps[0].read_bytes() == maps[1].read_bytes()
 
 
 def test_float16_maps_are_half_as_large(run, trypsin, tmp_path):
     for mode in (2, 12):
-        assert run("struc2map", trypsin, tmp_path / f"{mode}.mrc", "-R", 6, "-A", 2, "--mode", mode, "-q").code == 0
+        assert run(*CLASSICAL, trypsin, tmp_path / f"{mode}.mrc", "-R", 6, "-A", 2, "--mode", mode, "-q").code == 0
     whole, half = read_map(tmp_path / "2.mrc"), read_map(tmp_path / "12.mrc")
     assert np.allclose(half.data, whole.data, rtol=1e-3, atol=1e-6)
     assert (tmp_path / "12.mrc").stat().st_size - 1024 == ((tmp_path / "2.mrc").stat().st_size - 1024) / 2
@@ -128,7 +129,7 @@ def test_float16_maps_are_half_as_large(run, trypsin, tmp_path):
 def test_a_preview_is_drawn_beside_the_map(run, trypsin, tmp_path):
     pytest.importorskip("matplotlib")
     picture = tmp_path / "map.png"
-    result = run("struc2map", trypsin, tmp_path / "map.mrc", "-R", 6, "-A", 2, "--preview", picture)
+    result = run(*CLASSICAL, trypsin, tmp_path / "map.mrc", "-R", 6, "-A", 2, "--preview", picture)
     assert result.code == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -136,7 +137,7 @@ def test_a_preview_is_drawn_beside_the_map(run, trypsin, tmp_path):
 def test_struc2maps_options_reach_the_map(run, trypsin, tmp_path):
     out = tmp_path / "map.mrc"
     arguments = ["--res", 4, "--apix", 1.5, "--box", "40,42,44", "--select", "element CA", "--no-occupancy", "--json"]
-    result = run("struc2map", trypsin, out, "--method", "pdb2mrc", "--chains", "A", *arguments)
+    result = run(*CLASSICAL, trypsin, out, "--method", "pdb2mrc", "--chains", "A", *arguments)
     figures = json.loads(result.out)
     assert figures["n_atoms"] == 1
     assert figures["shape_xyz"] == [40, 42, 44]
@@ -145,7 +146,7 @@ def test_struc2maps_options_reach_the_map(run, trypsin, tmp_path):
     calcium = structure.xyz[structure.element == 20][0]
     squared = ((calcium - 1.5 * np.rint(calcium / 1.5)) ** 2).sum()
     assert figures["maximum"] == pytest.approx(20 * np.exp(-squared * (np.pi / 4) ** 2), rel=1e-5)
-    centred = run("struc2map", trypsin, out, "--res", 6, "--apix", 2, "--center", "--waters", "--weights", "electron")
+    centred = run(*CLASSICAL, trypsin, out, "--res", 6, "--apix", 2, "--center", "--waters", "--weights", "electron")
     assert centred.code == 0
     assert "117 of water" in centred.err
     assert "warning" in centred.err
@@ -153,7 +154,7 @@ def test_struc2maps_options_reach_the_map(run, trypsin, tmp_path):
 
 def test_like_puts_a_map_on_another_maps_grid(run, trypsin, tmp_path, two_maps):
     out = tmp_path / "like.mrc"
-    for arguments in (["struc2map", trypsin, out, "--res", 5], ["molmap", trypsin, 5, out]):
+    for arguments in ([*CLASSICAL, trypsin, out, "--res", 5], ["molmap", trypsin, 5, out]):
         assert run(*arguments, "--like", two_maps[0], "-q").code == 0
         assert read_map(out).same_grid_as(read_map(two_maps[0]))
 
@@ -286,7 +287,7 @@ def test_making_a_map_needs_no_torch(trypsin, tmp_path, name):
 )
 def test_each_option_changes_what_it_names_and_keeps_the_atoms_it_should(run, trypsin, tmp_path, extra, changes):
     plain, other = (
-        json.loads(run("struc2map", trypsin, tmp_path / "map.mrc", "-R", 6, "-A", 2, "--json", *more).out)
+        json.loads(run(*CLASSICAL, trypsin, tmp_path / "map.mrc", "-R", 6, "-A", 2, "--json", *more).out)
         for more in ([], extra)
     )
     if changes is None:  # 1GBT has no alternate locations, hydrogens or second copy
@@ -314,4 +315,4 @@ def test_two_outputs_may_not_be_one_file(run, two_maps, tmp_path):
 
 def test_a_selection_left_empty_by_a_shell_variable_is_refused(run, trypsin, tmp_path):
     for extra in (["--select", ""], ["--chains", ""]):
-        assert run("struc2map", trypsin, tmp_path / "map.mrc", *extra).code == 2
+        assert run(*CLASSICAL, trypsin, tmp_path / "map.mrc", *extra).code == 2

@@ -14,7 +14,7 @@ from cryotools.core.mapfile import read_map
 from cryotools.metrics.fsc import fourier_shell_correlation
 
 NAMES = ["out.mrc", "out_half1.mrc", "out_half2.mrc"]
-COARSE = ["--res", 6, "--apix", 2]
+COARSE = ["--method", "molmap", "--res", 6, "--apix", 2]
 
 
 @pytest.fixture
