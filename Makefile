@@ -14,8 +14,9 @@ demo: .venv/.ready  ## a real structure becomes a map and a picture
 	mkdir -p $(OUT)
 	$(BIN)/cryotools struc2map examples/1gbt.cif $(OUT)/1gbt.mrc --res 3 --apix 1 --preview $(OUT)/1gbt.png
 	$(BIN)/cryotools molmap examples/1gbt.cif 3 $(OUT)/1gbt_molmap.mrc --onGrid $(OUT)/1gbt.mrc --quiet
-	$(BIN)/cryotools compare-maps $(OUT)/1gbt.mrc $(OUT)/1gbt_molmap.mrc --around examples/1gbt.cif
-	@echo "Open $(OUT)/1gbt.png; load $(OUT)/1gbt.mrc and examples/1gbt.cif together in ChimeraX, Coot or PyMOL."
+	$(BIN)/cryotools compare-maps $(OUT)/1gbt.mrc $(OUT)/1gbt_molmap.mrc --preview $(OUT)/learned_and_molmap.png
+	$(BIN)/cryotools eval-disc $(OUT)/1gbt.mrc --structure examples/1gbt.cif
+	@echo "Open $(OUT)/learned_and_molmap.png; load $(OUT)/1gbt.mrc and examples/1gbt.cif together in ChimeraX, Coot or PyMOL."
 
 test: .venv/.ready  ## all tests
 	$(BIN)/python -m pytest -q

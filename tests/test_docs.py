@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import importlib.util
 import os
 import re
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from cryotools.core.mapfile import read_map
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(sys.executable).with_name("cryotools")
@@ -70,8 +73,8 @@ def _help_examples() -> list[list[str]]:
 
 def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatch):
     monkeypatch.chdir(checkout)
-    run("struc2map", "examples/1gbt.cif", "map.mrc", "--apix", "1.5", "--quiet")
-    run("struc2map", "examples/1gbt.cif", "other.mrc", "--res", "4", "--apix", "1.5", "--quiet")
+    run("struc2map", "examples/1gbt.cif", "map.mrc", "--method", "molmap", "--quiet")
+    run("struc2map", "examples/1gbt.cif", "other.mrc", "--method", "molmap", "--res", "4", "--apix", "1.5", "--quiet")
     (checkout / "pairs.csv").write_text(
         "id,map,model,resolution,family\n1gbt,map.mrc,examples/1gbt.cif,3,trypsin\n2gbt,other.mrc,examples/1gbt.cif,4,trypsin\n"
     )
@@ -92,15 +95,42 @@ def test_the_lines_of_the_readme_run(checkout, run, monkeypatch):
         assert done.code == 0, f"{line}\n{done.err}"
 
 
-@pytest.mark.parametrize("script", sorted(path.name for path in (ROOT / "examples").glob("*.sh")))
+NEEDS_TRAINING_DATA = "realism.sh"
+
+
+def test_learning_from_maps_runs_from_curation_to_verdict_in_miniature(checkout):
+    """On part of a real map; twice, so that there is a fold to hold out."""
+    data, header = ROOT / "tests/data", "id,map,model,resolution,family,fold\n"
+    lines = [f"{fold},{data}/emd_3488_crop.mrc.gz,{data}/5ni1_crop.pdb.gz,3.2,globin,{fold}\n" for fold in (0, 1)]
+    (checkout / "pairs.csv").write_text(header + "".join(lines))
+    done = run_script(checkout, NEEDS_TRAINING_DATA, "pairs.csv", "12", TRAINING="--width 4 --batch 4 --cube 16")
+    assert done.returncode == 0, done.stderr
+    out = checkout / "out"
+    assert {"report.html", "0.npz", "1.npz"} <= {path.name for path in (out / "set").iterdir()}
+    for name in ("generator", "discriminator"):
+        assert {"model.safetensors", "metrics.csv", "config.json"} <= {path.name for path in (out / name).iterdir()}
+    for method in ("gan", "molmap"):
+        (row,) = csv.DictReader((out / f"{method}.csv").open())
+        assert int(row["n_voxels"]) > 1000
+        assert read_map(out / f"{method}_real.mrc").same_grid_as(read_map(out / f"{method}.mrc"))
+        assert len(list(csv.DictReader((out / f"{method}_residues.csv").open()))) > 200
+
+
+@pytest.mark.parametrize(
+    "script", sorted({path.name for path in (ROOT / "examples").glob("*.sh")} - {NEEDS_TRAINING_DATA})
+)
 def test_the_example_scripts_run(checkout, script):
-    done = subprocess.run(
-        ["sh", f"examples/{script}", "out"],
+    done = run_script(checkout, script)
+    assert done.returncode == 0, done.stderr
+    assert any((checkout / "out").iterdir())
+
+
+def run_script(checkout, script, *arguments, **environment):
+    return subprocess.run(
+        ["sh", f"examples/{script}", "out", *arguments],
         cwd=checkout,
-        env=_environment(),
+        env=_environment() | environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert any((checkout / "out").iterdir())

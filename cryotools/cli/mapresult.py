@@ -38,7 +38,7 @@ def beside(output: str, word: str, count: int) -> list[str]:
 class MapResult:
     """A simulated map on its way to `output`: `atoms` made it, `label` says how, `mode` is the MRC mode.
 
-    `more` is a second line of label, `companions` are files to write before the map, by kind (half, sample), `sharpness`
+    `more` is a second line of label, `companions` are files to write before the map by kind (half, sample), `sharpness`
     (Å²) is told with --json.
     """
 

@@ -21,7 +21,8 @@ Examples:
 
 cryotools struc2map examples/1gbt.cif map.mrc --res 3 --apix 1
 
-cryotools struc2map examples/1gbt.cif site.mrc --res 2 --apix 0.7 --weights electron --select "ligand or residue 40-60"
+cryotools struc2map examples/1gbt.cif site.mrc --method molmap --res 2 --apix 0.7 --weights electron
+--select "ligand or residue 40-60"
 """
 
 
@@ -54,6 +55,9 @@ def command(
     structure: opt.StructureIn,
     output: opt.MapOut,
     method: Annotated[Method, opt.main("--method", help=_METHOD_HELP)] = Method.gan,
+    network: Annotated[
+        str | None, opt.main("--network", metavar="FILE", help="Weights by train-gan, for gan or vae-gan.")
+    ] = None,
     res: Annotated[float, opt.main("--res", "-R", help="Resolution, Å (1/e of the transform at 1/RES).")] = 3.0,
     apix: Annotated[
         float | None, opt.main("--apix", "-A", "--angpix", "--voxel-size", help="Voxel size, Å; default 1.")
@@ -127,13 +131,13 @@ def command(
     if skip_existing(output, no_clobber):
         return
     set_threads(threads)
-    check_map_output(output, preview, [structure, like, match])
+    check_map_output(output, preview, [structure, like, match, network])
     from cryotools.cli.mapresult import MapResult, beside
 
     halves = beside(output, "half", 2) if half_maps else []
     samples = beside(output, "sample", sample) if sample else []
     for companion in (*halves, *samples):
-        check_map_output(companion, None, [structure, like, match])
+        check_map_output(companion, None, [structure, like, match, network])
     from cryotools.simulate.atoms import AtomChoice
     from cryotools.simulate.methods import MapOptions
     from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
@@ -156,6 +160,7 @@ def command(
             b_factors=bfactor,
             device=device,
             sharpness=sharpen,
+            network=network,
         ),
         method=method.value,
         atoms=atoms,

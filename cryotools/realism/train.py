@@ -23,7 +23,7 @@ from cryotools.realism.fakes import classical, generated, noisy, random_density
 from cryotools.realism.inputs import prepare
 from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
 from cryotools.simulate.inputs import Condition
-from cryotools.simulate.predict import WEIGHTS, generate
+from cryotools.simulate.predict import generate
 from cryotools.training import distributed
 from cryotools.training.cubes import cut, rotate, start_around
 from cryotools.training.pairs import Pair
@@ -181,7 +181,7 @@ def make_task(
 
 def _generator(against: str, device: torch.device) -> Callable[[Pair, bool], np.ndarray]:
     """Maps by the shipped generator or another, at the pair's resolution."""
-    weights = WEIGHTS if against == "gan" else Path(against)
+    weights = None if against == "gan" else against
 
     def make(pair: Pair, b_factors: bool) -> np.ndarray:
         condition = Condition(pair.resolution, b_factors)

@@ -25,10 +25,17 @@ _NARROWEST = 0.45  # standard deviation in voxels at which a voxel is half the r
 
 @dataclass(frozen=True)
 class MapOptions:
-    """How atoms become density: `resolution` in Å, `weights` "number" or "electron", use of `occupancy` and B,
-    `sharpness` in Å² over molmap at that resolution (None is 0, or what the network makes of it), `sample` the number
-    of the vae-gan's sample (None is its mean), and the `device` that computes ("auto" and "cpu" need no torch for the
-    classical methods).
+    """How atoms become density.
+
+    Attributes
+    ----------
+    resolution : Å
+    weights : "number" or "electron", of the classical methods
+    occupancy, b_factors : whether atoms are scaled and blurred by what the file says
+    device : what computes; "auto" and "cpu" need no torch for the classical methods
+    sharpness : Å² over molmap at that resolution; None is 0, or what a network makes of it
+    sample : number of the vae-gan's sample; None is the mean
+    network : file made by train-gan; None is the shipped one
     """
 
     resolution: float
@@ -36,9 +43,9 @@ class MapOptions:
     occupancy: bool = True
     b_factors: bool = False
     device: str = "auto"
-    sample: int | None = None
     sharpness: float | None = None
     sample: int | None = None
+    network: str | None = None
 
 
 def molmap(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
@@ -86,7 +93,7 @@ def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progres
     from cryotools.simulate.predict import generate
 
     condition = Condition(options.resolution, options.b_factors, options.sharpness)
-    return generate(structure, grid, condition, options.device, progress)
+    return generate(structure, grid, condition, options.device, progress, options.network)
 
 
 def vae_gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
@@ -98,7 +105,7 @@ def vae_gan(structure: Structure, grid: Grid, options: MapOptions, progress: Pro
     from cryotools.simulate.vae_predict import generate_vae
 
     condition = Condition(options.resolution, False, options.sharpness)
-    return generate_vae(structure, grid, condition, options.sample, options.device, progress)
+    return generate_vae(structure, grid, condition, options.sample, options.device, progress, options.network)
 
 
 Method = Callable[[Structure, Grid, MapOptions, Progress | None], np.ndarray]

@@ -34,12 +34,12 @@ def generate(
     condition: Condition,
     device: str = "auto",
     progress: Progress | None = None,
-    weights: str | Path = WEIGHTS,
+    weights: str | Path | None = None,
 ) -> np.ndarray:
     """The generator's map of `structure` on `grid`, float32 (nz, ny, nx).
 
     1 is the strong density that the 99th percentile near atoms has in experimental maps; beyond 7 Å from every atom the
-    map is exactly 0. `weights` are the shipped ones, or a file made by train-gan.
+    map is exactly 0. `weights` is a file made by train-gan, None the shipped one.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def generate(
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
     channels = with_condition(density_channels(structure, unit, condition.resolution), condition)
-    generator = _generator(Path(weights))
+    generator = _generator(Path(weights or WEIGHTS))
     runner = Runner(Conditioned(generator, torch.from_numpy(condition_vector(condition))), Compute(device))
     sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
     made = run_tiled(runner, channels, progress=progress, **sizes)[0]

@@ -125,6 +125,8 @@ def _check_choices(simulation: Simulation) -> None:
         raise UsageError(f"--noise {simulation.noise}: give a number, 0 or more, or auto")
     if simulation.samples and simulation.method != "vae-gan":
         raise UsageError("--sample draws from the latent of the vae-gan; add --method vae-gan")
+    if simulation.options.network and simulation.method in CLASSICAL:
+        raise UsageError(f"--network is for the learned methods; {simulation.method} has none")
     if simulation.options.weights != MapOptions(1.0).weights and simulation.method not in CLASSICAL:
         raise UsageError(f"--weights are the classical methods'; add --method {' or '.join(CLASSICAL)}")
     if simulation.half_maps and simulation.noise:

@@ -30,11 +30,12 @@ def generate_vae(
     sample: int | None = None,
     device: str = "auto",
     progress: Progress | None = None,
-    weights: str | Path = WEIGHTS,
+    weights: str | Path | None = None,
 ) -> np.ndarray:
     """The VAE-GAN's map of `structure` on `grid`, float32 (nz, ny, nx), in the scale of `simulate.predict.generate`.
 
-    `sample` None takes the latent's mean; a number, the latent that this seed draws. B factors are not used.
+    `sample` None takes the latent's mean; a number, the latent that this seed draws. B factors are not
+    used. `weights` is a file made by train-gan, None the shipped one.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def generate_vae(
     """
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
-    generator = _generator(Path(weights))
+    generator = _generator(Path(weights or WEIGHTS))
     channels = np.zeros((len(ELEMENT_CHANNELS) + 1, *unit.shape), dtype=np.float32)
     channels[:-1] = element_channels(structure, unit)
     if sample is not None:

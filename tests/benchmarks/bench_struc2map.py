@@ -50,7 +50,7 @@ def row(structure: Path, atoms: int, resolution: float, apix: float, runs: int, 
     output, numbers = str(folder / "map.mrc"), [str(resolution), str(apix)]
     scale = ["--res", numbers[0], "--apix", numbers[1], "--threads", "1", "--quiet"]
     commands = {
-        "cryotools": [*program(), "struc2map", str(structure), output, *scale],
+        "cryotools": [*program(), "struc2map", str(structure), output, "--method", "molmap", *scale],
         "gemmi": [sys.executable, str(HERE / "gemmi_map.py"), str(structure), output, *numbers],
         "numpy": [sys.executable, str(HERE / "numpy_map.py"), str(structure), output, *numbers],
     }

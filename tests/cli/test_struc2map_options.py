@@ -32,6 +32,29 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--method", "gan", "--weights", "electron"], "add --method molmap or pdb2mrc"),
+        (["--sample", 2], "add --method vae-gan"),
+        (["--network", "x.safetensors"], "molmap has none"),
+    ],
+)
+def test_options_of_another_method_are_refused(make, tmp_path, options, words):
+    result = make(*options)
+    assert result.code == 2
+    assert words in result.err
+    assert not names(tmp_path)
+
+
+def test_a_network_of_another_kind_is_refused(make, tmp_path):
+    (tmp_path / "mine.safetensors").write_bytes(b"no network")
+    result = make("--method", "gan", "--network", "mine.safetensors")
+    assert result.code == 1
+    assert "mine.safetensors: is damaged or no safetensors file" in result.err
+    assert names(tmp_path) == ["mine.safetensors"]
+
+
 def labels(path) -> str:
     with mrcfile.open(path, header_only=True) as file:
         return " ".join(bytes(text).decode().strip("\x00 ") for text in file.header.label[: int(file.header.nlabl)])
@@ -164,7 +187,7 @@ def test_the_header_tells_sharpness_and_noise(make):
 def test_the_generator_is_told_the_sharpness(make, monkeypatch):
     seen = []
 
-    def generate(structure, grid, condition, device, progress):
+    def generate(structure, grid, condition, device, progress, network):
         seen.append(condition)
         return np.ones(grid.shape, np.float32)
 

@@ -11,16 +11,16 @@ from cryotools.core.mapfile import write_map
 from cryotools.core.structure import WATER
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
-from cryotools.simulate.methods import METHODS, MapOptions
+from cryotools.simulate.methods import CLASSICAL, METHODS, MapOptions
 from cryotools.simulate.sharpness import measure_sharpness
 from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
 FAR = [(0.0, 0.0, 0.0), (150.0, -80.0, 33.3), (-7.123, 911.0, -400.0)]
 
 
-def simulate(path, *, resolution=3.0, weights="number", occupancy=True, **rest):
+def simulate(path, *, method="molmap", resolution=3.0, weights="number", occupancy=True, **rest):
     options = MapOptions(resolution, weights=weights, occupancy=occupancy)
-    made = struc2map(str(path), Simulation(options=options, **rest))
+    made = struc2map(str(path), Simulation(options=options, method=method, **rest))
     return made.volume, made.atoms
 
 
@@ -69,8 +69,9 @@ def test_other_readers_find_the_density_on_the_atoms(tmp_path, method, centre):
     assert np.allclose(read_with_gemmi(out, xyz), volume.sample(xyz), rtol=1e-4)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("weights", ["number", "electron"])
+@pytest.mark.parametrize(
+    ("method", "weights"), [*((name, "number") for name in METHODS), *((name, "electron") for name in CLASSICAL)]
+)
 def test_a_lone_heavy_atom_peaks_on_its_voxel(tmp_path, method, weights):
     place = (12.6, -30.8, 104.3)  # a voxel's centre at 0.7 Å
     path = write_pdb(tmp_path / "u.pdb", [A("U", place, residue="U1", hetero=True)])
@@ -237,16 +238,18 @@ def test_noise_has_its_level_and_its_seed(trypsin):
 @pytest.mark.parametrize("sharpness", [-100.0, 25.0])
 def test_sharpness_set_is_sharpness_measured(trypsin, sharpness):
     options = MapOptions(3.0, sharpness=sharpness)
-    made = struc2map(str(trypsin), Simulation(options=options, grid=GridChoice(apix=0.8)))
+    made = struc2map(str(trypsin), Simulation(method="molmap", options=options, grid=GridChoice(apix=0.8)))
     assert made.sharpness == sharpness
     assert measure_sharpness(made.volume, made.atoms, 3.0) == pytest.approx(sharpness, abs=3)
     assert total(made.volume) == pytest.approx(total(simulate(trypsin)[0]), rel=0.005)
 
 
 def test_a_map_is_matched_where_it_lies_even_when_the_result_is_centred(trypsin, tmp_path):
-    target = struc2map(str(trypsin), Simulation(options=MapOptions(4.0, sharpness=-60.0)))
+    target = struc2map(str(trypsin), Simulation(method="molmap", options=MapOptions(4.0, sharpness=-60.0)))
     write_map(tmp_path / "target.mrc", target.volume, label="test")
-    matched = Simulation(MapOptions(4.0), grid=GridChoice(center=True), match=str(tmp_path / "target.mrc"))
+    matched = Simulation(
+        MapOptions(4.0), method="molmap", grid=GridChoice(center=True), match=str(tmp_path / "target.mrc")
+    )
     with pytest.warns(CryotoolsWarning, match="--center moves the atoms by"):
         made = struc2map(str(trypsin), matched)
     assert made.sharpness == pytest.approx(-60, abs=3)
@@ -255,14 +258,16 @@ def test_a_map_is_matched_where_it_lies_even_when_the_result_is_centred(trypsin,
 def test_voxels_too_large_for_sharpened_atoms_are_told(tmp_path):
     path = write_pdb(tmp_path / "a.pdb", dozen())
     with pytest.warns(CryotoolsWarning, match=r"voxels of 1 A cannot hold atoms sharpened by 33 A\^2"):
-        struc2map(str(path), Simulation(options=MapOptions(3.0, sharpness=33.0)))
+        struc2map(str(path), Simulation(method="molmap", options=MapOptions(3.0, sharpness=33.0)))
 
 
 def test_half_maps_come_with_the_map(trypsin):
-    made = struc2map(str(trypsin), Simulation(options=MapOptions(6.0), grid=GridChoice(apix=2.0), half_maps=True))
+    made = struc2map(
+        str(trypsin), Simulation(method="molmap", options=MapOptions(6.0), grid=GridChoice(apix=2.0), half_maps=True)
+    )
     assert len(made.halves) == 2
     assert np.allclose(made.volume.data, (made.halves[0].data + made.halves[1].data) / 2)
-    assert not struc2map(str(trypsin), Simulation(options=MapOptions(6.0))).halves
+    assert not struc2map(str(trypsin), Simulation(method="molmap", options=MapOptions(6.0))).halves
 
 
 @pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
