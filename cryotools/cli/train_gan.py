@@ -49,7 +49,7 @@ def command(
     ] = None,
     levels: Annotated[
         int | None,
-        opt.main("--levels", min=1, max=6, help="Default 2 for unet, 4 for unetpp, or as in --init."),
+        opt.main("--levels", min=1, max=6, help="Default 2, for unetpp 4, or as in --init."),
     ] = None,
     adversarial: Annotated[
         float | None,

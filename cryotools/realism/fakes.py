@@ -10,8 +10,9 @@ from scipy.ndimage import gaussian_filter
 from cryotools.core.volume import Volume
 from cryotools.simulate.gaussians import sigma_of_resolution
 from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.simulate.noise import half_maps
 from cryotools.simulate.sharpness import envelope
-from cryotools.training.pairs import Pair
+from cryotools.training.pairs import SPACING, Pair
 
 _BROADER = (0.8, 1.0, 1.2, 1.4, 1.7)  # × the resolution; few maps look like molmap at the reported one
 
@@ -25,13 +26,18 @@ def classical(pair: Pair) -> list[Volume]:
 
 
 def noisy(pair: Pair, random: np.random.Generator) -> list[Volume]:
-    """Classical maps with noise in all of the box, white or as coarse as the map."""
+    """Classical maps with noise in all of the box: white, as coarse as the map, and as reconstructions have it."""
     made = []
     for level, coarse in ((0.04, False), (0.1, False), (0.04, True), (0.1, True)):
         clean = _simulated(pair, MapOptions(float(random.uniform(0.8, 1.4)) * pair.resolution, occupancy=False))
         strong = float(np.percentile(clean.data, 99.9))
         noise = _noise(random, clean.data.shape, sigma_of_resolution(pair.resolution) if coarse else 0.0)
         made.append(clean.with_data(clean.data + np.float32(level * strong) * noise))
+    for better in (0.8, 1.0, 1.2):
+        clean = _simulated(pair, MapOptions(float(random.uniform(0.9, 1.4)) * pair.resolution, occupancy=False))
+        limit = max(better * pair.resolution, 2.1 * SPACING)
+        seed = int(random.integers(2**31))
+        made.append(clean.with_data(half_maps(clean.data, clean.voxel_size, limit, seed)[2]))
     return made
 
 

@@ -94,17 +94,19 @@ def _gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: TaskOptions) 
 
 def _vae_gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: TaskOptions) -> VaeGanTask:
     """A variational generator against a discriminator that sees the atoms too."""
-    if options.levels is not None:
-        raise UsageError("--levels: the vae-gan has two; leave it out")
-    if options.cube % 8:
+    if options.cube % max(8, 2 ** (options.levels or 1)):
         raise UsageError(f"--cube {options.cube}: give a multiple of 8, which the discriminator divides it by")
     start, generator = None, VaeConfig()
     if options.init:
         start, generator, _ = load_network(options.init, [VAE_GENERATOR])
-        if options.width not in (None, generator.width):
-            raise UsageError(f"{options.init}: is a generator of width {generator.width}; give its --width")
+    asked = {"width": options.width or generator.width, "levels": options.levels or generator.levels}
+    wanted = dataclasses.replace(generator, **asked)
+    if start is not None and wanted != generator:
+        raise UsageError(
+            f"{options.init}: is of width {generator.width} and {generator.levels} levels; give the same, or neither"
+        )
     config = VaeGanConfig(
-        generator=dataclasses.replace(generator, width=options.width or generator.width),
+        generator=wanted,
         cube=options.cube,
         batch=options.batch,
     )

@@ -35,6 +35,7 @@ from cryotools.simulate.network import (
     GeneratorConfig,
 )
 from cryotools.training import distributed
+from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
 
@@ -103,8 +104,10 @@ class GanTask:
         loss = fidelity + self.config.correlation * likeness
         losses = {"smooth_l1": float(fidelity.detach()), "one_minus_pearson": float(likeness.detach())}
         if "discriminator" in self.networks:
-            losses |= self._update_discriminator(made.detach(), target, channels)
-            fooled = functional.softplus(-self.networks["discriminator"](made, channels)).mean()
+            discriminator = self.networks["discriminator"]
+            real, false = discriminator(target, channels), discriminator(made.detach(), channels)
+            losses |= update_discriminator(discriminator, self.optimizers["discriminator"], real, false)
+            fooled = fooling_loss(discriminator(made, channels))
             loss = loss + self.config.adversarial * fooled
             losses["adversarial"] = float(fooled.detach())
         self.optimizers["generator"].zero_grad()
@@ -135,19 +138,6 @@ class GanTask:
         save_network(folder / "model.safetensors", averaged["generator"], GENERATOR, self.config.generator)
         if self.scores:
             write_scores(folder / "held_out.csv", self.scores)
-
-    def _update_discriminator(self, made: Tensor, target: Tensor, channels: Tensor) -> dict[str, float]:
-        discriminator = self.networks["discriminator"]
-        real, false = discriminator(target, channels), discriminator(made, channels)
-        loss = (functional.softplus(-real) + functional.softplus(false)).mean()
-        right = float(((real > 0).float().mean() + (false < 0).float().mean()) / 2)
-        accuracy = distributed.mean([right])[0]  # all processes update, or none
-        self.optimizers["discriminator"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(discriminator)
-        if accuracy < 0.8:  # as the cryo-GAN authors hold theirs back
-            self.optimizers["discriminator"].step()
-        return {"discriminator": float(loss.detach()), "accuracy": accuracy}
 
     def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Channels (b, c, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""

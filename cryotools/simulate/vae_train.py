@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from cryotools.core.checkpoint import save_network
 from cryotools.core.structure import Structure
@@ -25,10 +24,9 @@ from cryotools.simulate.examples import Example, Examples, make_example
 from cryotools.simulate.inputs import Condition, condition_vector
 from cryotools.simulate.vae_network import DEVIATION, MEAN, VAE_GENERATOR, VaeConfig, VaeGenerator
 from cryotools.training import distributed
+from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
-
-_HELD_BACK = 0.8  # accuracy of the discriminator from which it is not updated
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,10 @@ class VaeGanTask:
             "statistics": _statistics(made, weight),
             "latent": 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean(),
         }
-        losses = self._update_discriminator(made.detach(), target, atoms)
-        parts["adversarial"] = functional.softplus(-self._judge(made, atoms)).mean()
+        discriminator = self.networks["discriminator"]
+        real, false = self._judge(target, atoms), self._judge(made.detach(), atoms)
+        losses = update_discriminator(discriminator, self.optimizers["discriminator"], real, false)
+        parts["adversarial"] = fooling_loss(self._judge(made, atoms))
         weights = {
             "squared_error": 1.0,
             "statistics": config.statistics,
@@ -131,19 +131,7 @@ class VaeGanTask:
 
     def _judge(self, made: Tensor, atoms: Tensor) -> Tensor:
         """The discriminator's logits of maps beside their atoms."""
-        return self.networks["discriminator"](torch.cat([made, atoms], dim=1))
-
-    def _update_discriminator(self, made: Tensor, target: Tensor, atoms: Tensor) -> dict[str, float]:
-        real, false = self._judge(target, atoms), self._judge(made, atoms)
-        loss = (functional.softplus(-real) + functional.softplus(false)).mean()
-        right = float(((real > 0).float().mean() + (false < 0).float().mean()) / 2)
-        accuracy = distributed.mean([right])[0]  # all processes update, or none
-        self.optimizers["discriminator"].zero_grad()  # what the generator's step left is not its own
-        loss.backward()
-        distributed.average_gradients(self.networks["discriminator"])
-        if accuracy < _HELD_BACK:
-            self.optimizers["discriminator"].step()
-        return {"discriminator": float(loss.detach()), "accuracy": accuracy}
+        return self.networks["discriminator"](torch.cat([(made - MEAN) / DEVIATION, atoms], dim=1))
 
     def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Atoms (b, 5, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""

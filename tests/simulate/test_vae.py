@@ -10,7 +10,7 @@ from cryotools.core.checkpoint import load_network, save_network
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
-from cryotools.simulate import vae_predict
+from cryotools.simulate import vae_predict, vae_train
 from cryotools.simulate.inputs import CONDITIONS, Condition
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.methods import MapOptions, molmap
@@ -20,7 +20,7 @@ from cryotools.simulate.vae_train import VaeGanConfig, VaeGanTask, _statistics
 from cryotools.training.loop import LoopConfig, train
 from cryotools.training.pairs import Pair
 
-SMALL = VaeGanConfig(VaeConfig(width=8, latent=8), discriminator_width=4, cube=16, batch=4)
+SMALL = VaeGanConfig(VaeConfig(width=8), discriminator_width=4, cube=16, batch=4)
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,10 @@ def pair(trypsin):
 def weights(tmp_path_factory):
     """New weights, whose latent is wide open."""
     torch.manual_seed(1)
-    config = VaeConfig(width=8, latent=8, mean=0.3, deviation=0.2)
+    config = VaeConfig(width=8, mean=0.3, deviation=0.2)
     network = VaeGenerator(config)
-    torch.nn.init.normal_(network.last.weight, std=0.3)
-    network.to_latent.bias.data[8:] = 0.0
+    torch.nn.init.normal_(network.decoder.last.weight, std=0.3)
+    network.encoder.last.bias.data[8:] = 3.0
     path = tmp_path_factory.mktemp("vae") / "weights.safetensors"
     save_network(path, network, VAE_GENERATOR, config)
     return path
@@ -52,7 +52,7 @@ def test_the_way_from_atoms_to_map_leads_through_the_latent():
     network = VaeGenerator(SMALL.generator).eval()
     atoms, conditions = torch.rand(1, 5, 16, 16, 16), torch.zeros(1, CONDITIONS)
     mean, log_variance = network.latent(atoms, conditions)
-    assert mean.shape == log_variance.shape == (1, 8, 4, 4, 4)
+    assert mean.shape == log_variance.shape == (1, 1, 16, 16, 16)
     made = network(atoms, torch.zeros(1, 1, 16, 16, 16), conditions)
     assert torch.allclose(made, network.decoded(mean, conditions), atol=1e-6)
 
@@ -73,7 +73,7 @@ def test_samples_differ_from_one_another_and_each_can_be_made_again(pair, weight
     assert np.array_equal(one, again)
     near = mean != 0
     for a, b in ((mean, one), (one, two)):
-        assert np.abs(a - b)[near].mean() > 0.01
+        assert np.abs(a - b)[near].mean() > 1e-3
     assert np.array_equal(mean, made(None))
 
 
@@ -88,26 +88,9 @@ def test_penalties_vanish_at_the_targets_and_grow_with_the_distance():
     assert _statistics(0.5 + 0.32 * standard, weight) == pytest.approx(1, rel=1e-4)
 
 
-def test_a_discriminator_that_is_ahead_is_held_back(pair):
+def test_the_generator_s_step_leaves_the_discriminator_as_it_is(pair, monkeypatch):
     task = VaeGanTask([pair], [], SMALL)
-    atoms, _, target, _ = task._batch(np.random.default_rng(0))
-    judge = task.networks["discriminator"]
-
-    def moved(made, accuracy):
-        before = [parameter.clone() for parameter in judge.parameters()]
-        found = task._update_discriminator(made, target, atoms)
-        assert (found["accuracy"] >= 0.8) == (accuracy >= 0.8)
-        return any(not torch.equal(a, b) for a, b in zip(before, judge.parameters(), strict=True))
-
-    task._judge = lambda made, _: (1.0 if made is target else -1.0) * judge(torch.cat([made, atoms], 1)).abs()
-    assert not moved(target + 1, 1.0)
-    del task._judge
-    assert moved(target.clone(), 0.5)
-
-
-def test_the_generator_s_step_leaves_the_discriminator_as_it_is(pair):
-    task = VaeGanTask([pair], [], SMALL)
-    task._update_discriminator = lambda *_: {}
+    monkeypatch.setattr(vae_train, "update_discriminator", lambda *_: {})
     before = [parameter.clone() for parameter in task.networks["discriminator"].parameters()]
     task.step(np.random.default_rng(0), 0)
     after = task.networks["discriminator"].parameters()
