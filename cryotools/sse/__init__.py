@@ -1,4 +1,4 @@
 """annotate-sse: helices, strands and nucleotides in maps.
 
-`assign` tells the class of each residue of a model, `labels` carries the classes over to a map's voxels.
+`dssp` and `assign` tell the class of each residue of a model, `labels` carries the classes over to a map's voxels.
 """

@@ -1,10 +1,7 @@
 """The class of each residue of a model: helix, sheet, nucleotide or other.
 
-Helices and sheets are told from the hydrogen bonds of the backbone as DSSP does (W. Kabsch and C. Sander, Biopolymers
-22, 2577, 1983): an electrostatic energy tells which N-H and C=O are bonded, patterns of bonds give turns and bridges,
-and these helices and sheets. As in DSSP 4, π helices go before α helices. Neighbours come from a tree and bonds are
-looked up in a list, so that time and memory grow with the residues, not with their pairs. Bends and turns are not told
-from coil. Or helices and sheets are taken from the HELIX and SHEET records that a model's authors left.
+Helices and sheets are told from the backbone's hydrogen bonds (`sse.dssp`), or taken from the HELIX and SHEET records
+that a model's authors left.
 """
 
 from __future__ import annotations
@@ -16,21 +13,15 @@ from pathlib import Path
 
 import gemmi
 import numpy as np
-from scipy.spatial import cKDTree
 
 from cryotools.core.bytestream import open_bytes
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.selection import PROTEIN_BACKBONE
 from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
+from cryotools.sse.dssp import COIL, PEPTIDE_BOND, dssp
 
 OTHER, HELIX, SHEET, NUCLEOTIDE = range(4)
 CLASS_NAMES = ("other", "helix", "sheet", "nucleotide")
-COIL = "-"
-PEPTIDE_BOND = 2.5  # Å; residues farther apart are not bonded
-
-_NEIGHBOURS = 9.0  # Å between Cα atoms; farther apart no bond is possible
-_CHARGES = 27.888  # kcal/mol Å: 332 times the charges 0.42 and 0.20 of C=O and N-H
-_BONDED, _CLASH = -0.5, -9.9  # kcal/mol: a bond lies below the first; atoms closer than 0.5 Å get the second
 _CODES = {"H": HELIX, "G": HELIX, "I": HELIX, "E": SHEET, "B": SHEET}  # DSSP's eight states in three
 
 
@@ -198,166 +189,3 @@ def _linked(
     same = [named[key][1:] == named[key][:-1] for key in ("model", "chain", "kind")]
     linked[:-1] = near & np.all(same, axis=0)
     return linked
-
-
-def dssp(backbone: np.ndarray, chain: np.ndarray, proline: np.ndarray) -> np.ndarray:
-    """DSSP's letter of each residue, str (n,): H, G, I, E, B, or - for the rest.
-
-    Parameters
-    ----------
-    backbone : (n, 4, 3), Å, the places of N, CA, C and O, in the order of the chains; finite
-    chain : (n,), any labels; bonds of sheets may join chains, helices lie within one
-    proline : bool (n,); a proline has no hydrogen to give
-    """
-    count = len(backbone)
-    gap = np.linalg.norm(backbone[1:, 0] - backbone[:-1, 2], axis=1)
-    linked = (gap <= PEPTIDE_BOND) & (chain[1:] == chain[:-1])
-    segment = np.cumsum(np.append(False, ~linked)[:count])
-    bonds = _bonds(backbone, linked, proline)
-    code = np.full(count, COIL)
-    _set_sheets(code, _merged(_ladders(_bridges(bonds, linked)), segment))
-    _set_helices(code, bonds, segment)
-    return code
-
-
-@dataclass(frozen=True)
-class _Bonds:
-    """Hydrogen bonds from the N-H of `donor` (k,) to the C=O of `acceptor` (k,), residues of `count`."""
-
-    donor: np.ndarray
-    acceptor: np.ndarray
-    count: int
-
-    def has(self, donor: np.ndarray, acceptor: np.ndarray) -> np.ndarray:
-        """True where there is a bond; indices from 0 to count - 1."""
-        return np.isin(donor * self.count + acceptor, self.donor * self.count + self.acceptor)
-
-
-def _bonds(backbone: np.ndarray, linked: np.ndarray, proline: np.ndarray) -> _Bonds:
-    """The bonds; each N-H has two at most, its strongest."""
-    n, ca, c, o = backbone.swapaxes(0, 1)
-    second = np.flatnonzero(linked) + 1
-    hydrogen = np.full_like(n, np.nan)
-    hydrogen[second] = n[second] + _unit(c[second - 1] - o[second - 1])  # 1 Å from N, against the C=O before it
-    hydrogen[proline] = np.nan
-    pairs = cKDTree(ca).query_pairs(_NEIGHBOURS, output_type="ndarray") if len(ca) else np.empty((0, 2), dtype=int)
-    donor, acceptor = np.concatenate([pairs, pairs[:, ::-1]]).T.astype(np.int64)
-    able = np.isfinite(hydrogen[donor, 0]) & (donor != acceptor + 1)
-    donor, acceptor = donor[able], acceptor[able]
-    energy = _energy(n[donor], hydrogen[donor], c[acceptor], o[acceptor])
-    strong = energy < _BONDED
-    donor, acceptor, energy = donor[strong], acceptor[strong], energy[strong]
-    order = np.lexsort((energy, donor))
-    donor, acceptor = donor[order], acceptor[order]
-    third = np.append([False, False], donor[2:] == donor[:-2])[: len(donor)]  # or later, of its donor
-    return _Bonds(donor[~third], acceptor[~third], len(backbone))
-
-
-def _energy(n: np.ndarray, h: np.ndarray, c: np.ndarray, o: np.ndarray) -> np.ndarray:
-    """Energies (k,) in kcal/mol between the groups N-H and C=O at these places (k, 3), to DSSP's three decimals."""
-    on, ch, oh, cn = (np.linalg.norm(a - b, axis=1) for a, b in ((o, n), (c, h), (o, h), (c, n)))
-    closest = np.minimum.reduce([on, ch, oh, cn])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        energy = np.round(_CHARGES * (1 / on + 1 / ch - 1 / oh - 1 / cn), 3)
-    return np.where(closest < 0.5, _CLASH, np.maximum(energy, _CLASH))
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-
-
-def _bridges(bonds: _Bonds, linked: np.ndarray) -> np.ndarray:
-    """Bridges (b, 3): residues i < j, and 1 where they are antiparallel; in the order of i, then j."""
-    donor, acceptor, count = bonds.donor, bonds.acceptor, bonds.count
-    inner = np.zeros(count + 1, dtype=bool)  # with both neighbours; index -1 and count are outside
-    inner[1 : count - 1] = linked[:-1] & linked[1:]
-    found = []
-    # each pattern has two bonds: one is given, the other is looked up
-    for i, j, other, antiparallel in (
-        (donor - 1, acceptor, (acceptor, donor - 2), 0),  # i + 1 to j, j to i - 1
-        (donor - 1, acceptor + 1, (acceptor + 2, donor - 2), 1),  # i + 1 to j - 1, j + 1 to i - 1
-        (donor, acceptor, (acceptor, donor), 1),  # i to j, j to i
-    ):
-        possible = inner[i] & inner[j] & (np.abs(i - j) >= 3)
-        possible[possible] = bonds.has(other[0][possible], other[1][possible])
-        low, high = np.minimum(i, j)[possible], np.maximum(i, j)[possible]
-        found.append(np.stack([low, high, np.full_like(low, antiparallel)], axis=1))
-    each = np.unique(np.concatenate(found), axis=0)
-    again = np.append(False, np.all(each[1:, :2] == each[:-1, :2], axis=1))[: len(each)]
-    return each[~again]  # a pair of both kinds counts as parallel
-
-
-@dataclass
-class _Ladder:
-    """Bridges in a row, from residue `i[0]` to `i[1]` on one strand and `j[0]` to `j[1]`, all upwards, on the other."""
-
-    antiparallel: int
-    i: list[int]
-    j: list[int]
-    bridges: int = 1
-
-
-def _ladders(bridges: np.ndarray) -> list[_Ladder]:
-    """Rows of neighbouring bridges of one kind, in the order of their first residue."""
-    ladders: list[_Ladder] = []
-    ends: dict[tuple[int, int, int], _Ladder] = {}
-    for i, j, antiparallel in bridges.tolist():
-        before = ends.pop((antiparallel, i - 1, j + 1 if antiparallel else j - 1), None)
-        ladder = before or _Ladder(antiparallel, [i, i], [j, j])
-        if before:
-            ladder.i[1] = i
-            ladder.j[0 if antiparallel else 1] = j
-            ladder.bridges += 1
-        else:
-            ladders.append(ladder)
-        ends[antiparallel, i, j] = ladder
-    return ladders
-
-
-def _merged(ladders: list[_Ladder], segment: np.ndarray) -> list[_Ladder]:
-    """Ladders joined across bulges: at most one more residue on one strand, four on the other."""
-    gone: set[int] = set()
-    for at, ladder in enumerate(ladders):
-        if at in gone:
-            continue
-        for later in range(at + 1, len(ladders)):
-            following = ladders[later]
-            if following.i[0] - ladder.i[1] >= 6:
-                break
-            if later not in gone and _bulge_between(ladder, following, segment):
-                ladder.i[1] = max(ladder.i[1], following.i[1])
-                ladder.j = [min(ladder.j[0], following.j[0]), max(ladder.j[1], following.j[1])]
-                ladder.bridges += following.bridges
-                gone.add(later)
-    return [ladder for at, ladder in enumerate(ladders) if at not in gone]
-
-
-def _bulge_between(one: _Ladder, two: _Ladder, segment: np.ndarray) -> bool:
-    i_gap = two.i[0] - one.i[1]
-    j_gap = one.j[0] - two.j[1] if one.antiparallel else two.j[0] - one.j[1]
-    if one.antiparallel != two.antiparallel or i_gap <= 0 or j_gap < 0:
-        return False
-    unbroken = (
-        segment[one.i[0]] == segment[two.i[1]] and segment[min(one.j[0], two.j[0])] == segment[max(one.j[1], two.j[1])]
-    )
-    return bool(unbroken) and ((j_gap < 6 and i_gap < 3) or j_gap < 3)
-
-
-def _set_sheets(code: np.ndarray, ladders: list[_Ladder]) -> None:
-    for ladder in ladders:
-        for first, last in (ladder.i, ladder.j):
-            strand = code[first : last + 1]
-            strand[strand != "E"] = "E" if ladder.bridges > 1 else "B"
-
-
-def _set_helices(code: np.ndarray, bonds: _Bonds, segment: np.ndarray) -> None:
-    """Two turns in a row make a helix; α goes before sheets, the others give way to what is there."""
-    for letter, turn, over in (("H", 4, None), ("G", 3, "-G"), ("I", 5, "-IH")):
-        turns = np.zeros(bonds.count, dtype=bool)
-        of_turn = (bonds.donor - bonds.acceptor == turn) & (segment[bonds.donor] == segment[bonds.acceptor])
-        turns[bonds.acceptor[of_turn]] = True
-        first = np.flatnonzero(turns[1:] & turns[:-1]) + 1
-        windows = first[:, None] + np.arange(turn)
-        if over is not None:
-            windows = windows[np.isin(code[windows], list(over)).all(axis=1)]
-        code[windows] = letter

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_structures import A, write_pdb
 
-import cryotools.sse.assign as assign_module
+import cryotools.sse.dssp as dssp_module
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.structure import LIGAND, NUCLEIC, concatenate
 from cryotools.core.structurefile import read_structure
@@ -128,7 +128,7 @@ def test_two_hydrogen_bonds_make_a_lone_bridge():
 def test_bulges_belong_to_their_strands(trypsin, monkeypatch):
     """Five residues of trypsin lie in strands without a partner; DSSP joins the ladders on both sides of them."""
     residues = assign(read_structure(trypsin))
-    monkeypatch.setattr(assign_module, "_merged", lambda ladders, segment: ladders)
+    monkeypatch.setattr(dssp_module, "_merged", lambda ladders, segment: ladders)
     unjoined = assign(read_structure(trypsin))
     bulges = (residues.code == "E") & (unjoined.code == "-")
     assert residues.residue_number[bulges].tolist() == [41, 47, 86, 210, 214]

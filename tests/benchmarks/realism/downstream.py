@@ -1,7 +1,8 @@
 """Measurement 3: what simulated maps are worth as training data.
 
-The same small network learns helix, sheet and the rest (at Cα, from the models' φ and ψ) from molmap maps, from
-generated maps, and from the real ones, of the training folds; each is tested on real maps of the held-out fold.
+The same small network learns helix, sheet and the rest (at Cα, by DSSP's hydrogen bonds in the models) from molmap
+maps, from generated maps, and from the real ones, of the training folds; each is tested on real maps of the held-out
+fold.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cryotools.core.structure import Structure
+from cryotools.core.structure import PROTEIN, Structure
 from cryotools.core.volume import Volume
 from cryotools.nn.unet import UNet, UNetConfig
+from cryotools.sse.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, assign
 from cryotools.training.cubes import cut, rotate
 from cryotools.training.pairs import Pair
 
-HELIX, SHEET, REST = range(3)
+_CLASSES = np.zeros(4, dtype=int)  # the classes of sse.assign as 0, 1, 2
+_CLASSES[[HELIX, SHEET, OTHER]] = range(3)
 _CUBE, _BATCH = 24, 16
 _CHANNELS = 1
 
@@ -36,24 +39,10 @@ class Residues:
 
 
 def backbone_classes(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
-    """Cα positions (n, 3) and classes (n,): helix where four residues in a row have helical φ and ψ, sheet where three
-    in a row have those of a strand.
-    """
-    rows = _residues(structure)
-    if len(rows) < 3:
-        return np.empty((0, 3)), np.empty(0, dtype=int)
-    n, ca, c = (np.array([row[i] for row in rows]) for i in range(3))
-    joined = np.linalg.norm(n[1:] - c[:-1], axis=1) < 2.0
-    phi, psi = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    phi[1:] = np.where(joined, _dihedral(c[:-1], n[1:], ca[1:], c[1:]), np.nan)
-    psi[:-1] = np.where(joined, _dihedral(n[:-1], ca[:-1], c[:-1], n[1:]), np.nan)
-    with np.errstate(invalid="ignore"):
-        helical = (phi > -100) & (phi < -40) & (psi > -70) & (psi < -10)
-        extended = (phi > -160) & (phi < -80) & ((psi > 90) | (psi < -170))
-    label = np.full(len(rows), REST)
-    label[_in_runs(extended, 3)] = SHEET
-    label[_in_runs(helical, 4)] = HELIX
-    return ca, label
+    """Cα positions (n, 3) and classes (n,), by DSSP's hydrogen bonds; nucleotides are left out."""
+    residues = assign(structure)
+    protein = residues.known & (residues.kind == PROTEIN) & (residues.classes != NUCLEOTIDE)
+    return residues.ca[protein], _CLASSES[residues.classes[protein]]
 
 
 def train_and_test(
@@ -109,32 +98,3 @@ def _score(network: nn.Module, residues: Residues) -> float:
         right = ((found == which) & (residues.label == which)).sum()
         scores.append(2 * right / ((found == which).sum() + (residues.label == which).sum()))
     return float(np.mean(scores))
-
-
-def _residues(structure: Structure) -> list[list[np.ndarray]]:
-    """N, CA and C positions of the residues that have all three."""
-    rows: dict[int, dict[str, np.ndarray]] = {}
-    wanted = np.isin(structure.atom_name, ("N", "CA", "C")) & (structure.element != 20)
-    for residue, name, xyz in zip(
-        structure.residue_index()[wanted], structure.atom_name[wanted], structure.xyz[wanted], strict=True
-    ):
-        rows.setdefault(int(residue), {})[str(name)] = xyz
-    return [[atoms["N"], atoms["CA"], atoms["C"]] for atoms in rows.values() if len(atoms) == 3]
-
-
-def _dihedral(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """Dihedral angles in degrees of four positions (n, 3) each."""
-    first, axis, last = a - b, c - b, d - c
-    axis = axis / np.linalg.norm(axis, axis=1, keepdims=True)
-    v = first - (first * axis).sum(axis=1, keepdims=True) * axis
-    w = last - (last * axis).sum(axis=1, keepdims=True) * axis
-    return np.degrees(np.arctan2((np.cross(axis, v) * w).sum(axis=1), (v * w).sum(axis=1)))
-
-
-def _in_runs(mask: np.ndarray, least: int) -> np.ndarray:
-    """The members of runs of at least `least` in `mask`."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
-    kept = np.zeros(len(mask), dtype=bool)
-    for begin, end in zip(edges[::2], edges[1::2], strict=True):
-        kept[begin:end] = end - begin >= least
-    return kept
