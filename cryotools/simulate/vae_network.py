@@ -1,7 +1,8 @@
 """cryo-GAN's generator (Rozanov and Wolfson): atoms → latent → map.
 
 Everything is convolutional: the latent is a field, with 8 numbers per cell of 2³ voxels, so that maps of any size are
-made without seams. There is no way round the latent from atoms to map; what it leaves open differs from sample to sample.
+made without seams. There is no way round the latent from atoms to map; what it leaves open differs from sample to
+sample.
 """
 
 from __future__ import annotations
