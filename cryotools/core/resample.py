@@ -3,7 +3,7 @@
 Grids are parallel to the axes, so interpolation is separable: three matrix products, one weight matrix per axis. The
 matrix says what kind of interpolation it is: linear, cubic B-spline, or Fourier (trigonometric interpolation of the map
 mirrored at its faces, so that density at a face does not leak in at the opposite one). Voxel sizes and positions are
-exact, nothing is rounded to whole ratios. Coarser grids are low-passed first.
+exact, nothing is rounded to whole ratios. Coarser grids are low-passed first, except by `interpolate`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,26 @@ def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
         weights = axis_weights(volume.grid, target, axis, method)
         data = np.moveaxis(np.tensordot(weights, data, axes=(1, axis)), 0, axis)
     return Volume.on(target, np.ascontiguousarray(data))
+
+
+def interpolate(volume: Volume, target: Grid) -> Volume:
+    """Trilinear values on another grid, without a low-pass: they stay within the range that `volume` has.
+
+    For probabilities and labels' weights, which ring under `resample`. Beyond the box lie the values at its faces.
+
+    Raises
+    ------
+    DataError
+        The target grid does not fit the memory.
+    """
+    from scipy.ndimage import affine_transform
+
+    if volume.same_grid_as(target):
+        return Volume.on(target, volume.data)
+    check_grid_fits(target.shape)
+    step = np.divide(target.voxel_size, volume.voxel_size)[::-1]
+    first = volume.world_to_index(np.array(target.origin))[::-1]
+    return Volume.on(target, affine_transform(volume.data, step, first, target.shape, order=1, mode="nearest"))
 
 
 def support(volume: Volume, target: Grid) -> np.ndarray:

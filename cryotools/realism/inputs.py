@@ -12,6 +12,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from cryotools.core.errors import DataError
+from cryotools.core.levels import find_levels
 from cryotools.core.resample import grid_at_spacing, resample
 from cryotools.core.volume import Volume
 
@@ -19,6 +20,7 @@ SPACING = 1.0  # Å
 _CLIP = (1.0, 99.9)  # percentiles between which the levels are looked for
 _CONTOUR = 0.35  # of the way from the background to the mean of what is strong
 _SMALLEST = 100  # voxels; smaller islands are noise
+_MARGIN = 12  # voxels; boxes of curated pairs end 12 Å from the atoms
 _KEPT = (3.0, 6.0)  # voxels around the structured ones: kept in full, and faded to 0
 
 
@@ -43,11 +45,13 @@ def prepare(volume: Volume, contour: float | None = None) -> Prepared:
     """
     unit = resample(volume, grid_at_spacing(volume.grid, SPACING))
     data = unit.data
-    background, found = _levels(data)
+    box = _around_molecule(unit)
+    background, found = _levels(data[box])
     level = found if contour is None else contour
     if level <= background:
         raise DataError(f"the contour {level:.4g} lies below the map's background {background:.4g}; give a higher one")
-    structured = _without_islands(data > level)
+    structured = np.zeros(data.shape, dtype=bool)
+    structured[box] = _without_islands(data[box] > level)
     if not structured.any():
         raise DataError(f"no part of the map larger than {_SMALLEST} A3 exceeds {level:.4g}; give a lower contour")
     scale = float(data[structured].mean()) - background
@@ -55,6 +59,16 @@ def prepare(volume: Volume, contour: float | None = None) -> Prepared:
     fading = np.clip((ends - distance_transform_edt(~structured)) / (ends - begins), 0, 1)
     common = (data - np.float32(background)) / np.float32(scale) * fading.astype(np.float32)
     return Prepared(unit.with_data(common), structured, level)
+
+
+def _around_molecule(volume: Volume) -> tuple[slice, slice, slice]:
+    """The box of what is strong and 12 voxels more: levels must not depend on how much solvent is beside it."""
+    levels = find_levels(volume)
+    strong = _without_islands(volume.data > levels.background + 0.5 * levels.strength)
+    if not strong.any():
+        return (slice(None),) * 3
+    ends = [np.flatnonzero(strong.any(axis=other))[[0, -1]] for other in ((1, 2), (0, 2), (0, 1))]
+    return tuple(slice(max(0, first - _MARGIN), last + _MARGIN + 1) for first, last in ends)
 
 
 def _levels(data: np.ndarray) -> tuple[float, float]:

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.ndimage import affine_transform
 from scipy.spatial import cKDTree
 
 from cryotools.core.checkpoint import load_network
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.progress import Progress
+from cryotools.core.resample import interpolate
 from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.core.structure import WATER, Structure
-from cryotools.core.volume import Grid, Volume
+from cryotools.core.volume import Volume
 from cryotools.realism.inputs import prepare
 from cryotools.realism.network import EVALUATOR
 
@@ -105,7 +105,7 @@ def evaluate(
         )
     on_unit_grid = prepared.volume.with_data(probability)
     return Verdict(
-        probability=_interpolated(on_unit_grid, volume.grid),
+        probability=interpolate(on_unit_grid, volume.grid),
         n_voxels=int(judged.sum()),
         fraction_real=float((probability[judged] > 0.5).mean()),
         mean_probability=float(probability[judged].mean()),
@@ -138,13 +138,6 @@ def _number(value: Any) -> Any:
     if not isinstance(value, float):
         return value
     return "" if np.isnan(value) else f"{value:.4f}"
-
-
-def _interpolated(volume: Volume, grid: Grid) -> Volume:
-    """Trilinear values on another grid, without the low-pass of `core.resample`: probabilities stay from 0 to 1."""
-    step = np.divide(grid.voxel_size, volume.voxel_size)[::-1]
-    first = volume.world_to_index(np.array(grid.origin))[::-1]
-    return Volume.on(grid, affine_transform(volume.data, step, first, grid.shape, order=1, mode="nearest"))
 
 
 def _near(structured: np.ndarray, volume: Volume, structure: Structure) -> tuple[np.ndarray, np.ndarray]:

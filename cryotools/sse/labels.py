@@ -107,20 +107,23 @@ def backbone_sigma(volume: Volume, structure: Structure, residues: Residues) -> 
     DataError
         The map is constant.
     """
-    return _means(in_sigma(volume), structure, residues.of_atom, len(residues))
+    return backbone_means(in_sigma(volume), structure, residues.of_atom, len(residues))
 
 
 def _element_sigma(sigma: Volume, structure: Structure, residues: Residues) -> np.ndarray:
     """Mean density (m,) at the backbone of the element that each residue belongs to; NaN where none is in the map."""
     element = residues.elements()
     of_atom = np.where(residues.of_atom >= 0, element[residues.of_atom], -1)
-    return _means(sigma, structure, of_atom, element[-1] + 1)[element]
+    return backbone_means(sigma, structure, of_atom, element[-1] + 1)[element]
 
 
-def _means(sigma: Volume, structure: Structure, group: np.ndarray, count: int) -> np.ndarray:
-    """Mean of `sigma` over each group's backbone atoms in the map, (count,); -1 in `group` (n,) is none of them."""
-    atoms = np.flatnonzero(_backbone(structure) & (group >= 0) & sigma.grid.contains(structure.xyz))
-    total = np.bincount(group[atoms], weights=sigma.sample(structure.xyz[atoms]), minlength=count)
+def backbone_means(volume: Volume, structure: Structure, group: np.ndarray, count: int) -> np.ndarray:
+    """Mean of `volume` over the backbone atoms of each group that lie in it, (count,); NaN where none does.
+
+    `group` (n,) is that of each atom, -1 for none.
+    """
+    atoms = np.flatnonzero(_backbone(structure) & (group >= 0) & volume.grid.contains(structure.xyz))
+    total = np.bincount(group[atoms], weights=volume.sample(structure.xyz[atoms]), minlength=count)
     number = np.bincount(group[atoms], minlength=count)
     return np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryotools.core.resample import METHODS, grid_at_spacing, resample, support
+from cryotools.core.resample import METHODS, grid_at_spacing, interpolate, resample, support
 from cryotools.core.volume import Grid, Volume
 
 COARSE = Grid((31, 31, 31), (1.3, 1.3, 1.3))
@@ -170,3 +170,18 @@ def test_support_is_where_linear_interpolation_is_not_0():
     target = Grid((24, 22, 26), (0.5, 0.6, 0.45), (1.1, 3.1, 3.9))  # finer, so that no low-pass is involved
     assert np.array_equal(support(source, target), resample(source, target, "linear").data > 1e-6)
     assert np.array_equal(support(source, source.grid), source.data != 0)
+
+
+def test_interpolation_stays_within_the_values_and_is_trilinear():
+    source = Volume(np.random.default_rng(0).random((9, 10, 11)) > 0.5, (1.0, 1.1, 0.9), (2.0, 3.0, 4.0))
+    target = Grid((12, 22, 6), (2.0, 0.6, 0.45), (1.1, 3.1, 3.9))  # coarser along x: no low-pass either
+    found = interpolate(source, target)
+    assert 0 <= found.data.min() <= found.data.max() <= 1
+    zyx = np.argwhere(np.ones(target.shape))
+    places = target.index_to_world(zyx[:, ::-1])
+    inside = source.grid.contains(places)
+    assert 0 < inside.sum() < len(inside)
+    assert np.allclose(found.data.ravel()[inside], source.sample(places[inside]), atol=1e-6)
+    nearest = np.clip(places, source.origin, source.grid.index_to_world(np.array(source.data.shape[::-1]) - 1))
+    assert np.allclose(found.data.ravel(), source.sample(nearest), atol=1e-6)
+    assert np.array_equal(interpolate(source, source.grid).data, source.data)

@@ -38,6 +38,16 @@ def test_a_mask_does_not_matter(volume):
     assert np.corrcoef(one.volume.data[both], two.volume.data[both])[0, 1] > 0.99
 
 
+def test_the_size_of_the_box_does_not_matter(volume):
+    noise = np.random.default_rng(0).standard_normal(np.add(volume.data.shape, 80), dtype=np.float32)
+    padded = volume.pad((40, 40, 40), (40, 40, 40))
+    wide = padded.with_data(padded.data + 0.05 * volume.data.max() * noise)
+    narrow = wide.crop((40, 40, 40), volume.data.shape)
+    one, two = prepare(narrow), prepare(wide)
+    assert two.contour == pytest.approx(one.contour, rel=0.1)
+    assert two.structured.sum() == pytest.approx(one.structured.sum(), rel=0.1)
+
+
 def test_the_voxel_size_does_not_matter(volume):
     fine = volume.resample(0.8)
     one, two = prepare(volume), prepare(fine)

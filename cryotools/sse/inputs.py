@@ -1,0 +1,88 @@
+"""What the network sees of a map: one form for every map, made by one function in training and in use.
+
+Voxels are cubes of 1 Å. Values count from the solvent in units of the molecule's strength (`core.levels`): neither
+depends on the scale of the values, the size of the box or a mask. Crops that hold no solvent do not know its level, so
+take them from maps that are prepared, not before. Nothing is cut away around the molecule, since weak parts of it would
+go, too; what a mask has cut away is exactly 0. Beside the map go two numbers that hold for all of it: the resolution
+and whether it is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cryotools.core.errors import DataError, UsageError
+from cryotools.core.levels import Levels, find_levels
+from cryotools.core.memory import check_grid_fits
+from cryotools.core.resample import grid_at_spacing, interpolate, resample, support
+from cryotools.core.volume import Grid, Volume
+
+SPACING = 1.0  # Å
+CONDITIONS = 2
+RANGE = (-2.0, 4.0)  # × the molecule's strength; what is beyond is a heavy atom or an artefact
+SMALLEST = 6.0  # Å along each axis: one turn of a helix
+_MIDDLE, _SPREAD = 4.0, 2.0  # Å, which scale the resolution
+_RESOLUTIONS = (1.0, 15.0)  # Å; beyond, one says no more than the limit
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A map in the common form: `volume` on voxels of 1 Å, solvent at 0; `levels` in the map's own scale."""
+
+    volume: Volume
+    levels: Levels
+
+
+def prepare(volume: Volume) -> Prepared:
+    """`volume` in the common form; its box begins at the same origin.
+
+    Raises
+    ------
+    DataError
+        The map is constant, has nothing above its background, is thinner than 6 Å or does not fit the memory.
+    """
+    if min(volume.grid.size) < SMALLEST:
+        size = " x ".join(f"{length:.3g}" for length in volume.grid.size)
+        raise DataError(f"the map measures {size} A; secondary structure needs {SMALLEST:g} A along each axis")
+    unit = grid_at_spacing(volume.grid, SPACING)
+    check_grid_fits(unit.shape, copies=3)
+    levels = find_levels(volume)
+    shifted = volume.with_data(volume.data - np.float32(levels.background))
+    data = resample(shifted, unit).data / np.float32(levels.strength)
+    if levels.filling is not None:
+        data *= support(shifted, unit)  # Fourier interpolation rings around a mask
+    return Prepared(Volume.on(unit, np.clip(data, *RANGE, out=data)), levels)
+
+
+def condition_vector(resolution: float | None) -> np.ndarray:
+    """The resolution in Å, scaled, and whether it is known, float32 (CONDITIONS,); None where it is not.
+
+    Raises
+    ------
+    UsageError
+        The resolution is not a positive number.
+    """
+    if resolution is None:
+        return np.zeros(CONDITIONS, dtype=np.float32)
+    if not (np.isfinite(resolution) and resolution > 0):
+        raise UsageError(f"a resolution is a positive number of A, not {resolution}")
+    return np.array([(np.clip(resolution, *_RESOLUTIONS) - _MIDDLE) / _SPREAD, 1.0], dtype=np.float32)
+
+
+def on_grid(probabilities: np.ndarray, unit: Grid, target: Grid) -> np.ndarray:
+    """Probability maps (k, *unit.shape) on another grid, float32 (k, *target.shape): still from 0 to 1, summing to 1.
+
+    Beyond the unit grid, which may end up to 1 Å before the target, lie the values at its faces.
+
+    Raises
+    ------
+    DataError
+        The maps do not fit the memory.
+    """
+    check_grid_fits(target.shape, copies=len(probabilities))
+    result = np.empty((len(probabilities), *target.shape), dtype=np.float32)
+    for one, values in enumerate(probabilities):
+        result[one] = interpolate(Volume.on(unit, values), target).data
+    return result

@@ -1,0 +1,135 @@
+"""Networks that tell helices, sheets and nucleotides from the rest, voxel by voxel.
+
+`SecondaryStructure` is ours; `Haruspex` is the published network, to compare with. Both give logits of the classes in
+the order of `sse.assign`: other, helix, sheet, nucleotide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cryotools.core.checkpoint import Architecture
+from cryotools.nn.unet import UNet, UNetConfig
+from cryotools.sse.assign import CLASS_NAMES
+from cryotools.sse.inputs import CONDITIONS
+
+CLASSES = len(CLASS_NAMES)
+
+
+@dataclass(frozen=True)
+class SecondaryStructureConfig:
+    """Channels at the finest level and levels of the U-Net; `temperature` divides logits before the softmax, so that
+    probabilities are what they say. It is fitted after training.
+    """
+
+    width: int = 24
+    levels: int = 3
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_temperature(self.temperature)
+        if self.width < 1 or self.levels < 1:
+            raise ValueError(f"width and levels are at least 1, not {self.width} and {self.levels}")
+
+
+class SecondaryStructure(nn.Module):
+    """Prepared maps (b, 1, z, y, x) and conditions (b, 2) of `sse.inputs` → logits (b, 4, z, y, x)."""
+
+    def __init__(self, config: SecondaryStructureConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unet = UNet(UNetConfig(1, CLASSES, CONDITIONS, config.width, config.levels))
+
+    @property
+    def halo(self) -> int:
+        """Voxels on each side that an output voxel can see."""
+        return self.unet.config.halo
+
+    @property
+    def multiple(self) -> int:
+        """Voxels that inputs must be whole multiples of, along each axis."""
+        return self.unet.config.multiple
+
+    def forward(self, density: Tensor, conditions: Tensor) -> Tensor:
+        return self.unet(density, conditions)
+
+
+@dataclass(frozen=True)
+class HaruspexConfig:
+    """The published network has nothing to choose but the `temperature`, which it is given here to be comparable."""
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_temperature(self.temperature)
+
+
+class Haruspex(nn.Module):
+    """Haruspex's U-Net (P. Mostosi et al., Angew. Chem. 59, 14788, 2020): (b, 1, 40³) → logits (b, 4, 20³).
+
+    Convolutions are not padded, except the one of the deepest level, so a tile loses `margin` voxels on each side:
+    40 > 38 > 36, pooled to 18 > 16, pooled to 8, enlarged to 16 > 14 > 12, enlarged to 24 > 22 > 20. Any size that is a
+    multiple of 4 and at least 24 will do. Its 6,034,756 parameters are those of convolutions of 3³ with a bias and of
+    enlargements of 2³ without one; biases there would add 384. The published classes come in another order: sheet,
+    helix, nucleotide, none. The resolution is not told to it.
+    """
+
+    halo = 20
+    multiple = 4
+    margin = 10
+
+    def __init__(self, config: HaruspexConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.fine = nn.Sequential(_convolution(1, 32), _convolution(32, 64))
+        self.middle = _convolution(64, 128)
+        self.deep = _convolution(128, 256, padding=1)
+        self.enlarge_deep = nn.ConvTranspose3d(256, 256, 2, stride=2, bias=False)
+        self.up_middle = nn.Sequential(_convolution(256 + 128, 256), _convolution(256, 128))
+        self.enlarge_middle = nn.ConvTranspose3d(128, 128, 2, stride=2, bias=False)
+        self.up_fine = nn.Sequential(_convolution(128 + 64, 128), nn.Conv3d(128, CLASSES, 3))
+
+    def forward(self, density: Tensor, conditions: Tensor | None = None) -> Tensor:
+        fine = self.fine(density)
+        middle = self.middle(functional.max_pool3d(fine, 2))
+        deep = self.deep(functional.max_pool3d(middle, 2))
+        middle = self.up_middle(torch.cat([self.enlarge_deep(deep), middle], dim=1))
+        fine = functional.pad(fine, (-6,) * 6)  # what enlargement leaves of 36 voxels is the middle 24
+        return self.up_fine(torch.cat([self.enlarge_middle(middle), fine], dim=1))
+
+
+class Classifier(nn.Module):
+    """A network with its conditions (k,) fixed, as the runner applies it to tiles (b, 1, tile).
+
+    Gives calibrated probabilities (b, 4, tile), in float32; 0 in the margin that Haruspex does not predict.
+    """
+
+    conditions: Tensor
+
+    def __init__(self, network: SecondaryStructure | Haruspex, conditions: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("conditions", conditions[None])
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        logits = self.network(tiles, self.conditions.expand(len(tiles), -1)).float()
+        probabilities = torch.softmax(logits / self.network.config.temperature, dim=1)
+        lost = (tiles.shape[-1] - logits.shape[-1]) // 2
+        return functional.pad(probabilities, (lost,) * 6) if lost else probabilities
+
+
+def _convolution(inputs: int, outputs: int, padding: int = 0) -> nn.Sequential:
+    return nn.Sequential(nn.Conv3d(inputs, outputs, 3, padding=padding), nn.ReLU(inplace=True))
+
+
+def _check_temperature(temperature: float) -> None:
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"the temperature is a positive number, not {temperature}")
+
+
+SECONDARY_STRUCTURE = Architecture("secondary-structure", SecondaryStructureConfig, SecondaryStructure)
+HARUSPEX = Architecture("haruspex", HaruspexConfig, Haruspex)

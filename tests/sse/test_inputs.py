@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryotools.core.errors import DataError, UsageError
+from cryotools.core.mapfile import read_map
+from cryotools.core.volume import Grid, Volume
+from cryotools.sse.inputs import CONDITIONS, RANGE, condition_vector, on_grid, prepare
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture(scope="module")
+def volume() -> Volume:
+    """A crop of EMD-3488, haemoglobin at 3.2 Å."""
+    return read_map(DATA / "emd_3488_crop.mrc.gz")
+
+
+def test_every_map_comes_on_1_angstrom_from_its_own_origin(volume):
+    prepared = prepare(volume).volume
+    assert prepared.voxel_size == (1.0, 1.0, 1.0)
+    assert prepared.origin == volume.origin
+    assert np.all(np.abs(np.subtract(prepared.grid.size, volume.grid.size)) < 1.5)
+    assert RANGE[0] <= prepared.data.min() < prepared.data.max() <= RANGE[1]
+
+
+def test_the_scale_and_the_offset_of_the_values_do_not_matter(volume):
+    moved = volume.with_data(37 * volume.data + 5)
+    assert np.allclose(prepare(volume).volume.data, prepare(moved).volume.data, atol=2e-3)
+
+
+def test_the_box_does_not_matter(volume):
+    """A box of as much again on each side, of solvent's level: the map's own part stays as it is, but for the
+    resampling of its faces.
+    """
+    plain = prepare(volume)
+    wide = prepare(volume.pad((30, 20, 40), (10, 50, 30), plain.levels.background))
+    start = np.rint(wide.volume.world_to_index(np.array(plain.volume.origin))[::-1]).astype(int)
+    apart = wide.volume.world_to_index(np.array(plain.volume.origin))[::-1] - start
+    inner = Volume.on(plain.volume.grid, wide.volume.resample(plain.volume.grid).data)
+    assert np.abs(apart).max() <= 0.5
+    middle = (slice(4, -4),) * 3
+    assert np.corrcoef(plain.volume.data[middle].ravel(), inner.data[middle].ravel())[0, 1] > 0.99
+    assert inner.data.std() == pytest.approx(plain.volume.data.std(), rel=0.1)
+
+
+def test_a_mask_does_not_matter_inside_and_is_0_outside():
+    random = np.random.default_rng(0)
+    z, y, x = np.meshgrid(*[np.arange(48.0) - 24] * 3, indexing="ij")
+    radius = np.sqrt(x * x + y * y + z * z)
+    molecule = np.exp(-((radius / 10) ** 4)) * (1 + np.sin(x) * np.sin(y) * np.sin(z))
+    whole = Volume(molecule + 0.02 * random.normal(size=radius.shape), (1.2, 1.2, 1.2))
+    masked = whole.with_data(np.where(radius < 16, whole.data, 0))
+    one, two = prepare(whole).volume, prepare(masked).volume
+    assert np.mean(two.data == 0) > 0.7
+    inside = np.abs(one.data) > 0.3
+    assert np.allclose(one.data[inside], two.data[inside], atol=0.06)
+    corner = two.data[:8, :8, :8]
+    assert not corner.any()
+
+
+def test_the_voxel_size_does_not_matter(volume):
+    """Both hold the same map: the coarser was made from the finer."""
+    fine = volume.resample(0.7)
+    one, two = prepare(volume).volume.data, prepare(fine).volume.data
+    overlap = tuple(slice(2, min(a, b) - 2) for a, b in zip(one.shape, two.shape, strict=True))
+    assert np.corrcoef(one[overlap].ravel(), two[overlap].ravel())[0, 1] > 0.99
+    assert two[overlap].std() == pytest.approx(one[overlap].std(), rel=0.05)
+
+
+def test_voxels_need_not_be_cubes():
+    data = np.random.default_rng(0).random((20, 15, 10))
+    prepared = prepare(Volume(data, (2.0, 1.0, 0.5), (7.0, 8.0, 9.0)))
+    assert prepared.volume.data.shape == (10, 15, 19)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.ones((12, 12, 12)), "constant"),
+        (np.random.default_rng(0).random((1, 40, 40)), "measures 40 x 40 x 1 A"),
+        (np.random.default_rng(0).random((3, 3, 3)), "6 A along each axis"),
+    ],
+)
+def test_what_shows_nothing_is_refused(data, words):
+    with pytest.raises(DataError, match=words):
+        prepare(Volume(data, (1.0, 1.0, 1.0)))
+
+
+def test_a_map_that_would_fill_the_memory_is_refused():
+    with pytest.raises(DataError, match="GiB"):
+        prepare(Volume(np.random.default_rng(0).random((8, 8, 8)), (1e4, 1e4, 1e4)))
+
+
+def test_conditions_say_the_resolution_and_whether_it_is_known():
+    assert condition_vector(None).tolist() == [0, 0]
+    assert condition_vector(4.0).tolist() == [0, 1]
+    assert condition_vector(6.0).tolist() == [1, 1]
+    assert condition_vector(500).tolist() == condition_vector(15).tolist()
+    assert condition_vector(3.1).shape == (CONDITIONS,)
+    assert condition_vector(3.1).dtype == np.float32
+
+
+@pytest.mark.parametrize("resolution", [0, -3.0, float("nan"), float("inf")])
+def test_other_resolutions_are_refused(resolution):
+    with pytest.raises(UsageError, match="positive number"):
+        condition_vector(resolution)
+
+
+def test_probabilities_on_another_grid_stay_probabilities():
+    unit = Grid((12, 11, 10), (1.0, 1.0, 1.0), (3.0, 4.0, 5.0))
+    target = Grid((17, 15, 14), (0.75, 0.8, 0.7), (3.0, 4.0, 5.0))
+    logits = np.random.default_rng(0).normal(size=(4, *unit.shape)) * 8
+    probabilities = (np.exp(logits) / np.exp(logits).sum(axis=0)).astype(np.float32)
+    found = on_grid(probabilities, unit, target)
+    assert found.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 1
+    assert np.allclose(found.sum(axis=0), 1, atol=1e-5)
+    at = np.array([[6.3, 8.9, 9.1]])
+    fine = Volume.on(target, found[2]).sample(at)[0]
+    assert fine == pytest.approx(Volume.on(unit, probabilities[2]).sample(at)[0], abs=0.15)
