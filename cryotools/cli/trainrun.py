@@ -98,7 +98,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
     scores = {name: value for name, value in metrics.items() if name.startswith("held_out")}
     if as_json:
         counts = {"n_trained_on": len(pairs), "n_held_out": len(held_out)}
-        print_json({"folder": run.out, **counts, **metrics, "step": int(metrics["step"])})
+        print_json({"folder": run.out, "arch": about["arch"], **counts, **metrics, "step": int(metrics["step"])})
         return
     for name, value in scores.items():
         typer.echo(f"{name.removeprefix('held_out_')} {value:.4f}")

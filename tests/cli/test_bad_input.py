@@ -236,7 +236,8 @@ def test_an_output_that_cannot_be_written_is_refused(folder: Path, refused: Call
     (folder / "folder.mrc").mkdir()
     code, message = OUTPUTS[output]
     middle = ("4",) if verb == "molmap" else ()
-    line = refused(code, verb, "model.pdb", *middle, output, *(["--center"] if verb == "pdb2mrc" else []))
+    options = {"pdb2mrc": ["--center"], "struc2map": ["--method", "molmap"]}.get(verb, [])
+    line = refused(code, verb, "model.pdb", *middle, output, *options)
     assert re.search(message, line), line
 
 
@@ -282,7 +283,7 @@ def test_a_bare_environment_is_enough(folder: Path, extra: dict[str, str]) -> No
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
 def test_closed_streams_do_not_stop_the_work(folder: Path, closed: str) -> None:
     (folder / "out.mrc").unlink()
-    line = f"exec {sys.executable} -m cryotools struc2map model.pdb out.mrc --json {closed}"
+    line = f"exec {sys.executable} -m cryotools struc2map model.pdb out.mrc --method molmap --json {closed}"
     ended = subprocess.run(["/bin/sh", "-c", line], capture_output=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert (folder / "out.mrc").stat().st_size > 1024

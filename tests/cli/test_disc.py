@@ -40,7 +40,7 @@ def test_the_verdict_comes_as_map_and_tables(run, folder):
     assert {"map", "fraction_real", "mean_probability", "n_voxels", "discriminator_accuracy"} <= row.keys()
     assert "look experimental" in result.err
     assert read_map("real.mrc").same_grid_as(read_map(REAL))
-    rows = list(csv.DictReader((folder / "residues.csv").open()))
+    rows = list(csv.DictReader(io.StringIO((folder / "residues.csv").read_text())))
     assert sum(int(each["n_voxels"]) for each in rows) == int(row["n_voxels"])
 
 
@@ -72,8 +72,8 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run, folder, arguments, co
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (["--batch", 3], 2, "give an even number"),
-        (["--cube", 18], 2, "give a multiple of 4"),
+        (["--fold", "none", "--batch", 3], 2, "give an even number"),
+        (["--fold", "none", "--cube", 18], 2, "give a multiple of 4"),
         (["--fold", 7], 1, "no map is of fold 7"),
         (["--fold", "none", "--against", "gone.safetensors"], 1, "no such file of weights"),
     ],

@@ -70,7 +70,7 @@ def test_other_readers_find_the_density_on_the_atoms(tmp_path, method, centre):
 
 
 @pytest.mark.parametrize(
-    ("method", "weights"), [*((name, "number") for name in METHODS), *((name, "electron") for name in CLASSICAL)]
+    ("method", "weights"), [("gan", "number"), *((name, each) for name in CLASSICAL for each in ("number", "electron"))]
 )
 def test_a_lone_heavy_atom_peaks_on_its_voxel(tmp_path, method, weights):
     place = (12.6, -30.8, 104.3)  # a voxel's centre at 0.7 Å
