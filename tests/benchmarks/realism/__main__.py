@@ -7,6 +7,7 @@ not have seen. Everything is printed as Markdown, for docs/realism.md.
 from __future__ import annotations
 
 import argparse
+import sys
 
 import downstream
 import numpy as np
@@ -26,6 +27,9 @@ from cryotools.simulate.vae_predict import generate_vae
 from cryotools.training.pairs import Pair, load_folder
 
 
+FINEST = 2.1  # Å; voxels of 1 Å show no finer noise
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("folder")
@@ -39,6 +43,10 @@ def main() -> None:
     pairs = load_folder(chosen.folder)
     training, judged = ([p for p in pairs if (p.fold == chosen.fold) == held] for held in (False, True))
     parts = chosen.only or ["fidelity", "realism", "downstream", "speed"]
+    if "speed" in parts:
+        print_speed(chosen.structure)
+    if parts == ["speed"]:
+        return
     broader = best_factor(training)
     makers = all_makers(broader, chosen)
     if "fidelity" in parts:
@@ -47,8 +55,6 @@ def main() -> None:
         print_realism(judged, makers, chosen.evaluator)
     if "downstream" in parts:
         print_downstream(training, judged, makers)
-    if "speed" in parts:
-        print_speed(chosen.structure)
 
 
 def best_factor(training: list[Pair]) -> float:
@@ -119,7 +125,7 @@ def print_realism(judged: list[Pair], makers: Makers, evaluator: str) -> None:
     print(f"\naccuracy of the discriminator, experimental against molmap: {interval(right)}")
 
 
-def print_downstream(training: list[Pair], judged: list[Pair], makers: Makers, steps: int = 400) -> None:
+def print_downstream(training: list[Pair], judged: list[Pair], makers: Makers, steps: int = 300) -> None:
     """Measurement 3."""
     sources: Makers = {
         "experimental": lambda pair: pair.target.data,
@@ -129,7 +135,10 @@ def print_downstream(training: list[Pair], judged: list[Pair], makers: Makers, s
         "vae-gan, sample": makers["vae-gan, sample"],
     }
     protein = [pair for pair in judged if len(downstream.backbone_classes(pair.structure)[1]) > 20]
-    columns = {name: downstream.train_and_test(training, protein, make, steps) for name, make in sources.items()}
+    columns = {}
+    for name, make in sources.items():
+        columns[name] = downstream.train_and_test(training, protein, make, steps)
+        print(name, np.round(columns[name], 3), file=sys.stderr, flush=True)
     rows = [{name: values[number] for name, values in columns.items()} for number in range(len(protein))]
     print("\n## Worth as training data\n" + table("Mean F1 of helix, sheet and the rest", protein, rows))
 
@@ -150,7 +159,7 @@ def _classical(pair: Pair, factor: float) -> np.ndarray:
 
 def _noisy(pair: Pair, data: np.ndarray) -> np.ndarray:
     """With the noise that a reconstruction at the pair's resolution has."""
-    return half_maps(data, pair.target.voxel_size, pair.resolution)[2]
+    return half_maps(data, pair.target.voxel_size, max(pair.resolution, FINEST))[2]
 
 
 if __name__ == "__main__":
