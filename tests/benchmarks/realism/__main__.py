@@ -26,7 +26,6 @@ from cryotools.simulate.predict import generate
 from cryotools.simulate.vae_predict import generate_vae
 from cryotools.training.pairs import Pair, load_folder
 
-
 FINEST = 2.1  # Å; voxels of 1 Å show no finer noise
 
 
