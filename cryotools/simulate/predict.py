@@ -20,7 +20,7 @@ from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.inputs import Condition, condition_vector, density_channels, with_condition
 from cryotools.simulate.layout import make_grid
 from cryotools.simulate.network import GENERATOR, Conditioned
-from cryotools.simulate.sharpness import envelope
+from cryotools.simulate.sharpness import REACH, Reach, envelope
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "map-generator.safetensors"
 _MARGIN = 12.0  # Å around the atoms, as in training
@@ -73,9 +73,9 @@ def unit_grid(structure: Structure) -> Grid:
     return make_grid(last - first + 1, (1.0, 1.0, 1.0), first)
 
 
-def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid) -> np.ndarray:
-    """A map made on the unit grid, on the grid asked for: exactly 0 beyond 7 Å from every atom."""
-    return resample(Volume.on(unit, made), grid).data * envelope(structure, grid)
+def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid, reach: Reach = REACH) -> np.ndarray:
+    """A map made on the unit grid, on the grid asked for, fading to 0 from `reach[0]` to `reach[1]` Å from atoms."""
+    return resample(Volume.on(unit, made), grid).data * envelope(structure, grid, reach)
 
 
 @cache

@@ -15,14 +15,15 @@ from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.methods import MapOptions, molmap
 
 LIMITS = (-500.0, 500.0)  # Å²; what lies beyond is not measured, nor trained
-_REACH = (4.0, 7.0)  # Å from an atom: where density begins to fade, and where it has ended
+Reach = tuple[float, float]
+REACH = (4.0, 7.0)  # Å from an atom: where density begins to fade, and where it has ended
 _COARSEST = 12.0  # Å; beyond, amplitudes tell of the molecule's shape
 _FEWEST = 3  # shells
 
 
-def envelope(structure: Structure, grid: Grid) -> np.ndarray:
-    """1 within 4 Å of atoms, 0 beyond 7 Å, a cosine between; float32 (nz, ny, nx)."""
-    begins, ends = _REACH
+def envelope(structure: Structure, grid: Grid, reach: Reach = REACH) -> np.ndarray:
+    """1 within `reach[0]` Å of atoms, 0 beyond `reach[1]`, a cosine between; float32 (nz, ny, nx)."""
+    begins, ends = reach
     away = np.clip((distance_to_points(grid, structure.xyz) - begins) / (ends - begins), 0, 1)
     return (0.5 + 0.5 * np.cos(np.pi * away)).astype(np.float32)
 

@@ -22,6 +22,8 @@ from cryotools.simulate.vae_network import DEVIATION, MEAN, VAE_GENERATOR
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "vae-map-generator.safetensors"
 
+_REACH = (3.0, 5.0)  # Å; farther out the network was hardly trained
+
 
 def generate_vae(
     structure: Structure,
@@ -34,6 +36,7 @@ def generate_vae(
 ) -> np.ndarray:
     """The VAE-GAN's map of `structure` on `grid`, float32 (nz, ny, nx), in the scale of `simulate.predict.generate`.
 
+    Beyond 5 Å from every atom it is exactly 0.
     `sample` None takes the latent's mean; a number, the latent that this seed draws. B factors are not
     used. `weights` is a file made by train-gan, None the shipped one.
 
@@ -55,7 +58,7 @@ def generate_vae(
     inside = run_tiled(runner, channels, progress=progress, **sizes)[0]
     config = generator.config
     made = (inside - np.float32(MEAN)) * np.float32(config.deviation / DEVIATION) + np.float32(config.mean)
-    return placed(made, unit, structure, grid)
+    return placed(made, unit, structure, grid, _REACH)
 
 
 class _Noised(nn.Module):
