@@ -18,6 +18,7 @@ LIMITS = (-500.0, 500.0)  # Å²; what lies beyond is not measured, nor trained
 Reach = tuple[float, float]
 REACH = (4.0, 7.0)  # Å from an atom: where density begins to fade, and where it has ended
 _COARSEST = 12.0  # Å; beyond, amplitudes tell of the molecule's shape
+_FINE = 8.0  # Å; for coarser maps amplitudes must tell of shape for want of others
 _FEWEST = 3  # shells
 
 
@@ -31,8 +32,9 @@ def envelope(structure: Structure, grid: Grid, reach: Reach = REACH) -> np.ndarr
 def measure_sharpness(volume: Volume, structure: Structure, resolution: float) -> float:
     """The B in Å² for which molmap's transform at `resolution` × exp(B s²/4) falls off as the map's does.
 
-    s is the frequency in 1/Å, from 1/12 to the resolution; positive is sharper than molmap. What counts is the part of
-    the map that goes with molmap shell by shell, near atoms, so noise sharpens nothing. From -500 to 500.
+    s is the frequency in 1/Å, from 1/12 to the resolution (beyond 8 Å, from half of that); positive is sharper than
+    molmap. What counts is the part of the map that goes with molmap shell by shell, near atoms, so noise sharpens
+    nothing. From -500 to 500.
 
     Raises
     ------
@@ -45,7 +47,8 @@ def measure_sharpness(volume: Volume, structure: Structure, resolution: float) -
     ideal = shells.transform(molmap(structure, grid, MapOptions(resolution, occupancy=False)) * mask)
     common = shells.sum((shells.transform(volume.data * mask) * ideal.conj()).real.astype(np.float64))
     power = shells.sum(np.abs(ideal).astype(np.float64) ** 2)
-    used = (shells.frequency >= 1 / _COARSEST) & (shells.frequency <= 1 / resolution) & (common > 0) & (power > 0)
+    coarsest = _COARSEST if resolution <= _FINE else 2 * resolution
+    used = (shells.frequency >= 1 / coarsest) & (shells.frequency <= 1 / resolution) & (common > 0) & (power > 0)
     if used.sum() < _FEWEST:
         raise DataError(f"{structure.name}: the map has no density in common with the structure at {resolution:g} A")
     slope, _ = np.polyfit(

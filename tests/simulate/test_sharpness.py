@@ -31,6 +31,15 @@ def test_the_b_factor_given_to_a_map_is_measured(simulated, b):
     assert measure_sharpness(sharpened, structure, 3.0) == pytest.approx(b, abs=4)
 
 
+@pytest.mark.parametrize("b", [-150.0, 0.0, 100.0])
+def test_coarse_maps_have_a_sharpness_too(simulated, b):
+    structure, volume = simulated
+    coarse = molmap(structure, volume.grid, MapOptions(10.0, occupancy=False))
+    shells = Shells(volume.data.shape, volume.voxel_size)
+    blurred = volume.with_data(shells.scale(coarse, np.exp(b * shells.frequency.clip(max=0.12) ** 2 / 4)))
+    assert measure_sharpness(blurred, structure, 10.0) == pytest.approx(b, abs=40)
+
+
 def test_the_scale_of_a_map_and_noise_on_it_sharpen_nothing(simulated):
     structure, volume = simulated
     noise = np.random.default_rng(0).standard_normal(volume.data.shape, dtype=np.float32)
