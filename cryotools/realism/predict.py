@@ -86,7 +86,7 @@ def evaluate(
     """
     network, _, about = load_network(weights, [EVALUATOR])
     prepared = prepare(volume, contour)
-    runner = Runner(network.to(memory_format=torch.channels_last_3d), Compute(device))
+    runner = Runner(network.to(memory_format=torch.channels_last_3d), Compute(device, batch=1))
     sizes = {"halo": network.halo, "multiple": network.multiple, "core": _CORE}
     logits = run_tiled(runner, prepared.volume.data[None], progress=progress, **sizes)[0]
     probability = np.where(prepared.structured, 1 / (1 + np.exp(-logits)), np.float32(0))

@@ -25,7 +25,7 @@ from cryotools.simulate.sharpness import REACH, Reach, envelope
 WEIGHTS = Path(__file__).parents[1] / "weights" / "map-generator.safetensors"
 _MARGIN = 12.0  # Å around the atoms, as in training
 _TRAINED = (1.7, 8.0)  # Å
-CORE = 96  # voxels of a tile that are kept
+CORE = 96  # voxels of a tile that are kept; such tiles are large, so one at a time saves memory and costs no time
 
 
 def generate(
@@ -50,7 +50,7 @@ def generate(
     unit = unit_grid(structure)
     channels = with_condition(density_channels(structure, unit, condition.resolution), condition)
     generator = _generator(Path(weights or WEIGHTS))
-    runner = Runner(Conditioned(generator, torch.from_numpy(condition_vector(condition))), Compute(device))
+    runner = Runner(Conditioned(generator, torch.from_numpy(condition_vector(condition))), Compute(device, batch=1))
     sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
     made = run_tiled(runner, channels, progress=progress, **sizes)[0]
     return placed(made, unit, structure, grid)

@@ -53,7 +53,7 @@ def generate_vae(
     if sample is not None:
         channels[-1] = np.random.default_rng(sample).standard_normal(unit.shape, dtype=np.float32)
     conditions = torch.from_numpy(condition_vector(Condition(condition.resolution, False, condition.sharpness)))
-    runner = Runner(Conditioned(_Noised(generator), conditions), Compute(device))
+    runner = Runner(Conditioned(_Noised(generator), conditions), Compute(device, batch=1))
     sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
     inside = run_tiled(runner, channels, progress=progress, **sizes)[0]
     config = generator.config
