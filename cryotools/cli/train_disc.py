@@ -58,9 +58,11 @@ def command(
     """Train a discriminator that tells experimental maps from simulated ones."""
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
-        from cryotools.realism.train import make_task
+        from cryotools.realism.network import EvaluatorConfig
+        from cryotools.realism.train import EvaluatorTraining, make_task
 
-        task = make_task(pairs, held_out, width=width, cube=cube, batch=batch, against=against, device=place, seed=seed)
+        config = EvaluatorTraining(EvaluatorConfig(width), cube, batch)
+        task = make_task(pairs, held_out, config, against, place, seed)
         return task, {"arch": "evaluator", "against": against or "", "width": width, "cube": cube, "batch": batch}
 
     asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)

@@ -78,6 +78,22 @@ class UNet(nn.Module):
         return unfold(self.last(x))
 
 
+class UNetBased(nn.Module):
+    """A network around a `unet`, of this kind or another, whose reach is its own."""
+
+    unet: nn.Module
+
+    @property
+    def halo(self) -> int:
+        """Voxels on each side that an output voxel can see."""
+        return self.unet.config.halo
+
+    @property
+    def multiple(self) -> int:
+        """Voxels that inputs must be whole multiples of, along each axis."""
+        return self.unet.config.multiple
+
+
 class Modulation(nn.Module):
     """Features (b, c, …) scaled and shifted by functions of conditions (b, k); the identity before training."""
 

@@ -15,8 +15,8 @@ from cryotools.core.errors import DataError
 from cryotools.core.levels import find_levels
 from cryotools.core.resample import grid_at_spacing, resample
 from cryotools.core.volume import Volume
+from cryotools.training.pairs import SPACING
 
-SPACING = 1.0  # Å
 _CLIP = (1.0, 99.9)  # percentiles between which the levels are looked for
 _CONTOUR = 0.35  # of the way from the background to the mean of what is strong
 _SMALLEST = 100  # voxels; smaller islands are noise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cryotools.core.checkpoint import Architecture
-from cryotools.nn.unet import UNet, UNetConfig
+from cryotools.nn.unet import UNet, UNetBased, UNetConfig
 
 
 @dataclass(frozen=True)
@@ -18,22 +18,12 @@ class EvaluatorConfig:
     levels: int = 2
 
 
-class Evaluator(nn.Module):
+class Evaluator(UNetBased):
     """Prepared maps (b, 1, z, y, x) → logits (b, 1, z, y, x)."""
 
     def __init__(self, config: EvaluatorConfig) -> None:
         super().__init__()
         self.unet = UNet(UNetConfig(1, 1, 0, config.width, config.levels))
-
-    @property
-    def halo(self) -> int:
-        """Voxels on each side that an output voxel can see."""
-        return self.unet.config.halo
-
-    @property
-    def multiple(self) -> int:
-        """Voxels that inputs must be whole multiples of, along each axis."""
-        return self.unet.config.multiple
 
     def forward(self, density: Tensor) -> Tensor:
         return self.unet(density)

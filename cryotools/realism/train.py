@@ -109,8 +109,8 @@ class EvaluatorTask:
         right: dict[str, list[float]] = {}
         for kinds in self.held_out:
             for kind, examples in kinds.items():
-                shares = [self._fraction_real(averaged["evaluator"], example) for example in examples]
-                called = float(np.mean(shares[:1] if kind == REAL else shares))
+                judged = examples[:1] if kind == REAL else examples  # the real map as it is, not sharpened or blurred
+                called = float(np.mean([self._fraction_real(averaged["evaluator"], example) for example in judged]))
                 right.setdefault(kind, []).append(called if kind == REAL else 1 - called)
         self.scores = {f"held_out_{kind}": float(np.mean(values)) for kind, values in right.items()}
         if self.scores:
@@ -152,15 +152,12 @@ class EvaluatorTask:
 def make_task(
     pairs: Sequence[Pair],
     held_out: Sequence[Pair],
-    *,
-    width: int,
-    cube: int,
-    batch: int,
+    config: EvaluatorTraining,
     against: str | None,
     device: torch.device,
     seed: int,
 ) -> EvaluatorTask:
-    """The task of these sizes; `against` is "gan" for the shipped generator, a file of weights, or None.
+    """The task of `config`; `against` is "gan" for the shipped generator, a file of weights, or None.
 
     Raises
     ------
@@ -169,13 +166,12 @@ def make_task(
     DataError
         The weights are missing or damaged.
     """
-    if batch % 2:
-        raise UsageError(f"--batch {batch}: give an even number; half of the cubes are real")
-    multiple = 2 ** EvaluatorConfig(width).levels
-    if cube % multiple:
-        raise UsageError(f"--cube {cube}: give a multiple of {multiple}")
+    if config.batch % 2:
+        raise UsageError(f"--batch {config.batch}: give an even number; half of the cubes are real")
+    multiple = 2**config.evaluator.levels
+    if config.cube % multiple:
+        raise UsageError(f"--cube {config.cube}: give a multiple of {multiple}")
     torch.manual_seed(seed)
-    config = EvaluatorTraining(EvaluatorConfig(width), cube, batch)
     return EvaluatorTask(pairs, held_out, config, _generator(against, device) if against else None, device, seed)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cryotools.core.checkpoint import Architecture
 from cryotools.nn.patch import PatchDiscriminator
-from cryotools.nn.unet import UNet, UNetConfig
+from cryotools.nn.unet import UNet, UNetBased, UNetConfig
 from cryotools.nn.unetpp import UNetPlusPlus, UNetPlusPlusConfig
 from cryotools.simulate.inputs import CONDITIONS, DENSITY_CHANNELS
 
@@ -28,7 +28,7 @@ class GeneratorConfig:
 _BODIES = {"unet": (UNet, UNetConfig), "unetpp": (UNetPlusPlus, UNetPlusPlusConfig)}
 
 
-class Generator(nn.Module):
+class Generator(UNetBased):
     """Channels (b, c, z, y, x) and conditions (b, k) of `simulate.inputs` → map (b, 1, z, y, x).
 
     The map is a mixture of the channels, whose weights depend on the conditions, plus a correction by the body. Before
@@ -44,16 +44,6 @@ class Generator(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         self.mixture[-1].bias.data[_BROAD] = 1.0
-
-    @property
-    def halo(self) -> int:
-        """Voxels on each side that an output voxel can see."""
-        return self.unet.config.halo
-
-    @property
-    def multiple(self) -> int:
-        """Voxels that inputs must be whole multiples of, along each axis."""
-        return self.unet.config.multiple
 
     def forward(self, channels: Tensor, conditions: Tensor) -> Tensor:
         weights = self.mixture(conditions)

@@ -18,8 +18,8 @@ from cryotools.core.levels import Levels, find_levels
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.resample import grid_at_spacing, interpolate, resample, support
 from cryotools.core.volume import Grid, Volume
+from cryotools.training.pairs import SPACING
 
-SPACING = 1.0  # Å
 CONDITIONS = 2
 RANGE = (-2.0, 4.0)  # × the molecule's strength; what is beyond is a heavy atom or an artefact
 SMALLEST = 6.0  # Å along each axis: one turn of a helix

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.checkpoint import Architecture
-from cryotools.nn.unet import UNet, UNetConfig
+from cryotools.nn.unet import UNet, UNetBased, UNetConfig
 from cryotools.sse.assign import CLASS_NAMES
 from cryotools.sse.inputs import CONDITIONS
 
@@ -36,23 +36,13 @@ class SecondaryStructureConfig:
             raise ValueError(f"width and levels are at least 1, not {self.width} and {self.levels}")
 
 
-class SecondaryStructure(nn.Module):
+class SecondaryStructure(UNetBased):
     """Prepared maps (b, 1, z, y, x) and conditions (b, 2) of `sse.inputs` → logits (b, 4, z, y, x)."""
 
     def __init__(self, config: SecondaryStructureConfig) -> None:
         super().__init__()
         self.config = config
         self.unet = UNet(UNetConfig(1, CLASSES, CONDITIONS, config.width, config.levels))
-
-    @property
-    def halo(self) -> int:
-        """Voxels on each side that an output voxel can see."""
-        return self.unet.config.halo
-
-    @property
-    def multiple(self) -> int:
-        """Voxels that inputs must be whole multiples of, along each axis."""
-        return self.unet.config.multiple
 
     def forward(self, density: Tensor, conditions: Tensor) -> Tensor:
         return self.unet(density, conditions)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from cryotools.metrics.bootstrap import bootstrap_interval
 from cryotools.training.pairs import Pair
 
 
@@ -25,7 +24,5 @@ def gains(name: str, baseline: str, rows: list[dict[str, float]]) -> str:
 
 def interval(values: list[float]) -> str:
     """The mean and the middle 95 % of means of resampled maps."""
-    random = np.random.default_rng(0)
-    means = random.choice(values, (10000, len(values))).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return f"**{np.mean(values):.3f}** ({low:.3f} to {high:.3f})"
+    found = bootstrap_interval(values)
+    return f"**{found.value:.3f}** ({found.low:.3f} to {found.high:.3f})"
