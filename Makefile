@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = demo-out
 
-.PHONY: demo test lint bench bench-realism docs clean
+.PHONY: demo test lint bench bench-realism bench-sse docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,9 @@ bench: .venv/.ready  ## ratios against gemmi and a numpy reference, in one run
 
 bench-realism: .venv/.ready  ## learned and classical maps against experimental ones: make bench-realism SET=FOLDER FOLD=0
 	$(BIN)/python tests/benchmarks/realism $(SET) --fold $(or $(FOLD),0) $(OPTIONS)
+
+bench-sse: .venv/.ready  ## scores, nucleotides, robustness and speed of annotate-sse: make bench-sse LIST=pairs.csv WEIGHTS=FILE
+	$(BIN)/python tests/benchmarks/sse $(LIST) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(OPTIONS)
 
 docs: .venv/.ready  ## docs/commands.md from the commands' own help
 	$(BIN)/python docs/generate.py

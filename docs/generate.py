@@ -19,6 +19,9 @@ COMMANDS = (
     "train-gan",
     "train-disc",
     "eval-disc",
+    "annotate-sse",
+    "eval-sse",
+    "train-sse",
     "info",
     "doctor",
 )

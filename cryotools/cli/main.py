@@ -17,16 +17,19 @@ import typer
 
 from cryotools import __version__
 from cryotools.cli import (
+    annotate_sse,
     compare_maps,
     curate,
     doctor,
     eval_disc,
+    eval_sse,
     info,
     molmap,
     pdb2mrc,
     struc2map,
     train_disc,
     train_gan,
+    train_sse,
 )
 from cryotools.cli.console import complain, state
 from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
@@ -140,6 +143,9 @@ _COMMANDS = (
     train_gan,
     train_disc,
     eval_disc,
+    annotate_sse,
+    eval_sse,
+    train_sse,
     info,
     doctor,
 )

@@ -52,7 +52,7 @@ def find_levels(volume: Volume) -> Levels:
     filling = _filling(data)
     background = _commonest(_sample(data)) if filling is None else filling
     size = [max(1, min(n, round(_BLOCK / step))) for n, step in zip(data.shape, volume.voxel_size[::-1], strict=True)]
-    blocks = uniform_filter(_block_means(data, background, size), 3, mode="nearest")
+    blocks = uniform_filter(block_means(data, background, size), 3, mode="nearest")
     inside = blocks > _STRONG * _level(blocks, _STRONGEST)
     if not inside.any():
         raise DataError("no density is above the map's background; see whether its values are inverted")
@@ -86,7 +86,7 @@ def _sample(data: np.ndarray) -> np.ndarray:
     return data.ravel()[:: -(-data.size // _AT_MOST) | 1]  # an odd step does not follow rows of even length
 
 
-def _block_means(data: np.ndarray, background: float, size: list[int]) -> np.ndarray:
+def block_means(data: np.ndarray, background: float, size: list[int]) -> np.ndarray:
     """Means above `background` over blocks of `size` (z, y, x) voxels; those at the end may be smaller."""
     for axis, n in enumerate(size):
         starts = np.arange(0, data.shape[axis], n)

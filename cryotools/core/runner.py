@@ -20,6 +20,7 @@ from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.core.tiles import TilePlan, occupied, plan_tiles
+from cryotools.core.volume import Shape
 
 _DEFAULT_BATCH = {"cpu": 4, "cuda": 16, "mps": 8}
 
@@ -147,12 +148,28 @@ def run_tiled(
     return result
 
 
+def run_tiles(
+    runner: Runner, plan: TilePlan, channels: np.ndarray, starts: Iterable[Shape]
+) -> Iterator[tuple[Shape, Tensor]]:
+    """The start and the network's output (k, *tile) of the tiles of `plan` around the cores at `starts`.
+
+    `channels` (c, nz, ny, nx) is read a tile at a time. Tiles of one shape come together.
+    """
+
+    def shape(start: Shape) -> Shape:
+        return plan.extent(start)[1]
+
+    for _, same in itertools.groupby(sorted(starts, key=shape), key=shape):
+        group = list(same)
+        inputs = (torch.from_numpy(plan.cut(channels, start)) for start in group)
+        yield from zip(group, runner.run(inputs), strict=True)
+
+
 def _tile_outputs(
     runner: Runner, plan: TilePlan, channels: np.ndarray, filled: list, empty: list
 ) -> Iterator[tuple[tuple[int, int, int] | None, Tensor]]:
     """Each filled tile's start and output, then (None, output) of the tile of zeros if there is one."""
-    inputs = (torch.from_numpy(plan.cut(channels, start)) for start in filled)
-    yield from zip(filled, runner.run(inputs), strict=True)
+    yield from run_tiles(runner, plan, channels, filled)
     if empty:
         yield None, next(runner.run([torch.zeros((len(channels), *plan.tile))]))
 

@@ -18,16 +18,31 @@ from cryotools.core.volume import Shape
 class TilePlan:
     """How a volume of `shape` (nz, ny, nx) is tiled: cores of `core` voxels side by side, each seen with `halo` more
     on every side. The last cores may reach beyond the volume.
+
+    With `beyond`, tiles end that many voxels outside the volume, whose axes are rounded up to a `multiple`; without it
+    they are all of one shape.
     """
 
     shape: Shape
     core: Shape
     halo: int
+    multiple: int = 1
+    beyond: int | None = None
 
     @property
     def tile(self) -> Shape:
         """What the network sees: the core and its halo on both sides."""
         return tuple(n + 2 * self.halo for n in self.core)
+
+    def extent(self, start: Shape) -> tuple[Shape, Shape]:
+        """First voxel and shape of the tile around the core at `start`, both (z, y, x)."""
+        low = tuple(s - self.halo for s in start)
+        if self.beyond is None:
+            return low, self.tile
+        ends = [-(-n // self.multiple) * self.multiple + self.beyond for n in self.shape]
+        high = [min(a + n, end) for a, n, end in zip(low, self.tile, ends, strict=True)]
+        low = tuple(max(a, -self.beyond) for a in low)
+        return low, tuple(b - a for a, b in zip(low, high, strict=True))
 
     def starts(self) -> list[Shape]:
         """First voxel of every core, (z, y, x)."""
@@ -36,9 +51,9 @@ class TilePlan:
 
     def cut(self, channels: np.ndarray, start: Shape) -> np.ndarray:
         """The tile (c, *tile) around the core at `start` from `channels` (c, nz, ny, nx), zeros beyond the volume."""
-        tile = np.zeros((len(channels), *self.tile), dtype=channels.dtype)
-        low = [s - self.halo for s in start]
-        inside = [slice(max(a, 0), min(a + n, limit)) for a, n, limit in zip(low, self.tile, self.shape, strict=True)]
+        low, shape = self.extent(start)
+        tile = np.zeros((len(channels), *shape), dtype=channels.dtype)
+        inside = [slice(max(a, 0), min(a + n, limit)) for a, n, limit in zip(low, shape, self.shape, strict=True)]
         there = [slice(part.start - a, part.stop - a) for part, a in zip(inside, low, strict=True)]
         tile[(slice(None), *there)] = channels[(slice(None), *inside)]
         return tile
@@ -46,7 +61,8 @@ class TilePlan:
     def paste(self, result: np.ndarray, tile: np.ndarray, start: Shape) -> None:
         """Put the core of a network's output `tile` (k, *tile) at `start` of `result` (k, nz, ny, nx)."""
         sizes = [min(n, limit - s) for s, n, limit in zip(start, self.core, self.shape, strict=True)]
-        core = tuple(slice(self.halo, self.halo + n) for n in sizes)
+        low, _ = self.extent(start)
+        core = tuple(slice(s - a, s - a + n) for s, a, n in zip(start, low, sizes, strict=True))
         place = tuple(slice(s, s + n) for s, n in zip(start, sizes, strict=True))
         result[(slice(None), *place)] = tile[(slice(None), *core)]
 
@@ -63,7 +79,32 @@ def plan_tiles(shape: Shape, *, halo: int, core: int = 64, multiple: int = 1) ->
     def up(n: int) -> int:
         return -(-n // multiple) * multiple
 
-    return TilePlan(tuple(shape), tuple(min(up(core), up(n)) for n in shape), up(halo))
+    return TilePlan(tuple(shape), tuple(min(up(core), up(n)) for n in shape), up(halo), multiple)
+
+
+def plan_few_tiles(shape: Shape, *, halo: int, largest: int, multiple: int = 1, beyond: int = 0) -> TilePlan:
+    """A plan of as few and as equal tiles as `largest` voxels along each axis of a tile allow.
+
+    Tiles end `beyond` voxels outside the volume, so what a network takes for the outside there (zeros in, then whatever
+    its layers pad with) is the same for any tiles, and small volumes cost little more than their own voxels.
+    """
+
+    def up(n: int) -> int:
+        return -(-n // multiple) * multiple
+
+    halo, beyond = up(halo), min(up(beyond), up(halo))
+    if largest < 2 * halo + multiple:
+        raise ValueError(f"tiles of {largest} voxels leave nothing inside a halo of {halo}")
+
+    def core(n: int) -> int:
+        for count in range(1, n + 1):
+            size = up(-(-n // count))
+            reach = (2 * beyond, halo + beyond, 2 * halo)[min(count, 3) - 1]
+            if size + reach <= largest:
+                return size
+        return multiple
+
+    return TilePlan(tuple(shape), tuple(core(n) for n in shape), halo, multiple, beyond)
 
 
 def occupied(plan: TilePlan, channels: np.ndarray) -> Iterator[tuple[Shape, bool]]:

@@ -49,7 +49,7 @@ def generate(
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
     channels = with_condition(density_channels(structure, unit, condition.resolution), condition)
-    generator = _generator(Path(weights or WEIGHTS))
+    generator = load_generator(Path(weights or WEIGHTS))
     runner = Runner(Conditioned(generator, torch.from_numpy(condition_vector(condition))), Compute(device, batch=1))
     sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
     made = run_tiled(runner, channels, progress=progress, **sizes)[0]
@@ -79,6 +79,13 @@ def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid, reach
 
 
 @cache
-def _generator(weights: Path) -> nn.Module:
+def load_generator(weights: Path = WEIGHTS) -> nn.Module:
+    """The generator of a file of weights, the shipped one's by default, on the CPU.
+
+    Raises
+    ------
+    DataError
+        The weights are missing or damaged.
+    """
     network, _, _ = load_network(weights, [GENERATOR])
     return network.to(memory_format=torch.channels_last_3d)

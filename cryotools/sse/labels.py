@@ -69,7 +69,7 @@ def label_voxels(
     which = np.where(belongs, residues.classes[residues.of_atom], OTHER)
     mean = _element_sigma(sigma, structure, residues)[residues.of_atom]
     dense = mean >= LEAST_SIGMA  # NaN compares false
-    reaching = belongs & (structure.element != 1) & (_backbone(structure) | (which == NUCLEOTIDE))
+    reaching = belongs & (structure.element != 1) & (polymer_backbone(structure) | (which == NUCLEOTIDE))
     classes = np.full(volume.data.shape, OTHER, dtype=np.uint8)
     for one in _BY_RARITY:
         atoms = reaching & dense & (which == one)
@@ -122,13 +122,13 @@ def backbone_means(volume: Volume, structure: Structure, group: np.ndarray, coun
 
     `group` (n,) is that of each atom, -1 for none.
     """
-    atoms = np.flatnonzero(_backbone(structure) & (group >= 0) & volume.grid.contains(structure.xyz))
+    atoms = np.flatnonzero(polymer_backbone(structure) & (group >= 0) & volume.grid.contains(structure.xyz))
     total = np.bincount(group[atoms], weights=volume.sample(structure.xyz[atoms]), minlength=count)
     number = np.bincount(group[atoms], minlength=count)
     return np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
 
 
-def _backbone(structure: Structure) -> np.ndarray:
+def polymer_backbone(structure: Structure) -> np.ndarray:
     """Mask (n,) of the backbone atoms; old files name those of sugars with * for '."""
     return select(replace(structure, atom_name=np.char.replace(structure.atom_name, "*", "'")), "backbone")
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.runner import Compute, Runner, run_tiled
+from cryotools.core.runner import Compute, Runner, run_tiled, run_tiles
+from cryotools.core.tiles import plan_few_tiles
 
 CPU = Compute(device="cpu", precision="fp32", batch=3)
 
@@ -144,3 +145,23 @@ def test_an_overflow_is_computed_again_in_float32():
 def test_numbers_that_stay_infinite_are_an_error():
     with pytest.raises(DataError, match="not finite"):
         list(Runner(nn.Identity(), CPU).run([torch.tensor([float("nan")])]))
+
+
+@pytest.mark.parametrize("shape", [(9, 10, 11), (33, 20, 26)])
+def test_few_tiles_give_what_one_tile_gives(shape):
+    volume = np.random.default_rng(4).standard_normal((2, *shape), dtype=np.float32)
+    runner = Runner(Pooling(), CPU)
+    results = []
+    for largest in (64, 24, 16):
+        plan = plan_few_tiles(shape, halo=6, largest=largest, multiple=2, beyond=2)
+        results.append(np.full((3, *shape), np.nan, dtype=np.float32))
+        for start, tile in run_tiles(runner, plan, volume, plan.starts()):
+            plan.paste(results[-1], tile.numpy(), start)
+    assert np.abs(results[1] - results[0]).max() < 1e-5
+    assert np.abs(results[2] - results[0]).max() < 1e-5
+
+
+def test_only_the_tiles_asked_for_are_computed():
+    plan = plan_few_tiles((32, 32, 32), halo=0, largest=8)
+    outputs = dict(run_tiles(Runner(nn.Identity(), CPU), plan, np.ones((1, 32, 32, 32), np.float32), [(8, 0, 24)]))
+    assert list(outputs) == [(8, 0, 24)]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryotools.core.tiles import occupied, plan_tiles
+from cryotools.core.tiles import occupied, plan_few_tiles, plan_tiles
 
 shapes = st.tuples(*[st.integers(1, 40)] * 3)
 
@@ -51,3 +51,30 @@ def test_only_tiles_whose_halo_touches_something_are_occupied():
 def test_impossible_plans_are_refused(wrong):
     with pytest.raises(ValueError, match="at least"):
         plan_tiles((4, 4, 4), **wrong)
+
+
+@pytest.mark.parametrize("shape", [(5, 9, 30), (64, 64, 64), (100, 33, 71)])
+@pytest.mark.parametrize("largest", [40, 56, 200])
+def test_few_tiles_cover_every_voxel_once_and_stay_small(shape, largest):
+    plan = plan_few_tiles(shape, halo=12, largest=largest, multiple=4, beyond=4)
+    covered = np.zeros((1, *shape))
+    for start in plan.starts():
+        low, size = plan.extent(start)
+        assert max(size) <= largest
+        assert all(n % 4 == 0 and a % 4 == 0 for n, a in zip(size, low, strict=True))
+        assert plan.cut(np.zeros((1, *shape)), start).shape == (1, *size)
+        before = covered.copy()
+        plan.paste(covered, covered.max() + np.ones((1, *size)), start)
+        assert not before[covered != before].any()
+    assert covered.all()
+
+
+def test_few_tiles_of_a_small_volume_are_one_that_ends_near_its_faces():
+    plan = plan_few_tiles((50, 60, 70), halo=56, largest=240, multiple=8, beyond=8)
+    ((_, size),) = [plan.extent(start) for start in plan.starts()]
+    assert size == (72, 80, 88)
+
+
+def test_tiles_without_an_inside_are_refused():
+    with pytest.raises(ValueError, match="nothing inside"):
+        plan_few_tiles((50, 50, 50), halo=20, largest=40)

@@ -1,0 +1,182 @@
+"""`cryotools eval-sse`: how well secondary structure in maps agrees with models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cryotools.cli import options as opt
+from cryotools.cli.console import complain, note, print_json, progress, set_threads
+
+if TYPE_CHECKING:
+    from cryotools.core.progress import Progress
+    from cryotools.sse.evaluate import Evaluation, Predict
+    from cryotools.training.curate import Entry
+
+NAME = "eval-sse"
+EPILOG = """Each residue of MODEL has a class by DSSP's hydrogen bonds; its predicted class is the one with the highest
+mean probability at its backbone. recall and precision are those of residues in helices, sheets and nucleic acids whose
+backbone has a density of 1 σ or more; q3 is the share of all amino acids that are right. The columns named baseline
+say what one class for all residues scores: quote them together. With --list there is a line per map, then the mean,
+the median and the ends of their 95 % bootstrap intervals over maps.
+
+--list takes a CSV file as curate does. --probabilities scores class maps that exist: PREFIX_helix.mrc,
+PREFIX_sheet.mrc and PREFIX_nucleotide.mrc (or Haruspex's PREFIX_npair.mrc) on any grid; with --list, {id} in PREFIX
+stands for each pair's id.
+
+Examples:
+
+cryotools eval-sse map.mrc examples/1gbt.cif --res 3 --json
+
+cryotools eval-sse --list pairs.csv --csv scores.csv --residues residues.csv
+"""
+
+
+def command(
+    map_file: Annotated[str | None, typer.Argument(metavar="[MAP]", help="The map.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model that was built into it.")] = None,
+    pairs: Annotated[
+        str | None, opt.main("--list", metavar="PAIRS", help="CSV list of maps and models, in place of one pair.")
+    ] = None,
+    resolution: Annotated[
+        float | None, opt.main("--res", "-R", "--resolution", help="Resolution, Å, told to the network.")
+    ] = None,
+    weights: Annotated[str | None, opt.main("--weights", metavar="FILE", help="A network made by train-sse.")] = None,
+    probabilities: Annotated[
+        str | None, opt.main("--probabilities", metavar="PREFIX", help="Score these class maps; no network runs.")
+    ] = None,
+    csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="The scores as CSV; - is stdout.")] = None,
+    residues: Annotated[
+        str | None, opt.output("--residues", metavar="FILE", help="All residues with their probabilities as CSV.")
+    ] = None,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    device: Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    threads: opt.Threads = None,
+    rotations: Annotated[
+        int, opt.compute("--rotations", help="Average over 1, 4 or 24 turns of the map, at as many times the cost.")
+    ] = 1,
+    debug: opt.Debug = False,
+) -> None:
+    """Score helices, sheets and nucleotides in maps against models."""
+    set_threads(threads)
+    from cryotools.core.errors import UsageError
+    from cryotools.core.output import check_output, write_text
+
+    if json and csv == "-":
+        raise UsageError("--json and --csv - both write to standard output; give one")
+    if residues == "-":
+        raise UsageError("--residues has no place on standard output; name a file")
+    if probabilities and (weights or rotations != 1):
+        raise UsageError(f"--probabilities runs no network; leave out {'--weights' if weights else '--rotations'}")
+    entries = _entries(map_file, model, pairs, resolution)
+    if probabilities and len(entries) > 1 and "{id}" not in probabilities:
+        raise UsageError(f"--probabilities {probabilities}: put {{id}} where each pair's id belongs")
+    inputs = [file for entry in entries for file in (entry.map, entry.model)] + [
+        file for file in (pairs, weights) if file
+    ]
+    for table in (csv, residues):
+        if table and table != "-":
+            check_output(table, inputs)
+    from cryotools.sse.evaluate import residues_csv_text, scores_csv_text
+
+    with progress() as reporter:
+        predict = _predict(probabilities, weights, device, rotations, None if pairs else reporter)
+        found = _evaluate(entries, predict, reporter) if pairs else [_evaluate_one(entries[0], predict)]
+    failed = [each for each in found if each.error]
+    if residues and len(failed) < len(found):
+        write_text(residues, residues_csv_text(found))
+    if csv and csv != "-":
+        write_text(csv, scores_csv_text(found))
+    if json:
+        print_json(_figures(found))
+    elif csv == "-":
+        typer.echo(scores_csv_text(found), nl=False)
+    _say(found)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _entries(map_file: str | None, model: str | None, pairs: str | None, resolution: float | None) -> list[Entry]:
+    """One pair, or those of the list."""
+    from cryotools.core.errors import UsageError
+    from cryotools.training.curate import Entry, read_list
+
+    if pairs is None:
+        if not (map_file and model):
+            raise UsageError("give a map and its model, or many with --list")
+        if resolution is not None and not 0 < resolution < float("inf"):
+            raise UsageError(f"--res {resolution:g}: give a positive number of A")
+        told = float("nan") if resolution is None else resolution
+        return [Entry(Path(map_file).name, map_file, model, told, "", 0)]
+    if map_file or resolution is not None:
+        raise UsageError(f"--list names the {'maps and models' if map_file else 'resolutions'}; give one or the other")
+    entries = read_list(pairs)
+    if by_id := [entry.id for entry in entries if not (entry.map and entry.model)]:
+        raise UsageError(f"{pairs}: {by_id[0]} names an archive's id in place of a file; download it first")
+    return entries
+
+
+def _predict(
+    prefix: str | None, weights: str | None, device: str, rotations: int, reporter: Progress | None
+) -> Predict:
+    from cryotools.sse.evaluate import by_files, by_network
+
+    if prefix:
+        return by_files(prefix)
+    from cryotools.core.runner import Compute
+
+    return by_network(weights, Compute(device), rotations, reporter)
+
+
+def _evaluate_one(entry: Entry, predict: Predict) -> Evaluation:
+    from cryotools.sse.evaluate import evaluate_pair
+
+    return evaluate_pair(entry, predict)
+
+
+def _evaluate(entries: list[Entry], predict: Predict, reporter: Progress) -> list[Evaluation]:
+    """Every pair; what is wrong with one is said when it is met."""
+    from cryotools.sse.evaluate import evaluate_list
+
+    reporter.start(len(entries), "maps")
+    found = []
+    for each in evaluate_list(entries, predict):
+        found.append(each)
+        reporter.advance()
+        if each.error:
+            complain("error", f"{each.id}: {each.error}")
+    return found
+
+
+def _figures(found: list[Evaluation]) -> dict[str, object]:
+    """What --json prints."""
+    from dataclasses import asdict
+
+    from cryotools.sse.evaluate import summary
+
+    over = summary(found) if len(found) > 1 else {}
+    means = {name: {score: asdict(each) for score, each in scores.items()} for name, scores in over.items()}
+    return {"maps": [each.row() for each in found], **means}
+
+
+def _say(found: list[Evaluation]) -> None:
+    """The scores that matter beside what one class for all would score."""
+    from dataclasses import asdict
+
+    from cryotools.sse.evaluate import summary
+
+    scores = [each.scores for each in found if each.scores]
+    if not scores:
+        return
+    if len(found) == 1:
+        name, value = found[0].id, asdict(scores[0])
+    else:
+        name = f"mean of {len(scores)} of {len(found)} maps"
+        value = {score: each.value for score, each in summary(found)["mean"].items()}
+    shown = {key: f"{number:.3f}" if number == number else "-" for key, number in value.items()}
+    recall, precision, q3 = (f"{shown[key]} ({shown[f'{key}_baseline']})" for key in ("recall", "precision", "q3"))
+    note(f"{name}: recall {recall}, precision {precision}, Q3 {q3}; in brackets one class, the commonest, for all")

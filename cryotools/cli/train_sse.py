@@ -1,0 +1,87 @@
+"""`cryotools train-sse`: a training set becomes a network that tells helices, sheets and nucleotides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cryotools.cli import options as opt
+from cryotools.cli import trainrun as run
+from cryotools.cli.console import progress
+from cryotools.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from cryotools.training.loop import Task
+    from cryotools.training.pairs import Pair
+
+NAME = "train-sse"
+EPILOG = """DATA is a folder made by `cryotools curate`. Every map is shown as it is and in --versions turned, blurred,
+sharpened and at lower resolutions; beside them stand boxes of --structures, simulated with noise, masks and uneven
+order, which OUT/simulated (or --cache) keeps for the next run. --structures is a folder, or a CSV list with the column
+file and maybe homolog_of_fold: relatives of the held-out fold are left out. OUT gets model.safetensors for annotate-sse
+--weights, metrics.csv, losses.png, config.json, and state.pt, from which --resume goes on. Held-out scores are means
+over maps, per residue.
+
+Examples:
+
+cryotools train-sse training-set classifier --fold none --versions 2 --steps 2 --width 4
+
+cryotools train-sse training-set simulated --structures examples --simulated 2 --fold none --steps 2 --width 4 --json
+"""
+
+
+def command(
+    data: run.Data,
+    out: run.Out,
+    structures: Annotated[
+        str | None, opt.main("--structures", metavar="FOLDER|CSV", help="Simulate maps of these, too.")
+    ] = None,
+    simulated: Annotated[
+        int | None, opt.main("--simulated", min=1, help="Boxes to simulate; default three of each structure.")
+    ] = None,
+    versions: Annotated[int, opt.main("--versions", min=1, help="Forms of each experimental map.")] = 10,
+    fold: run.Fold = "0",
+    steps: run.Steps = 5000,
+    batch: run.Batch = 16,
+    cube: run.Cube = 32,
+    width: Annotated[int, opt.main("--width", min=1, help="Channels at the finest level; --init has its own.")] = 24,
+    experimental: Annotated[
+        float, opt.main("--experimental", min=0, max=1, help="Share of cubes from experimental maps.")
+    ] = 0.5,
+    learning_rate: run.LearningRate = 2e-3,
+    init: Annotated[
+        str | None, opt.main("--init", metavar="WEIGHTS", help="Start from a trained network's weights.")
+    ] = None,
+    cache: Annotated[str | None, opt.main("--cache", metavar="FOLDER", help="Where simulated boxes are kept.")] = None,
+    resume: run.Resume = False,
+    every: run.Every = 500,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    seed: opt.Seed = 0,
+    device: run.Device = "auto",
+    precision: run.PrecisionOption = run.Precision.auto,
+    threads: opt.Threads = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Train a network that tells helices, sheets and nucleotides in maps."""
+    if simulated and not structures:
+        raise UsageError("--simulated needs structures; give --structures")
+
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+        from cryotools.sse.network import SecondaryStructureConfig
+        from cryotools.sse.tasks import Simulations, TaskOptions, describe, make_task
+        from cryotools.sse.train import ClassifierTraining
+
+        config = ClassifierTraining(SecondaryStructureConfig(width), cube, batch, experimental)
+        kept = Path(cache) if cache else Path(out) / "simulated"
+        simulations = Simulations(structures, simulated, kept) if structures else None
+        options = TaskOptions(config, versions, simulations, init, place, seed)
+        with progress() as reporter:
+            task = make_task(pairs, held_out, options, reporter)
+        return task, describe(task)
+
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    run.train_and_report(asked, build, json)

@@ -1,0 +1,179 @@
+"""Labelled maps as the network trains on them: experimental ones in several forms, and files to keep them in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from scipy.ndimage import affine_transform
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from cryotools.core.errors import DataError
+from cryotools.core.output import atomic_path
+from cryotools.core.structure import Structure
+from cryotools.core.volume import Volume
+from cryotools.sse.assign import NUCLEOTIDE, OTHER, Residues, assign
+from cryotools.sse.degrade import lowered
+from cryotools.sse.inputs import prepare
+from cryotools.sse.labels import label_voxels, polymer_backbone
+from cryotools.training.pairs import Pair
+
+ELSEWHERE, CHAIN = 1, 2  # what counts: voxels off the backbone, and those at it; 0 does not count
+_AT_CHAIN = 1.5  # Å from a backbone atom, where its class holds whatever the density
+_NEAR_CHAIN = 2.5  # Å, within which weak density is neither inside an element nor outside
+_COARSEST = 8.0  # Å
+
+
+@dataclass(frozen=True)
+class Example:
+    """A labelled map in the common form of `sse.inputs`, ready to be cut.
+
+    Attributes
+    ----------
+    density : float16 (nz, ny, nx)
+    classes : uint8 (nz, ny, nx)
+    counts : uint8 (nz, ny, nx): 0, ELSEWHERE or CHAIN
+    resolution : Å
+    centres : int16 (n, 3), the voxels (z, y, x) that cubes are drawn around
+    """
+
+    density: np.ndarray
+    classes: np.ndarray
+    counts: np.ndarray
+    resolution: float
+    centres: np.ndarray
+
+
+def make_example(
+    volume: Volume,
+    density: np.ndarray,
+    structure: Structure,
+    residues: Residues,
+    resolution: float,
+    weight: np.ndarray | None = None,
+) -> Example:
+    """`volume` labelled by its model, with the prepared `density` that the network sees of it, both on voxels of 1 Å;
+    where `weight` is 0 nothing counts.
+
+    Claimed voxels have the class of the nearest backbone atom, and at the backbone that holds where density is weak,
+    too: what is asked of the network is the chain's class, not the density's.
+
+    Raises
+    ------
+    DataError
+        No atom of the model's backbone lies in the map.
+    """
+    labels = label_voxels(volume, structure, residues, conflicts="nearest")
+    classes, counts = labels.classes, np.where(labels.counted, ELSEWHERE, 0).astype(np.uint8)
+    belongs = (residues.of_atom >= 0) & (structure.element != 1)
+    which = np.where(belongs, residues.classes[residues.of_atom], OTHER)
+    backbone = belongs & (polymer_backbone(structure) | (which == NUCLEOTIDE))
+    known = backbone & residues.known[residues.of_atom] & volume.grid.contains(structure.xyz)
+    if not known.any():
+        raise DataError(f"{structure.name}: no atom of its backbone lies in the map")
+    voxels = _around(volume, structure.xyz[known])
+    tree = cKDTree(structure.xyz[known])
+    distance, nearest = tree.query(volume.grid.index_to_world(voxels[:, ::-1]), distance_upper_bound=_NEAR_CHAIN)
+    reached = np.isfinite(distance)
+    voxels, distance, nearest = voxels[reached], distance[reached], nearest[reached]
+    nearest_class, counted = which[known][nearest], counts[tuple(voxels.T)] > 0
+    core = (distance <= _AT_CHAIN) & counted
+    at = voxels[core]
+    classes[tuple(at.T)] = nearest_class[core]
+    counts[tuple(voxels[counted & ~core & (nearest_class != OTHER)].T)] = 0  # weak density: neither inside nor outside
+    counts[(classes != OTHER) & labels.counted] = ELSEWHERE
+    counts[tuple(at.T)] = CHAIN
+    if weight is not None:
+        counts[weight == 0] = 0
+    centres = at if len(at) else voxels
+    return Example(density.astype(np.float16), classes, counts, float(resolution), centres.astype(np.int16))
+
+
+def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Example]:
+    """`pair` as it is, and `versions` - 1 times turned by an arbitrary angle, blurred or sharpened, and at lower
+    resolutions down to 8 Å.
+
+    Raises
+    ------
+    DataError
+        The pair has no protein or nucleic acid.
+    """
+    random = np.random.default_rng(seed)
+    residues = assign(pair.structure)
+    levels = prepare(pair.target).levels.background
+    made = []
+    for number in range(versions):
+        volume, structure, weight, resolution = pair.target, pair.structure, pair.weight, pair.resolution
+        if number:
+            worse = random.random() < 0.5 and resolution < _COARSEST
+            resolution = random.uniform(resolution, _COARSEST) if worse else resolution
+            more_b = float(random.uniform(-60, 100))
+            turned, weight, structure = _turned(volume.with_data(volume.data - levels), weight, structure, random)
+            volume = lowered(turned, pair.resolution, resolution, more_b)
+            if (pair.target.data == 0).mean() > 0.2:  # a mask stays one
+                volume = volume.with_data(np.where(turned.data == 0, 0, volume.data))
+        density = prepare(volume).volume.data
+        made.append(make_example(volume, density, structure, residues, resolution, weight))
+    return made
+
+
+def save_example(path: str | os.PathLike[str], example: Example) -> None:
+    """Write an example atomically, without pickle."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **{key: np.asarray(value) for key, value in vars(example).items()})
+
+
+def load_example(path: str | os.PathLike[str]) -> Example:
+    """Read an example.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or no example.
+    """
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            values = {key: stored[key] for key in stored.files}
+        return Example(**values | {"resolution": float(values["resolution"])})
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        raise DataError(f"{path}: is damaged or no example ({error}); delete it, it is made anew") from error
+
+
+def _around(volume: Volume, xyz: np.ndarray) -> np.ndarray:
+    """The voxels (n, 3), z, y, x, within some 3 Å of positions (k, 3)."""
+    reach = int(np.ceil(_NEAR_CHAIN)) + 1
+    offsets = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    offsets = offsets[(offsets**2).sum(axis=1) <= reach**2]
+    near = np.zeros(volume.data.shape, dtype=bool)
+    index = np.rint(volume.grid.world_to_index(xyz)).astype(int)[:, ::-1]
+    for offset in offsets:
+        place = index + offset
+        place = place[np.all((place >= 0) & (place < near.shape), axis=1)]
+        near[tuple(place.T)] = True
+    return np.argwhere(near)
+
+
+def _turned(
+    volume: Volume, weight: np.ndarray, structure: Structure, random: np.random.Generator
+) -> tuple[Volume, np.ndarray, Structure]:
+    """Map, weight and model turned together around the middle of the box, by an angle of which all are as likely."""
+    turn = Rotation.random(random_state=random.integers(2**31)).as_matrix()  # of (x, y, z)
+    zyx = turn[::-1, ::-1]
+    middle = (np.array(volume.data.shape) - 1) / 2
+    back = zyx.T
+    start = middle - back @ middle
+    empty = volume.data == 0
+    data = affine_transform(volume.data, back, start, order=3, mode="constant")
+    counted = affine_transform(weight, back, start, order=1, mode="constant")
+    if empty.mean() > 0.2:
+        filled = affine_transform((~empty).astype(np.float32), back, start, order=1, mode="constant")
+        data[filled < 0.5] = 0
+    centre = volume.grid.index_to_world(middle[::-1])
+    xyz = (structure.xyz - centre) @ turn.T + centre
+    return volume.with_data(data), (counted > 0.5).astype(np.float32), structure.with_xyz(xyz)

@@ -1,0 +1,206 @@
+"""The files that a user opens: class maps, tables, pseudo-atoms, and a script that shows them in ChimeraX."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from cryotools.core.errors import UsageError
+from cryotools.core.mapfile import write_map
+from cryotools.core.output import write_text
+from cryotools.core.pdbwrite import pdb_text
+from cryotools.core.table import csv_text
+from cryotools.sse.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
+from cryotools.sse.elements import ELEMENT_COLUMNS, Element, element_rows, element_structure
+from cryotools.sse.predict import Annotation
+from cryotools.sse.score import ResidueScores
+
+COLOURS = {OTHER: "#b2b2b2", HELIX: "red", SHEET: "blue", NUCLEOTIDE: "orange"}
+CONTOUR = 0.5  # × the molecule's strength: where its surface is drawn
+
+_MAPPED = (HELIX, SHEET, NUCLEOTIDE)
+_REMARKS = (
+    "Pseudo-atoms where annotate-sse of cryotools sees secondary structure.",
+    "Chain H, residues HLX: axes of helices, a point every 1.5 A, bonded. Chain S, residues SHT: points of sheets.",
+    "B factors are confidence x 100: 100 times the mean probability of the class around each point, 50 to 100.",
+)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The names of what is written, from a prefix."""
+
+    prefix: str
+
+    @property
+    def class_maps(self) -> dict[int, str]:
+        """Probability maps by class."""
+        return {which: f"{self.prefix}_{CLASS_NAMES[which]}.mrc" for which in _MAPPED}
+
+    @property
+    def labels(self) -> str:
+        """The map of classes, which is written last: where it is, the others are."""
+        return f"{self.prefix}_labels.mrc"
+
+    @property
+    def residues(self) -> str:
+        """The table of a model's residues."""
+        return f"{self.prefix}_residues.csv"
+
+    @property
+    def elements(self) -> str:
+        """The table of elements."""
+        return f"{self.prefix}_elements.csv"
+
+    @property
+    def pseudo_atoms(self) -> str:
+        """The elements as pseudo-atoms."""
+        return f"{self.prefix}_elements.pdb"
+
+    @property
+    def script(self) -> str:
+        """The script for ChimeraX."""
+        return f"{self.prefix}.cxc"
+
+    def all(self, with_model: bool) -> list[str]:
+        """Every file, in the order of writing."""
+        found = [self.residues] if with_model else [self.elements, self.pseudo_atoms]
+        return [*found, self.script, *self.class_maps.values(), self.labels]
+
+
+def output_files(prefix: str) -> Files:
+    """The files that `prefix` begins the names of.
+
+    Raises
+    ------
+    UsageError
+        The prefix has no name, is standard output, or ends as a map does.
+    """
+    name = prefix.rsplit(os.sep, 1)[-1]
+    if prefix == "-" or name in ("", ".", ".."):
+        raise UsageError(f"{prefix}: give a prefix that file names can begin with, such as out or folder/out")
+    if name.lower().endswith((".mrc", ".map", ".ccp4", ".gz", ".bz2")):
+        raise UsageError(
+            f"{prefix}: is the beginning of several names; leave out the ending, as in {name.split('.')[0]}"
+        )
+    return Files(prefix)
+
+
+def write_files(
+    files: Files, annotation: Annotation, found: ResidueScores | list[Element], *, script: str, label: str
+) -> list[str]:
+    """Write all files, of the residues of a model or of the elements `found`; their names, in order.
+
+    Where one fails, those that were not there before are removed.
+
+    Raises
+    ------
+    DataError
+        A file cannot be written, or the positions do not fit a PDB file.
+    """
+    names = files.all(isinstance(found, ResidueScores))
+    with ExitStack() as undo:
+        for name in names:
+            if not Path(name).exists():
+                undo.callback(Path(name).unlink, missing_ok=True)
+        if isinstance(found, ResidueScores):
+            rows = found.rows()
+            write_text(files.residues, csv_text(list(rows[0]), rows))
+        else:
+            write_text(files.elements, csv_text(ELEMENT_COLUMNS, element_rows(found)))
+            write_text(files.pseudo_atoms, pdb_text(element_structure(found), _REMARKS, _axis_bonds(found)))
+        write_text(files.script, script)
+        for which, name in files.class_maps.items():
+            words = [label, f"probability of {CLASS_NAMES[which]}, 0 to 1"]
+            write_map(
+                name, annotation.volume.with_data(annotation.probabilities[which]), label=words[1], labels=words[:1]
+            )
+        classes = ", ".join(f"{number} {name}" for number, name in enumerate(CLASS_NAMES))
+        write_map(files.labels, annotation.volume.with_data(annotation.labels), label=classes, labels=[label])
+        undo.pop_all()
+    return names
+
+
+def chimerax_script(
+    files: Files,
+    annotation: Annotation,
+    found: ResidueScores | list[Element],
+    map_file: str,
+    *,
+    model_file: str | None = None,
+    inverted: bool = False,
+) -> str:
+    """Commands for an empty ChimeraX session: the map in grey, the classes in their colours over it.
+
+    File names are relative to the script's folder, where ChimeraX runs it. With a model, its residues have the colours
+    of their predicted classes; without, the elements are shown.
+    """
+    level = annotation.levels.background + CONTOUR * annotation.levels.strength
+    folder = Path(files.script).resolve().parent
+
+    def opened(path: str) -> str:
+        relative = os.path.relpath(Path(path).resolve(), folder)
+        return f'open "{relative}"' if '"' not in relative else f"open '{relative}'"
+
+    lines = [
+        "# What annotate-sse of cryotools sees: helices red, sheets blue, nucleotides orange, the rest grey.",
+        "# Meant for an empty session: the models are #1 map, #2 helix, #3 sheet, #4 nucleotide, #5 labels,",
+        f"# #6 {'model in the colours of its predicted classes' if model_file else 'helix axes and points of sheets'}.",
+        opened(map_file),
+        f"volume #1 style surface step 1 level {-level if inverted else level:.6g} color {COLOURS[OTHER]}",
+        "transparency #1 75",
+    ]
+    for number, (which, name) in enumerate(files.class_maps.items(), start=2):
+        lines += [opened(name), f"volume #{number} style surface step 1 level 0.5 color {COLOURS[which]}"]
+    lines += [opened(files.labels), "volume #5 hide"]
+    if isinstance(found, ResidueScores):
+        if model_file:
+            lines += [opened(model_file), "hide #6 atoms", "cartoon #6", f"color #6 {COLOURS[OTHER]}"]
+            lines += _residue_colours(found)
+            lines += ["transparency #2-4 60"]
+    elif found:
+        lines += [opened(files.pseudo_atoms), "style #6 ball", "size #6 atomRadius 0.6", "show #6 atoms"]
+        lines += [f"color #6/H {COLOURS[HELIX]}", f"color #6/S {COLOURS[SHEET]}", "transparency #2-4 60"]
+    palette = ":".join(f"{which},{COLOURS[which]}" for which in sorted(COLOURS))
+    lines += [
+        "# The map's own surface in these colours (between classes they mix):",
+        f"# hide #2-4 models; transparency #1 0; color sample #1 map #5 palette {palette}",
+        "view",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _axis_bonds(elements: list[Element]) -> list[tuple[int, int]]:
+    """Pairs of neighbours on the axes of helices, as numbers of pseudo-atoms."""
+    bonds, first = [], 0
+    for element in elements:
+        count = len(element.points)
+        if element.which == HELIX:
+            bonds += [(first + at, first + at + 1) for at in range(count - 1)]
+        first += count
+    return bonds
+
+
+def _residue_colours(scores: ResidueScores) -> Iterator[str]:
+    """Commands that colour the residues of a model by their predicted class, a chain and a class each."""
+    residues, predicted = scores.residues, scores.predicted
+    there = np.isfinite(scores.probabilities).all(axis=1)
+    for chain in dict.fromkeys(residues.chain.tolist()):
+        for which in _MAPPED:
+            at = np.flatnonzero((residues.chain == chain) & (predicted == which) & there)
+            if len(at):
+                numbers = ",".join(_ranges(residues.residue_number[at].tolist()))
+                yield f"color #6/{chain or ' '}:{numbers} {COLOURS[which]}"
+
+
+def _ranges(numbers: Iterable[int]) -> Iterator[str]:
+    """Runs of whole numbers as ChimeraX writes them: 3-7, 9."""
+    for _, run in groupby(enumerate(dict.fromkeys(numbers)), key=lambda pair: pair[1] - pair[0]):
+        first, *rest = (number for _, number in run)
+        yield f"{first}-{rest[-1]}" if rest else f"{first}"

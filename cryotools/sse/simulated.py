@@ -1,0 +1,143 @@
+"""Labelled maps simulated from structures: what gives the network strands and nucleotides enough.
+
+A box is cut out of a structure in a random orientation, made into a map by the learned simulator or by molmap, at a
+random resolution, and degraded as real maps are (`sse.degrade`). Its atoms reach beyond the box, so density does not
+end there.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from cryotools.core.distance import distance_to_points
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.levels import find_levels
+from cryotools.core.progress import NoProgress, Progress
+from cryotools.core.structure import NUCLEIC, WATER, Structure
+from cryotools.core.structurefile import read_structure
+from cryotools.core.volume import Grid, Volume
+from cryotools.simulate.inputs import Condition, condition_vector, density_channels, with_condition
+from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.simulate.predict import load_generator
+from cryotools.simulate.sharpness import envelope
+from cryotools.sse.assign import assign
+from cryotools.sse.degrade import blurred, with_noise
+from cryotools.sse.examples import Example, load_example, make_example, save_example
+from cryotools.sse.inputs import RANGE
+from cryotools.training import distributed
+from cryotools.training.pairs import SPACING
+
+KEPT = 64  # voxels along a box's edge
+_MARGIN = 8  # voxels more on each side, of which the network's padding may spoil some
+_REACH = 5.0  # Å beyond the box, whose atoms are seen in it
+_LEARNED = 0.7  # of all; the rest is molmap's, at a resolution of its own scale
+_RESOLUTIONS = ((2.0, 4.5), (4.5, 8.0))  # Å
+_FINER = 0.65  # of all, in the first range
+_BROADER = (0.9, 1.6)  # × the resolution, for molmap
+_SHARPNESS = (-100.0, 200.0)  # Å²
+_NUCLEIC = 0.6  # of boxes of a complex that are around a nucleotide
+
+
+def simulated_examples(
+    structures: Sequence[Path], count: int, folder: Path, seed: int = 0, progress: Progress | None = None
+) -> list[Example]:
+    """`count` examples of `structures`, each taken as often as any, kept in `folder` and read from there if they are.
+
+    Example number i is the same whatever the count. Structures that cannot be used are named in a warning, and others
+    stand in for them. Under torchrun the first process simulates while the others wait.
+
+    Raises
+    ------
+    DataError
+        No structure can be used, or the folder cannot be written to.
+    """
+    files = [folder / f"{seed}-{number:05d}.npz" for number in range(count)]
+    distributed.on_first(_fill, structures, files, seed, progress or NoProgress())
+    return [load_example(file) for file in files]
+
+
+def _fill(structures: Sequence[Path], files: Sequence[Path], seed: int, progress: Progress) -> None:
+    """Simulate what is not there yet."""
+    try:
+        files[0].parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{files[0].parent}: cannot keep simulated maps: {error.strerror}") from error
+    order = np.random.default_rng(seed).permutation(len(structures))
+    progress.start(len(files), "simulating")
+    for number, file in enumerate(files):
+        if not file.exists():
+            turn = [structures[order[(number + later) % len(order)]] for later in range(len(order))]
+            save_example(file, _first_usable(turn, np.random.default_rng([seed, number])))
+        progress.advance()
+
+
+def _first_usable(structures: Sequence[Path], random: np.random.Generator) -> Example:
+    for path in structures:
+        try:
+            return simulated_example(read_structure(path), random)
+        except DataError as error:
+            warnings.warn(f"{error}; another structure is simulated", CryotoolsWarning, stacklevel=2)
+    raise DataError(f"none of {len(structures)} structures can be simulated")
+
+
+def simulated_example(structure: Structure, random: np.random.Generator) -> Example:
+    """One box of `structure`, made at random.
+
+    Raises
+    ------
+    DataError
+        The structure has no protein or nucleic acid.
+    """
+    structure = structure[(structure.kind != WATER) & (structure.element != 1)]
+    structure = structure[structure.model == structure.model[0]]
+    residues = assign(structure)
+    centred = structure.xyz - structure.xyz.mean(axis=0)
+    structure = structure.with_xyz(centred @ Rotation.random(random_state=random.integers(2**31)).as_matrix().T)
+    grid = _box(structure, residues.of_atom, random)
+    low, high = np.array(grid.origin) - _REACH, np.array(grid.origin) + np.array(grid.shape) + _REACH
+    within = np.all((structure.xyz > low) & (structure.xyz < high), axis=1)
+    part, residues = structure[within], replace(residues, of_atom=residues.of_atom[within])
+    resolution = float(random.uniform(*_RESOLUTIONS[int(random.random() > _FINER)]))
+    clean = _clean(part, grid, resolution, random)
+    smooth = blurred(clean, resolution, random)
+    around = Volume.on(grid, smooth).pad((grid.shape[0] // 4,) * 3, (grid.shape[0] // 4,) * 3)  # solvent at 0
+    smooth /= np.float32(find_levels(around).strength)
+    density = np.clip(with_noise(smooth, distance_to_points(grid, part.xyz), random), *RANGE)
+    start, shape = (_MARGIN,) * 3, (KEPT,) * 3
+    kept = Volume.on(grid, smooth).crop(start, shape)
+    return make_example(kept, Volume.on(grid, density).crop(start, shape).data, part, residues, resolution)
+
+
+def _box(structure: Structure, of_atom: np.ndarray, random: np.random.Generator) -> Grid:
+    """A box around a residue, moved towards the molecule's middle so that it is well filled."""
+    wanted = of_atom >= 0
+    nucleic = wanted & (structure.kind == NUCLEIC)
+    if nucleic.any() and random.random() < _NUCLEIC:
+        wanted = nucleic
+    at = np.flatnonzero(wanted)
+    middle = 0.8 * structure.xyz[at[random.integers(len(at))]]
+    size = KEPT + 2 * _MARGIN
+    origin = np.rint(middle - size / 2) + random.uniform(-0.5, 0.5, 3)
+    return Grid((size,) * 3, (SPACING,) * 3, tuple(origin))
+
+
+def _clean(structure: Structure, grid: Grid, resolution: float, random: np.random.Generator) -> np.ndarray:
+    """The map of a random method, without noise; 0 far from atoms."""
+    if random.random() >= _LEARNED:
+        options = MapOptions(resolution * random.uniform(*_BROADER), occupancy=False)
+        data = molmap(structure, grid, options)
+        return data / np.float32(max(np.percentile(data, 99), 1e-6))
+    sharpness = float(random.uniform(*_SHARPNESS)) if random.random() < 0.5 else None
+    condition = Condition(resolution, bool(random.random() < 0.5), sharpness)
+    channels = with_condition(density_channels(structure, grid, resolution), condition)
+    generator = load_generator()
+    with torch.inference_mode():
+        made = generator(torch.from_numpy(channels)[None], torch.from_numpy(condition_vector(condition))[None])
+    return made[0, 0].numpy() * envelope(structure, grid)

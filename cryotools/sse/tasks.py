@@ -1,0 +1,114 @@
+"""From what a user names to a training task: structures to simulate, versions of experimental maps, a network."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cryotools.core.checkpoint import load_network
+from cryotools.core.errors import DataError, UsageError
+from cryotools.core.progress import Progress
+from cryotools.sse.examples import experimental_examples
+from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
+from cryotools.sse.simulated import simulated_examples
+from cryotools.sse.train import ClassifierTask, ClassifierTraining
+from cryotools.training.pairs import Pair
+
+_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz", ".mmcif.gz")
+
+
+@dataclass(frozen=True)
+class Simulations:
+    """Maps to simulate beside the experimental ones: `count` boxes (three of each structure where it is None) of the
+    `structures`, a folder or a CSV list, kept in the folder `cache`.
+    """
+
+    structures: str
+    count: int | None
+    cache: Path
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What a run trains: `versions` of each experimental map, `simulations` beside them, the network of `config` or, in
+    its place, that of the file of weights `init`.
+    """
+
+    config: ClassifierTraining
+    versions: int = 10
+    simulations: Simulations | None = None
+    init: str | None = None
+    device: str | torch.device = "cpu"
+    seed: int = 0
+
+
+def list_structures(path: str, fold: int | None) -> list[Path]:
+    """The structures of a folder, or of a CSV list with the column file (relative to the list's folder) and maybe
+    homolog_of_fold: those related to a map of `fold`, which is held out, are left out.
+
+    Raises
+    ------
+    DataError
+        There is no such folder or list, or it names nothing.
+    """
+    source = Path(path)
+    if source.is_dir():
+        found = sorted(file for file in source.iterdir() if file.name.lower().endswith(_SUFFIXES))
+    else:
+        try:
+            with source.open(newline="", encoding="utf-8-sig") as stream:
+                rows = list(csv.DictReader(stream))
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: neither a folder of structures nor a CSV list of them ({error})") from error
+        if rows and "file" not in rows[0]:
+            raise DataError(f"{path}: line 1: column file is missing")
+        related = str(fold) if fold is not None else None
+        kept = [row for row in rows if related is None or (row.get("homolog_of_fold") or "").strip() != related]
+        found = [source.parent / row["file"] for row in kept]
+    if not found:
+        raise DataError(f"{path}: names no structures (files that end in {', '.join(_SUFFIXES[:4])}, or these in .gz)")
+    return found
+
+
+def make_task(
+    pairs: Sequence[Pair],
+    held_out: Sequence[Pair],
+    options: TaskOptions,
+    progress: Progress | None = None,
+) -> ClassifierTask:
+    """The task of `options` on `pairs`, with `held_out` to validate on.
+
+    Raises
+    ------
+    UsageError
+        The cube does not fit the network.
+    DataError
+        A file is missing or damaged.
+    """
+    config, simulations, seed = options.config, options.simulations, options.seed
+    torch.manual_seed(seed)
+    start = None
+    if options.init:
+        start, _, _ = load_network(options.init, [SECONDARY_STRUCTURE])
+        config = replace(config, network=start.config)
+    network = start or SecondaryStructure(config.network)
+    if config.cube % network.multiple:
+        raise UsageError(f"--cube {config.cube}: give a multiple of {network.multiple}")
+    real = [experimental_examples(pair, options.versions, seed) for pair in pairs]
+    simulated = []
+    if simulations:
+        files = list_structures(simulations.structures, held_out[0].fold if held_out else None)
+        count = simulations.count or 3 * len(files)
+        simulated = simulated_examples(files, count, simulations.cache, seed, progress)
+    return ClassifierTask(real, simulated, held_out, config, options.device, network)
+
+
+def describe(task: ClassifierTask) -> dict[str, object]:
+    """What the run is of, in plain values."""
+    maps = {"n_experimental_maps": len(task.experimental), "n_simulated_boxes": len(task.simulated)}
+    return {"arch": SECONDARY_STRUCTURE.name, **dataclasses.asdict(task.config), **maps}

@@ -1,0 +1,53 @@
+"""What every script of this folder is told: which maps, and which network judges each."""
+
+from __future__ import annotations
+
+import argparse
+from functools import cache
+
+import numpy as np
+
+from cryotools.core.runner import Compute
+from cryotools.core.volume import Volume
+from cryotools.sse.evaluate import Predict, by_network
+from cryotools.training.curate import Entry
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Options on maps and weights."""
+    options = argparse.ArgumentParser(description=description)
+    options.add_argument("list", help="pairs of map and model, as `cryotools curate` reads them")
+    add_weights(options)
+    return options
+
+
+def add_weights(options: argparse.ArgumentParser) -> None:
+    """Options on the network; the shipped one without any."""
+    options.add_argument("--weights", help="a network made by train-sse")
+    options.add_argument("--weights-of-fold", type=_by_fold, default={}, metavar="0=FILE,1=FILE,…")
+    options.add_argument("--device", default="cpu")
+    options.add_argument("--rotations", type=int, default=1)
+
+
+def predictor(chosen: argparse.Namespace) -> Predict:
+    """Class maps by the network that has never seen the map's fold, where one is given, else by `--weights`."""
+    compute = Compute(chosen.device)
+
+    @cache
+    def network(weights: str | None) -> Predict:
+        return by_network(weights, compute, chosen.rotations)
+
+    def predict(entry: Entry, volume: Volume) -> np.ndarray:
+        if chosen.weights_of_fold and entry.fold not in chosen.weights_of_fold:
+            raise SystemExit(f"{entry.id}: --weights-of-fold names no network for fold {entry.fold}")
+        return network(chosen.weights_of_fold.get(entry.fold, chosen.weights))(entry, volume)
+
+    return predict
+
+
+def _by_fold(text: str) -> dict[int, str]:
+    pairs = (part.partition("=") for part in text.split(","))
+    try:
+        return {int(fold): file for fold, _, file in pairs}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: write it like 0=a.safetensors,1=b.safetensors") from None

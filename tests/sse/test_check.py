@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.mapfile import read_map
+from cryotools.core.volume import Volume
+from cryotools.sse.assign import HELIX, OTHER
+from cryotools.sse.check import check_confidence, check_hand, check_resolution, check_values
+
+REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
+
+
+def noise(smoothing: float, n: int = 64, seed: int = 0) -> np.ndarray:
+    values = np.random.default_rng(seed).normal(size=(n,) * 3)
+    return (gaussian_filter(values, smoothing) if smoothing else values).astype(np.float32)
+
+
+def volume(data: np.ndarray) -> Volume:
+    return Volume(data, (1.0, 1.0, 1.0))
+
+
+def blob() -> np.ndarray:
+    data = np.zeros((48, 48, 48), dtype=np.float32)
+    data[10:34, 12:30, 14:36] = 1 + 0.3 * noise(1, 48)[10:34, 12:30, 14:36]
+    return data
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-4, 300.0])
+def test_a_real_map_passes_and_its_negative_is_told(factor):
+    real = read_map(REAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_values(real.with_data(factor * real.data + 3 * factor))
+    with pytest.warns(CryotoolsWarning, match="inverted.*--invert"):
+        check_values(real.with_data(-factor * real.data))
+
+
+def test_a_masked_map_passes_and_its_negative_is_refused():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_values(volume(blob()))
+    with pytest.raises(DataError, match="--invert"):
+        check_values(volume(-blob()))
+
+
+@pytest.mark.parametrize("smoothing", [0, 1, 2])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_noise_is_told(smoothing, seed):
+    with pytest.warns(CryotoolsWarning, match="looks like noise"):
+        check_values(volume(noise(smoothing, seed=seed)))
+
+
+def test_noise_that_rises_among_solvent_is_no_molecule():
+    data = noise(1)
+    z, y, x = np.indices(data.shape) - 32
+    data[z**2 + y**2 + x**2 > 26**2] = 0
+    with pytest.warns(CryotoolsWarning, match="looks like noise"):
+        check_values(volume(data))
+
+
+def test_a_constant_map_has_its_own_message():
+    with pytest.raises(DataError, match="constant"):
+        check_values(volume(np.ones((20, 20, 20), dtype=np.float32)))
+
+
+def test_coarse_maps_are_told_and_others_not():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for resolution in (None, 2.0, 8.0):
+            check_resolution(resolution)
+    with pytest.warns(CryotoolsWarning, match="at 10 A"):
+        check_resolution(10.0)
+
+
+def class_maps(helix: np.ndarray) -> np.ndarray:
+    maps = np.zeros((4, *helix.shape), dtype=np.float32)
+    maps[HELIX], maps[OTHER] = helix, 1 - helix
+    return maps
+
+
+def test_a_map_without_a_confident_class_is_told():
+    helix = np.full((30, 30, 30), 0.45, dtype=np.float32)
+    with pytest.warns(CryotoolsWarning, match="with confidence"):
+        check_confidence(class_maps(helix), 1.0)
+    helix[:5, :5, :5] = 0.9
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_confidence(class_maps(helix), 1.0)
+
+
+def by_brightness(towards_low_x: float, towards_high_x: float):
+    """A classifier that sees helix where density rises along x, or where it falls, as much as asked for."""
+
+    def classify(cubes: np.ndarray) -> np.ndarray:
+        rises = np.gradient(cubes, axis=-1)
+        helix = np.where(rises > 0.005, towards_high_x, np.where(rises < -0.005, towards_low_x, 0))
+        return np.stack([class_maps(one.astype(np.float32)) for one in helix])
+
+    return classify
+
+
+RAMP = np.broadcast_to(np.linspace(0, 1, 70, dtype=np.float32), (60, 60, 70))
+RICH = class_maps(np.full(RAMP.shape, 0.6, dtype=np.float32))
+
+
+def test_more_helix_in_the_mirror_image_is_told():
+    with pytest.warns(CryotoolsWarning, match="left-handed"):
+        assert check_hand(by_brightness(0.9, 0.1), RAMP, RICH) > 100
+
+
+@pytest.mark.parametrize("levels", [(0.1, 0.9), (0.9, 0.9), (0.1, 0.1)])
+def test_the_right_hand_or_no_evidence_is_silent(levels):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ratio = check_hand(by_brightness(*levels), RAMP, RICH)
+    assert not ratio > 1.1
+
+
+def test_few_cubes_are_looked_at_where_classes_are():
+    density = np.zeros((200, 48, 200), dtype=np.float32)
+    density[150, 10, 150] = 1
+    helix = np.zeros_like(density)
+    helix[140:160, 5:20, 140:160] = 1
+    seen = []
+
+    def classify(cubes: np.ndarray) -> np.ndarray:
+        seen.append(cubes.copy())
+        return np.stack([class_maps(np.zeros_like(one)) for one in cubes])
+
+    check_hand(classify, density, class_maps(helix))
+    assert [cubes.shape for cubes in seen] == [(1, 64, 64, 64)] * 2
+    assert seen[0].sum() == 1
+    assert np.array_equal(seen[0][0, :, :, ::-1], seen[1][0])

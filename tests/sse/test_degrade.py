@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from cryotools.core.shells import Shells
+from cryotools.core.volume import Volume
+from cryotools.sse.degrade import blurred, lowered, noise, smooth_field, with_noise
+
+
+@pytest.fixture
+def volume():
+    data = gaussian_filter(np.random.default_rng(0).standard_normal((32, 32, 32)), 0.6)
+    return Volume(data.astype(np.float32), (1.0, 1.0, 1.0))
+
+
+def test_a_b_factor_lowers_amplitudes_by_its_own_formula(volume):
+    shells = Shells(volume.data.shape, volume.voxel_size)
+    ratio = shells.amplitude(lowered(volume, 3.0, 3.0, 100.0).data) / shells.amplitude(volume.data)
+    s = shells.frequency
+    inside = (s > 0) & (s <= 1 / 3)
+    np.testing.assert_allclose(ratio[inside], np.exp(-100 * s[inside] ** 2 / 4), rtol=0.05)
+
+
+def test_a_lower_resolution_leaves_nothing_beyond_it(volume):
+    shells = Shells(volume.data.shape, volume.voxel_size)
+    ratio = shells.amplitude(lowered(volume, 3.0, 7.0).data) / shells.amplitude(volume.data)
+    assert ratio[shells.frequency > 1 / 4].max() < 0.01
+    assert ratio[(shells.frequency > 0) & (shells.frequency < 1 / 20)].min() > 0.7
+
+
+def test_noise_has_unit_variance_and_a_grain():
+    grains = noise((40, 40, 40), np.random.default_rng(1))
+    assert grains.std() == pytest.approx(1, abs=1e-3)
+    assert np.corrcoef(grains[1:].ravel(), grains[:-1].ravel())[0, 1] > 0.2
+
+
+def test_masks_leave_solvent_at_0_and_the_molecule_there():
+    distance = np.abs(np.arange(40) - 20)[:, None, None] * np.ones((1, 40, 40))
+    data = (distance < 3).astype(np.float32)
+    masked = 0
+    for seed in range(40):
+        made = with_noise(data, distance, np.random.default_rng(seed))
+        assert made[distance < 1].mean() > 0.5
+        masked += bool((made[distance > 15] == 0).all())
+    assert 20 <= masked <= 35
+
+
+def test_blurring_keeps_the_shape_and_the_total(volume):
+    for seed in range(10):
+        made = blurred(volume.data + np.float32(1), 3.0, np.random.default_rng(seed))
+        assert made.shape == volume.data.shape and np.isfinite(made).all()
+        assert made.mean() <= 1.05
+
+
+def test_a_smooth_field_runs_from_0_to_1():
+    field = smooth_field((50, 33, 70), np.random.default_rng(0))
+    assert field.shape == (50, 33, 70)
+    assert (field.min(), field.max()) == (0, pytest.approx(1))
+    assert np.abs(np.diff(field, axis=0)).max() < 0.2

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import warnings
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sse_network import at_random, by_density
+
+from cryotools.core.checkpoint import load_network, save_network
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.mapfile import read_map
+from cryotools.core.resample import grid_at_spacing, interpolate
+from cryotools.core.runner import Compute, Runner
+from cryotools.core.volume import Volume
+from cryotools.sse import predict
+from cryotools.sse.assign import HELIX, OTHER, SHEET
+from cryotools.sse.inputs import condition_vector, prepare
+from cryotools.sse.network import HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, HaruspexConfig
+from cryotools.sse.predict import TURNS, Turned, annotate, stands_out
+from cryotools.training.cubes import ROTATIONS, rotate
+
+REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
+CPU = Compute(device="cpu", precision="fp32")
+pytestmark = pytest.mark.filterwarnings("ignore:no helix, sheet")
+
+
+@pytest.fixture(scope="module")
+def crop() -> Volume:
+    return read_map(REAL)
+
+
+@pytest.fixture(scope="module")
+def simple(tmp_path_factory) -> Path:
+    return by_density(tmp_path_factory.mktemp("weights") / "simple.safetensors")
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory) -> Path:
+    return at_random(tmp_path_factory.mktemp("weights") / "random.safetensors")
+
+
+def test_classes_follow_the_prepared_density(crop, simple):
+    found = annotate(crop, weights=simple, compute=CPU)
+    assert found.probabilities.shape == (4, *crop.data.shape)
+    assert found.probabilities.dtype == np.float32
+    assert np.allclose(found.probabilities.sum(axis=0), 1, atol=1e-5)
+    assert found.labels.dtype == np.uint8
+    height = (crop.data - found.levels.background) / found.levels.strength
+    assert np.mean(found.labels[height < 0.4] == OTHER) > 0.98
+    assert np.mean(found.labels[(height > 0.7) & (height < 1.7)] == HELIX) > 0.98
+    assert np.mean(found.labels[height > 2.4] == SHEET) > 0.9
+
+
+@pytest.mark.parametrize("voxel_size", [0.7, 1.0, 1.9])
+def test_the_grid_of_the_map_is_kept(crop, simple, voxel_size):
+    grid = grid_at_spacing(crop.grid, voxel_size)
+    resampled = crop.resample(grid)
+    found = annotate(resampled, weights=simple, compute=CPU)
+    assert found.volume.same_grid_as(grid)
+    assert found.probabilities.shape == (4, *grid.shape)
+    there = interpolate(crop.with_data(annotate(crop, weights=simple, compute=CPU).probabilities[HELIX]), grid).data
+    assert np.corrcoef(there.ravel(), found.probabilities[HELIX].ravel())[0, 1] > 0.8
+
+
+def test_scale_and_offset_of_the_values_do_not_matter(crop, untrained):
+    one = annotate(crop, 3.2, weights=untrained, compute=CPU)
+    other = annotate(crop.with_data(250 * crop.data - 7), 3.2, weights=untrained, compute=CPU)
+    assert np.abs(one.probabilities - other.probabilities).max() < 1e-3
+
+
+def test_the_result_does_not_depend_on_the_tiles(crop, untrained, monkeypatch):
+    network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
+    runner = Runner(Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,)), Compute("cpu", "fp32"))
+    density = np.zeros((90, 60, 130), dtype=np.float32)
+    density[20:64, 8:52, 10:54] = density[30:74, 5:49, 75:119] = prepare(crop).volume.data[:44, :44, :44]
+    results = []
+    for largest in (264, 100, 80):
+        monkeypatch.setattr(predict, "_LARGEST", largest)
+        monkeypatch.setattr(type(network), "halo", 24)
+        results.append(predict.classify(runner, network, density))
+    assert np.abs(results[1] - results[0]).max() < 1e-5
+    assert np.abs(results[2] - results[0]).max() < 1e-5
+
+
+def test_solvent_is_other_and_costs_nothing(crop, untrained, monkeypatch):
+    prepared = prepare(crop).volume.data
+    wide = 0.02 * np.random.default_rng(0).normal(size=(120, 150, 130)).astype(np.float32)
+    wide[30:74, 60:104, 40:84] = prepared[:44, :44, :44]
+    computed = []
+    original = predict.run_tiles
+
+    def counting(runner, plan, channels, starts):
+        computed.append(sum(np.prod(plan.extent(start)[1]) for start in starts))
+        return original(runner, plan, channels, starts)
+
+    monkeypatch.setattr(predict, "run_tiles", counting)
+    found = annotate(Volume(wide, (1.0, 1.0, 1.0)), 3.2, weights=untrained, compute=CPU)
+    assert computed[0] < 0.5 * wide.size
+    assert np.all(found.probabilities[OTHER, :, :30] == 1)
+    assert np.all(found.probabilities[1:, :, :30] == 0)
+    assert (found.probabilities[OTHER, 40:64, 70:94, 50:74] < 1).all()
+
+
+def test_what_stands_out_holds_the_whole_molecule(crop):
+    density = prepare(crop).volume.data
+    wide = np.pad(density, 40)
+    there = stands_out(wide)
+    assert there[wide > 0.5].mean() > 0.99
+    assert not there[:20].any()
+    assert not stands_out(np.zeros((20, 21, 5), dtype=np.float32)).any()
+
+
+def test_a_turn_and_back_changes_nothing_of_a_network_without_directions(crop, simple):
+    part = crop.crop((8, 8, 8), (24, 26, 20))
+    one, many = (annotate(part, weights=simple, compute=CPU, rotations=n).probabilities for n in (1, 24))
+    assert np.abs(one - many).max() < 1e-5
+
+
+def test_24_turns_make_a_network_forget_directions(untrained):
+    network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
+    classifier = Classifier(network, torch.from_numpy(condition_vector(3.2)))
+    tile = np.random.default_rng(0).normal(size=(1, 1, 16, 16, 16)).astype(np.float32)
+    with torch.inference_mode():
+        for turns, forgets in ((TURNS[24], True), (TURNS[1], False)):
+            as_is, turned = (
+                Turned(classifier, turns)(torch.from_numpy(one.copy())).numpy() for one in (tile, rotate(tile, 13))
+            )
+            assert (np.abs(rotate(as_is, 13) - turned).max() < 1e-4) == forgets
+
+
+def test_four_turns_show_the_network_four_sides_of_every_axis():
+    matrices = []
+    for number in TURNS[4]:
+        axes, flips = ROTATIONS[number]
+        matrices.append(np.eye(3)[list(axes)] * np.array(flips)[:, None])
+    for axis in range(3):
+        assert len({tuple(matrix[:, axis]) for matrix in matrices}) == 4
+        assert {int(np.argmax(np.abs(matrix[:, axis]))) for matrix in matrices} == {0, 1, 2}
+    cosines = [(np.trace(a @ b.T) - 1) / 2 for a, b in combinations(matrices, 2)]
+    assert max(cosines) <= np.cos(np.radians(120)) + 1e-9
+
+
+def test_haruspex_loses_no_border(crop, tmp_path):
+    torch.manual_seed(0)
+    save_network(tmp_path / "haruspex.safetensors", Haruspex(HaruspexConfig()), HARUSPEX, HaruspexConfig())
+    part = crop.crop((16, 16, 16), (12, 13, 14))
+    found = annotate(part, weights=tmp_path / "haruspex.safetensors", compute=CPU)
+    assert found.probabilities.sum(axis=0) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_resolution_is_told_to_the_network(crop, tmp_path):
+    path = at_random(tmp_path / "weights.safetensors")
+    network, config, _ = load_network(path, [SECONDARY_STRUCTURE])
+    for modulation in network.unet.modulate:
+        torch.nn.init.normal_(modulation.layers[-1].weight)
+    save_network(path, network, SECONDARY_STRUCTURE, config)
+    known, unknown = (annotate(crop, told, weights=path, compute=CPU) for told in (5.0, None))
+    assert known.resolution == 5.0
+    assert unknown.resolution is None
+    assert np.abs(known.probabilities - unknown.probabilities).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"rotations": 3}, UsageError, "1, 4 or 24"),
+        ({"resolution": -1.0}, UsageError, "positive"),
+        ({"weights": "gone.safetensors"}, DataError, "no such file"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(crop, simple, options, error, words):
+    with pytest.raises(error, match=words):
+        annotate(crop, **{"weights": simple, **options})
+
+
+def test_an_inverted_map_is_told(crop, simple):
+    with pytest.warns(CryotoolsWarning, match="--invert"):
+        annotate(crop.with_data(-crop.data), weights=simple, compute=CPU)
+
+
+def test_a_flat_map_is_refused_and_a_thin_one(simple):
+    for data, words in ((np.ones((20, 20, 20)), "constant"), (np.eye(20)[None].repeat(3, axis=0), "thin|measures")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(DataError, match=words):
+                annotate(Volume(data.astype(np.float32), (1.0, 1.0, 1.0)), weights=simple)

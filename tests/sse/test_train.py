@@ -1,0 +1,153 @@
+"""Examples, simulated boxes and a miniature training, on a map of trypsin whose classes are known."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from cryotools.core.checkpoint import load_network
+from cryotools.core.errors import DataError
+from cryotools.core.structure import WATER
+from cryotools.core.structurefile import read_structure
+from cryotools.core.volume import Volume
+from cryotools.simulate.layout import grid_around
+from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.sse.assign import HELIX, OTHER, SHEET, assign
+from cryotools.sse.examples import (
+    CHAIN,
+    experimental_examples,
+    load_example,
+    make_example,
+    save_example,
+)
+from cryotools.sse.inputs import prepare
+from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructureConfig
+from cryotools.sse.simulated import simulated_example, simulated_examples
+from cryotools.sse.tasks import list_structures
+from cryotools.sse.train import ClassifierTask, ClassifierTraining
+from cryotools.training.loop import LoopConfig, train
+from cryotools.training.pairs import Pair
+
+SMALL = ClassifierTraining(SecondaryStructureConfig(width=12), cube=24, batch=8)
+
+
+@pytest.fixture(scope="module")
+def pair(trypsin):
+    structure = read_structure(trypsin)
+    structure = structure[structure.kind != WATER]
+    grid = grid_around(structure, 1.0, 4.0)
+    volume = Volume.on(grid, molmap(structure, grid, MapOptions(4.0)))
+    return Pair("trypsin", volume, np.ones(grid.shape, dtype=np.float32), structure, 4.0, "protease", 0)
+
+
+@pytest.fixture(scope="module")
+def example(pair):
+    density = prepare(pair.target).volume.data
+    return make_example(pair.target, density, pair.structure, assign(pair.structure), 4.0)
+
+
+def test_the_chain_has_its_own_class_at_every_backbone_atom(pair, example):
+    residues = assign(pair.structure)
+    backbone = np.isin(pair.structure.atom_name, ("N", "CA", "C", "O")) & (residues.of_atom >= 0)
+    x, y, z = np.rint(pair.target.grid.world_to_index(pair.structure.xyz[backbone])).astype(int).T
+    right = example.classes[z, y, x] == residues.classes[residues.of_atom[backbone]]
+    assert right.mean() > 0.9  # the voxel's centre may be nearer to a neighbour of another class
+    assert (example.counts[z, y, x] == CHAIN).all()
+
+
+def test_coil_counts_as_chain_and_solvent_does_not(example):
+    assert ((example.counts == CHAIN) & (example.classes == OTHER)).sum() > 3000
+    assert example.counts[0].max() == 1
+
+
+def test_what_the_weight_leaves_out_does_not_count(pair):
+    weight = np.ones_like(pair.weight)
+    weight[:20] = 0
+    residues = assign(pair.structure)
+    made = make_example(pair.target, pair.target.data, pair.structure, residues, 4.0, weight)
+    assert (made.counts[:20] == 0).all() and made.counts[20:].any()
+
+
+def test_examples_survive_a_file(example, tmp_path):
+    save_example(tmp_path / "example.npz", example)
+    again = load_example(tmp_path / "example.npz")
+    assert again.resolution == example.resolution
+    for name in ("density", "classes", "counts", "centres"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(example, name))
+
+
+def test_damaged_examples_are_named(tmp_path):
+    (tmp_path / "example.npz").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"example\.npz.*delete it"):
+        load_example(tmp_path / "example.npz")
+
+
+def test_versions_turn_map_and_model_together(pair):
+    plain, *turned = experimental_examples(pair, 4, seed=3)
+    assert plain.resolution == pair.resolution
+    strength = plain.density[tuple(plain.centres.T)].astype(float).mean()
+    for version in turned:
+        assert 4.0 <= version.resolution <= 8.0
+        at_chain = version.density[tuple(version.centres.T)].astype(float).mean()
+        assert at_chain > 0.6 * strength
+        assert np.abs(version.density - plain.density).max() > 0.5
+        share = [np.mean(one.classes[tuple(one.centres.T)] == SHEET) for one in (plain, version)]
+        assert share[1] == pytest.approx(share[0], rel=0.05)
+
+
+def test_simulated_boxes_show_density_where_the_classes_are(trypsin):
+    structure = read_structure(trypsin)
+    for seed in range(3):
+        box = simulated_example(structure, np.random.default_rng(seed))
+        assert box.density.shape == box.classes.shape == (64, 64, 64)
+        assert 2 <= box.resolution <= 8
+        density = box.density.astype(float)
+        assert density[box.classes == SHEET].mean() > 0.4
+        assert density[box.classes == SHEET].mean() > 4 * abs(density[box.counts == 1].mean())
+
+
+def test_simulated_boxes_are_made_once_and_do_not_depend_on_how_many(trypsin, tmp_path):
+    bad = tmp_path / "bad.pdb"
+    bad.write_text("ATOM\n")
+    with pytest.warns(Warning, match=r"bad\.pdb.*another structure"):
+        few = simulated_examples([trypsin, bad], 2, tmp_path / "kept")
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+    before = (tmp_path / "kept" / "0-00000.npz").stat().st_mtime_ns
+    again = simulated_examples([trypsin, bad], 1, tmp_path / "kept")
+    assert (tmp_path / "kept" / "0-00000.npz").stat().st_mtime_ns == before
+    np.testing.assert_array_equal(again[0].density, few[0].density)
+
+
+def test_relatives_of_the_held_out_fold_are_left_out(tmp_path):
+    listed = tmp_path / "list.csv"
+    with listed.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerows([("file", "homolog_of_fold"), ("a.pdb", ""), ("b.pdb", "1"), ("c.pdb", "2")])
+    names = [[path.name for path in list_structures(str(listed), fold)] for fold in (None, 1, 2)]
+    assert names == [["a.pdb", "b.pdb", "c.pdb"], ["a.pdb", "c.pdb"], ["a.pdb", "b.pdb"]]
+    with pytest.raises(DataError, match="names no structures"):
+        list_structures(str(tmp_path / "kept"), None) if (tmp_path / "kept").mkdir() is None else None
+
+
+def test_a_miniature_training_tells_strands_from_coil(pair, tmp_path):
+    task = ClassifierTask([experimental_examples(pair, 1)], [], [pair], SMALL)
+    config = LoopConfig(steps=60, learning_rate=1e-2, warmup=5, averaging=0.9, validate_every=60, save_every=60)
+    scores = train(task, tmp_path, config)
+    assert scores["held_out_q3"] > scores["held_out_q3_baseline"] + 0.05
+    assert scores["held_out_f1_sheet"] > 0.45
+    _, config, about = load_network(tmp_path / "model.safetensors", [SECONDARY_STRUCTURE])
+    assert config == SMALL.network
+    assert float(about["held_out_q3"]) == pytest.approx(scores["held_out_q3"], abs=1e-3)
+
+
+def test_batches_hold_both_kinds_of_maps_and_count_something(example):
+    simulated = example.__class__(example.density, example.classes, example.counts, 7.0, example.centres)
+    task = ClassifierTask([[example]], [simulated], [], SMALL)
+    density, conditions, classes, counted = task._batch(np.random.default_rng(0))
+    assert density.shape == (8, 1, 24, 24, 24) and classes.shape == counted.shape == (8, 24, 24, 24)
+    assert (counted.sum(dim=(1, 2, 3)) > 0).all()
+    told = conditions[conditions[:, 1] == 1, 0]
+    assert (told < 0.7).any() and (told > 0.7).any()
+    assert set(np.unique(classes)) <= {OTHER, HELIX, SHEET}
