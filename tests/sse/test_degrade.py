@@ -50,7 +50,8 @@ def test_masks_leave_solvent_at_0_and_the_molecule_there():
 def test_blurring_keeps_the_shape_and_the_total(volume):
     for seed in range(10):
         made = blurred(volume.data + np.float32(1), 3.0, np.random.default_rng(seed))
-        assert made.shape == volume.data.shape and np.isfinite(made).all()
+        assert made.shape == volume.data.shape
+        assert np.isfinite(made).all()
         assert made.mean() <= 1.05
 
 

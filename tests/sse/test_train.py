@@ -67,7 +67,8 @@ def test_what_the_weight_leaves_out_does_not_count(pair):
     weight[:20] = 0
     residues = assign(pair.structure)
     made = make_example(pair.target, pair.target.data, pair.structure, residues, 4.0, weight)
-    assert (made.counts[:20] == 0).all() and made.counts[20:].any()
+    assert (made.counts[:20] == 0).all()
+    assert made.counts[20:].any()
 
 
 def test_examples_survive_a_file(example, tmp_path):
@@ -146,8 +147,10 @@ def test_batches_hold_both_kinds_of_maps_and_count_something(example):
     simulated = example.__class__(example.density, example.classes, example.counts, 7.0, example.centres)
     task = ClassifierTask([[example]], [simulated], [], SMALL)
     density, conditions, classes, counted = task._batch(np.random.default_rng(0))
-    assert density.shape == (8, 1, 24, 24, 24) and classes.shape == counted.shape == (8, 24, 24, 24)
+    assert density.shape == (8, 1, 24, 24, 24)
+    assert classes.shape == counted.shape == (8, 24, 24, 24)
     assert (counted.sum(dim=(1, 2, 3)) > 0).all()
     told = conditions[conditions[:, 1] == 1, 0]
-    assert (told < 0.7).any() and (told > 0.7).any()
+    assert (told < 0.7).any()
+    assert (told > 0.7).any()
     assert set(np.unique(classes)) <= {OTHER, HELIX, SHEET}
