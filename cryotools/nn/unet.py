@@ -36,7 +36,7 @@ class UNetConfig:
         """Voxels on each side that an output voxel can see, rounded up to a whole multiple."""
         finest = 4  # two convolutions down and two up at the finest level
         reach = 2 * sum((finest if level < self.levels - 1 else 2) * 2**level for level in range(self.levels))
-        reach += 2 ** (self.levels + 1)  # pooling and unpooling look across the edge of a block
+        reach += self.multiple - 1  # of the block that a voxel is pooled in, the far end
         return -(-reach // self.multiple) * self.multiple
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from cryotools.core.progress import Progress
 from cryotools.core.resample import interpolate
 from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.core.structure import WATER, Structure
+from cryotools.core.table import csv_text
 from cryotools.core.volume import Volume
 from cryotools.realism.inputs import prepare
 from cryotools.realism.network import EVALUATOR
@@ -117,27 +116,14 @@ def evaluate(
 
 def verdict_csv_text(name: str, verdict: Verdict) -> str:
     """A header and the line of the map `name`."""
-    return _csv_text([{"map": name, **verdict.figures()}])
+    row = {"map": name, **verdict.figures()}
+    return csv_text(list(row), [row])
 
 
 def residues_csv_text(verdict: Verdict) -> str:
     """A header and a line per residue; scores are empty where no voxel of a residue exceeds the contour."""
-    return _csv_text([asdict(residue) for residue in verdict.residues])
-
-
-def _csv_text(rows: list[dict[str, Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _number(value) for key, value in row.items()})
-    return stream.getvalue()
-
-
-def _number(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    return "" if np.isnan(value) else f"{value:.4f}"
+    rows = [asdict(residue) for residue in verdict.residues]
+    return csv_text(list(rows[0]), rows)
 
 
 def _near(structured: np.ndarray, volume: Volume, structure: Structure) -> tuple[np.ndarray, np.ndarray]:

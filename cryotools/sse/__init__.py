@@ -1,6 +1,8 @@
 """annotate-sse: helices, strands and nucleotides in maps.
 
-`dssp` and `assign` tell the class of each residue of a model, `labels` carries the classes over to a map's voxels.
-`inputs` brings maps into one form, `network` classifies them voxel by voxel. `score` compares class maps with a model,
-`ridges` and `elements` turn them into axes of helices and points of strands.
+Truth: `dssp` and `assign` tell the class of each residue of a model, `labels` carries the classes over to voxels.
+Network: `inputs` brings maps into one form, `network` classifies them voxel by voxel. `train`, on `examples` of
+experimental maps and `simulated` ones that are `degrade`d as real maps are; `tasks` sets a run up, `calibrate` fits its
+temperature. Use: `predict` annotates a map, `check` says what is odd about it, `elements` and `ridges` find axes and
+strands, `output` and `preview` write and draw. `score` compares class maps with one model, `evaluate` with many.
 """
