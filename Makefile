@@ -16,6 +16,7 @@ demo: .venv/.ready  ## a real structure becomes a map and a picture
 	$(BIN)/cryotools molmap examples/1gbt.cif 3 $(OUT)/1gbt_molmap.mrc --onGrid $(OUT)/1gbt.mrc --quiet
 	$(BIN)/cryotools compare-maps $(OUT)/1gbt.mrc $(OUT)/1gbt_molmap.mrc --preview $(OUT)/learned_and_molmap.png
 	$(BIN)/cryotools eval-disc $(OUT)/1gbt.mrc --structure examples/1gbt.cif
+	$(BIN)/cryotools annotate-sse $(OUT)/1gbt.mrc $(OUT)/1gbt --res 3 --structure examples/1gbt.cif --preview $(OUT)/classes.png
 	@echo "Open $(OUT)/learned_and_molmap.png; load $(OUT)/1gbt.mrc and examples/1gbt.cif together in ChimeraX, Coot or PyMOL."
 
 test: .venv/.ready  ## all tests

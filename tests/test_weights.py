@@ -12,6 +12,7 @@ from cryotools.core.checkpoint import load_network
 from cryotools.realism.network import EVALUATOR
 from cryotools.simulate.network import GENERATOR
 from cryotools.simulate.vae_network import VAE_GENERATOR
+from cryotools.sse.network import SECONDARY_STRUCTURE
 
 FOLDER = Path(cryotools.__file__).with_name("weights")
 FILES = sorted(FOLDER.glob("*.safetensors"))
@@ -31,5 +32,5 @@ def test_a_network_is_what_its_card_says(path):
     assert card["name"] == path.stem
     assert not set(card["trained_on"]) & set(card["held_out"])
     assert path.stat().st_size < 12e6
-    _, config, _ = load_network(path, [GENERATOR, VAE_GENERATOR, EVALUATOR])
+    _, config, _ = load_network(path, [GENERATOR, VAE_GENERATOR, EVALUATOR, SECONDARY_STRUCTURE])
     assert {key: getattr(config, key) for key in card["config"]} == card["config"]
