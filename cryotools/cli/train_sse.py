@@ -67,8 +67,10 @@ def command(
     debug: opt.Debug = False,
 ) -> None:
     """Train a network that tells helices, sheets and nucleotides in maps."""
-    if simulated and not structures:
-        raise UsageError("--simulated needs structures; give --structures")
+    if not structures:
+        for option, given in (("--simulated", simulated is not None), ("--cache", cache is not None)):
+            if given:
+                raise UsageError(f"{option} is for simulated maps; give --structures")
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
         from cryotools.sse.network import SecondaryStructureConfig
@@ -81,7 +83,7 @@ def command(
         options = TaskOptions(config, versions, simulations, init, place, seed)
         with progress() as reporter:
             task = make_task(pairs, held_out, options, reporter)
-        return task, describe(task)
+        return task, describe(task, options, held_out)
 
     asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
     run.train_and_report(asked, build, json)

@@ -24,12 +24,13 @@ _LEAST = 1e-6  # a probability's logarithm is taken
 @dataclass(frozen=True)
 class BackboneLogits:
     """Logits (n, k) at the backbone atoms of a map's residues, the residue of each atom (n,), counted from 0 without
-    gaps, and the class of each residue (m,).
+    gaps, the class of each residue (m,) and its `index` (m,) among all residues of the model.
     """
 
     logits: np.ndarray
     residue: np.ndarray
     classes: np.ndarray
+    index: np.ndarray
 
     def probabilities(self, temperature: float) -> np.ndarray:
         """Class probabilities of the residues (m, k): means over their atoms."""
@@ -38,6 +39,12 @@ class BackboneLogits:
         total = [np.bincount(self.residue, weights=one) for one in each.T]
         return np.stack(total, axis=1) / count[:, None]
 
+    def of_residues(self, count: int, temperature: float) -> np.ndarray:
+        """Class probabilities float32 (count, k) of all residues of the model; NaN for those that are not here."""
+        every = np.full((count, self.logits.shape[1]), np.nan, dtype=np.float32)
+        every[self.index] = self.probabilities(temperature)
+        return every
+
 
 def backbone_logits(logits: np.ndarray, volume: Volume, structure: Structure, residues: Residues) -> BackboneLogits:
     """The logits (k, nz, ny, nx) of a network on the grid of `volume`, at the backbone of residues of known class."""
@@ -45,7 +52,7 @@ def backbone_logits(logits: np.ndarray, volume: Volume, structure: Structure, re
     wanted &= residues.known[residues.of_atom]
     there, residue = np.unique(residues.of_atom[wanted], return_inverse=True)
     values = [volume.with_data(one).sample(structure.xyz[wanted]) for one in logits]
-    return BackboneLogits(np.stack(values, axis=1), residue, residues.classes[there])
+    return BackboneLogits(np.stack(values, axis=1), residue, residues.classes[there], there)
 
 
 def negative_log_likelihood(maps: Sequence[BackboneLogits], temperature: float) -> float:

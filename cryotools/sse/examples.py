@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from cryotools.core.errors import DataError
+from cryotools.core.levels import Levels
 from cryotools.core.output import atomic_path
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Volume
@@ -26,6 +27,7 @@ ELSEWHERE, CHAIN = 1, 2  # what counts: voxels off the backbone, and those at it
 _AT_CHAIN = 1.5  # Å from a backbone atom, where its class holds whatever the density
 _NEAR_CHAIN = 2.5  # Å, within which weak density is neither inside an element nor outside
 _COARSEST = 8.0  # Å
+_MORE_B = (-60.0, 100.0)  # Å²
 
 
 @dataclass(frozen=True)
@@ -104,20 +106,18 @@ def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Exam
     """
     random = np.random.default_rng(seed)
     residues = assign(pair.structure)
-    levels = prepare(pair.target).levels.background
-    made = []
-    for number in range(versions):
-        volume, structure, weight, resolution = pair.target, pair.structure, pair.weight, pair.resolution
-        if number:
-            worse = random.random() < 0.5 and resolution < _COARSEST
-            resolution = random.uniform(resolution, _COARSEST) if worse else resolution
-            more_b = float(random.uniform(-60, 100))
-            turned, weight, structure = _turned(volume.with_data(volume.data - levels), weight, structure, random)
-            volume = lowered(turned, pair.resolution, resolution, more_b)
-            if (pair.target.data == 0).mean() > 0.2:  # a mask stays one
-                volume = volume.with_data(np.where(turned.data == 0, 0, volume.data))
-        density = prepare(volume).volume.data
-        made.append(make_example(volume, density, structure, residues, resolution, weight))
+    prepared = prepare(pair.target)
+    made = [make_example(pair.target, prepared.volume.data, pair.structure, residues, pair.resolution, pair.weight)]
+    for _ in range(versions - 1):
+        resolution = pair.resolution
+        if resolution < _COARSEST and random.random() < 0.5:
+            resolution = random.uniform(resolution, _COARSEST)
+        volume, weight, structure = _turned(pair, prepared.levels, random)
+        emptied = volume.data == 0
+        volume = lowered(volume, pair.resolution, resolution, float(random.uniform(*_MORE_B)))
+        if prepared.levels.filling is not None:  # a mask stays one
+            volume = volume.with_data(np.where(emptied, 0, volume.data))
+        made.append(make_example(volume, prepare(volume).volume.data, structure, residues, resolution, weight))
     return made
 
 
@@ -159,21 +159,19 @@ def _around(volume: Volume, xyz: np.ndarray) -> np.ndarray:
     return np.argwhere(near)
 
 
-def _turned(
-    volume: Volume, weight: np.ndarray, structure: Structure, random: np.random.Generator
-) -> tuple[Volume, np.ndarray, Structure]:
-    """Map, weight and model turned together around the middle of the box, by an angle of which all are as likely."""
+def _turned(pair: Pair, levels: Levels, random: np.random.Generator) -> tuple[Volume, np.ndarray, Structure]:
+    """Map, with its solvent at 0, weight and model turned together around the middle of the box, by an angle of which
+    all are as likely. What comes from beyond the box does not count.
+    """
     turn = Rotation.random(random_state=random.integers(2**31)).as_matrix()  # of (x, y, z)
-    zyx = turn[::-1, ::-1]
+    volume = pair.target.with_data(pair.target.data - np.float32(levels.background))
     middle = (np.array(volume.data.shape) - 1) / 2
-    back = zyx.T
-    start = middle - back @ middle
-    empty = volume.data == 0
-    data = affine_transform(volume.data, back, start, order=3, mode="constant")
-    counted = affine_transform(weight, back, start, order=1, mode="constant")
-    if empty.mean() > 0.2:
-        filled = affine_transform((~empty).astype(np.float32), back, start, order=1, mode="constant")
-        data[filled < 0.5] = 0
+    back = turn[::-1, ::-1].T  # of (z, y, x)
+    place = {"matrix": back, "offset": middle - back @ middle, "mode": "constant"}
+    data = affine_transform(volume.data, order=3, **place)
+    weight = affine_transform(pair.weight, order=1, **place) > 0.5
+    if levels.filling is not None:
+        data[affine_transform((volume.data != 0).astype(np.float32), order=1, **place) < 0.5] = 0
     centre = volume.grid.index_to_world(middle[::-1])
-    xyz = (structure.xyz - centre) @ turn.T + centre
-    return volume.with_data(data), (counted > 0.5).astype(np.float32), structure.with_xyz(xyz)
+    xyz = (pair.structure.xyz - centre) @ turn.T + centre
+    return volume.with_data(data), weight.astype(np.float32), pair.structure.with_xyz(xyz)

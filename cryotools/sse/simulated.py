@@ -7,6 +7,7 @@ end there.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ from cryotools.training import distributed
 from cryotools.training.pairs import SPACING
 
 KEPT = 64  # voxels along a box's edge
+_WAY = 1  # counts up when boxes are made in another way; kept ones are not used then
 _MARGIN = 8  # voxels more on each side, of which the network's padding may spoil some
 _REACH = 5.0  # Å beyond the box, whose atoms are seen in it
 _LEARNED = 0.7  # of all; the rest is molmap's, at a resolution of its own scale
@@ -50,17 +52,25 @@ def simulated_examples(
 ) -> list[Example]:
     """`count` examples of `structures`, each taken as often as any, kept in `folder` and read from there if they are.
 
-    Example number i is the same whatever the count. Structures that cannot be used are named in a warning, and others
-    stand in for them. Under torchrun the first process simulates while the others wait.
+    Example number i is the same whatever the count, and kept under a name that tells what it was made of: other
+    structures, another seed or another way to simulate never read it. Structures that cannot be used are named in a
+    warning, and others stand in for them. Under torchrun the first process simulates while the others wait.
 
     Raises
     ------
     DataError
         No structure can be used, or the folder cannot be written to.
     """
-    files = [folder / f"{seed}-{number:05d}.npz" for number in range(count)]
+    name = digest(structures, seed)
+    files = [folder / f"{name}-{number:05d}.npz" for number in range(count)]
     distributed.on_first(_fill, structures, files, seed, progress or NoProgress())
     return [load_example(file) for file in files]
+
+
+def digest(structures: Sequence[Path], seed: int) -> str:
+    """Eight letters that stand for these structures in this order, the seed and the way to simulate."""
+    facts = [_WAY, seed, *((path.name, path.stat().st_size if path.exists() else 0) for path in structures)]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
 
 
 def _fill(structures: Sequence[Path], files: Sequence[Path], seed: int, progress: Progress) -> None:

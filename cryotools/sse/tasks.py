@@ -15,7 +15,7 @@ from cryotools.core.errors import DataError, UsageError
 from cryotools.core.progress import Progress
 from cryotools.sse.examples import experimental_examples
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
-from cryotools.sse.simulated import simulated_examples
+from cryotools.sse.simulated import KEPT, digest, simulated_examples
 from cryotools.sse.train import ClassifierTask, ClassifierTraining
 from cryotools.training.pairs import Pair
 
@@ -97,18 +97,32 @@ def make_task(
         start, _, _ = load_network(options.init, [SECONDARY_STRUCTURE])
         config = replace(config, network=start.config)
     network = start or SecondaryStructure(config.network)
-    if config.cube % network.multiple:
-        raise UsageError(f"--cube {config.cube}: give a multiple of {network.multiple}")
+    if config.cube % network.multiple or config.cube > KEPT:
+        raise UsageError(f"--cube {config.cube}: give a multiple of {network.multiple}, {KEPT} at most")
     real = [experimental_examples(pair, options.versions, seed) for pair in pairs]
     simulated = []
     if simulations:
-        files = list_structures(simulations.structures, held_out[0].fold if held_out else None)
+        files = _structures(options, held_out)
         count = simulations.count or 3 * len(files)
         simulated = simulated_examples(files, count, simulations.cache, seed, progress)
     return ClassifierTask(real, simulated, held_out, config, options.device, network)
 
 
-def describe(task: ClassifierTask) -> dict[str, object]:
-    """What the run is of, in plain values."""
-    maps = {"n_experimental_maps": len(task.experimental), "n_simulated_boxes": len(task.simulated)}
-    return {"arch": SECONDARY_STRUCTURE.name, **dataclasses.asdict(task.config), **maps}
+def describe(task: ClassifierTask, options: TaskOptions, held_out: Sequence[Pair]) -> dict[str, object]:
+    """What the run is of, in plain values; a run that differs in one cannot be resumed."""
+    made_of = ""
+    if options.simulations:
+        made_of = digest(_structures(options, held_out), options.seed)
+    return {
+        "arch": SECONDARY_STRUCTURE.name,
+        **dataclasses.asdict(task.config),
+        "versions": options.versions,
+        "init": options.init or "",
+        "n_simulated": len(task.simulated),
+        "simulated_from": made_of,
+    }
+
+
+def _structures(options: TaskOptions, held_out: Sequence[Pair]) -> list[Path]:
+    assert options.simulations
+    return list_structures(options.simulations.structures, held_out[0].fold if held_out else None)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,13 +20,14 @@ from cryotools.core.checkpoint import save_network
 from cryotools.core.errors import UsageError
 from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.simulate.network import Conditioned
-from cryotools.sse.assign import assign
-from cryotools.sse.calibrate import backbone_logits, fit_temperature
+from cryotools.sse.assign import Residues, assign
+from cryotools.sse.calibrate import BackboneLogits, backbone_logits, fit_temperature
 from cryotools.sse.degrade import noise
 from cryotools.sse.examples import CHAIN, ELSEWHERE, Example
 from cryotools.sse.inputs import condition_vector, prepare
+from cryotools.sse.labels import backbone_sigma
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
-from cryotools.sse.score import score_map, score_residues
+from cryotools.sse.score import ResidueScores, score_map
 from cryotools.training import distributed
 from cryotools.training.cubes import cut, rotate, start_around
 from cryotools.training.pairs import Pair
@@ -82,6 +82,7 @@ class ClassifierTask:
         sizes = np.array([len(versions[0].centres) for versions in experimental], dtype=float)
         self.share = np.sqrt(sizes) / np.sqrt(sizes).sum() if len(sizes) else sizes
         self.held_out = [(pair, assign(pair.structure)) for pair in held_out] if distributed.is_first() else []
+        self.density = [backbone_sigma(pair.target, pair.structure, residues) for pair, residues in self.held_out]
         random = np.random.default_rng(0)
         self.noises = [noise((_NOISE_SIZE,) * 3, random).astype(np.float16) for _ in range(_NOISES)]
         self.weights = torch.tensor(config.class_weights, dtype=torch.float32, device=self.device)
@@ -107,17 +108,15 @@ class ClassifierTask:
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
         """Means of the scores per residue over the held-out maps, at the temperature that suits these; a map without a
-        class is left out of its score.
+        class is left out of its score. Without such maps the temperature stays.
         """
-        logits = [self._logits(averaged["classifier"], pair) for pair, _ in self.held_out]
-        at_backbone = [
-            backbone_logits(one, pair.target, pair.structure, residues)
-            for one, (pair, residues) in zip(logits, self.held_out, strict=True)
-        ]
-        self.temperature = fit_temperature(at_backbone)
+        if not self.held_out:
+            return self.scores
+        logits = [self._at_backbone(averaged["classifier"], pair, residues) for pair, residues in self.held_out]
+        self.temperature = fit_temperature(logits)
         scores = [
-            score_map(score_residues(softmax(one / self.temperature, axis=0), pair.target, pair.structure, residues))
-            for one, (pair, residues) in zip(logits, self.held_out, strict=True)
+            score_map(ResidueScores(residues, one.of_residues(len(residues), self.temperature), density))
+            for one, (_, residues), density in zip(logits, self.held_out, self.density, strict=True)
         ]
         self.scores = {
             f"held_out_{name}": float(np.nanmean([getattr(one, name) for one in scores]))
@@ -173,9 +172,10 @@ class ClassifierTask:
             density += np.float32(np.exp(random.uniform(low, high))) * grains
         return density * filled
 
-    def _logits(self, network: nn.Module, pair: Pair) -> np.ndarray:
-        """Logits float32 (4, nz, ny, nx) of a held-out map, whose resolution is told."""
+    def _at_backbone(self, network: nn.Module, pair: Pair, residues: Residues) -> BackboneLogits:
+        """A held-out map's logits at its backbone; its resolution is told."""
         told = Conditioned(network, torch.from_numpy(condition_vector(pair.resolution)))
         runner = Runner(told, Compute(str(self.device), "fp32", batch=1))
         sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
-        return run_tiled(runner, prepare(pair.target).volume.data[None], **sizes)
+        logits = run_tiled(runner, prepare(pair.target).volume.data[None], **sizes)
+        return backbone_logits(logits, pair.target, pair.structure, residues)

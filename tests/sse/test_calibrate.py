@@ -16,7 +16,7 @@ def drawn(temperature, seed, residues=3000):
     logits = 3 * random.standard_normal((residues, 4))
     probabilities = softmax(logits / temperature, axis=1)
     classes = (probabilities.cumsum(axis=1) < random.random((residues, 1))).sum(axis=1)
-    return BackboneLogits(logits, np.arange(residues), classes)
+    return BackboneLogits(logits, np.arange(residues), classes, np.arange(residues))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
@@ -30,9 +30,13 @@ def test_the_temperature_that_classes_were_drawn_at_is_found(temperature):
 
 def test_a_residue_has_the_mean_of_its_atoms():
     logits = np.array([[2.0, 0, 0, 0], [0, 2.0, 0, 0], [0, 0, 1.0, 0]])
-    one = BackboneLogits(logits, np.array([0, 0, 1]), np.array([0, 2]))
+    one = BackboneLogits(logits, np.array([0, 0, 1]), np.array([0, 2]), np.array([1, 3]))
     expected = softmax(logits, axis=1)
-    np.testing.assert_allclose(one.probabilities(1.0), [expected[:2].mean(axis=0), expected[2]])
+    means = [expected[:2].mean(axis=0), expected[2]]
+    np.testing.assert_allclose(one.probabilities(1.0), means)
+    every = one.of_residues(4, 1.0)
+    np.testing.assert_allclose(every[[1, 3]], means, rtol=1e-6)
+    assert np.isnan(every[[0, 2]]).all()
 
 
 def test_logits_are_taken_where_the_backbone_is(trypsin):
