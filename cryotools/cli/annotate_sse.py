@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cryotools.cli import options as opt
+from cryotools.cli import sserun
 from cryotools.cli.console import detail, label, note, print_json, progress, set_threads, skip_existing
 
 if TYPE_CHECKING:
+    from cryotools.core.structure import Structure
+    from cryotools.core.volume import Volume
+    from cryotools.sse.assign import Residues
     from cryotools.sse.elements import Element
+    from cryotools.sse.evaluate import Reading
+    from cryotools.sse.output import Files
     from cryotools.sse.predict import Annotation
     from cryotools.sse.score import ResidueScores
 
@@ -37,18 +43,13 @@ cryotools annotate-sse map.mrc out --structure examples/1gbt.cif --rotations 4 -
 def command(
     map_file: Annotated[str, typer.Argument(metavar="MAP", help="The map to annotate.")],
     prefix: Annotated[str, typer.Argument(metavar="OUT_PREFIX", help="What the names of the outputs begin with.")],
-    resolution: Annotated[
-        float | None, opt.main("--resolution", "--res", "-r", "-R", help="Resolution of the map, Å.")
-    ] = None,
+    resolution: sserun.Resolution = None,
     structure: Annotated[
         str | None, opt.main("--structure", "-s", metavar="MODEL", help="Compare with this model, residue by residue.")
     ] = None,
-    assignment: Annotated[
-        str,
-        opt.main("--assignment", help="Classes of the model's residues: dssp, or author (HELIX and SHEET records)."),
-    ] = "dssp",
-    invert: Annotated[bool, opt.main("--invert", metavar="", help="Turn the map's values over first.")] = False,
-    weights: Annotated[str | None, opt.main("--weights", metavar="FILE", help="A network made by train-sse.")] = None,
+    assignment: sserun.Assignment = sserun.Classes.dssp,
+    invert: sserun.Invert = False,
+    weights: sserun.Weights = None,
     preview: Annotated[
         str | None, opt.output("--preview", metavar="PNG", help="Draw the classes as a picture.")
     ] = None,
@@ -56,62 +57,33 @@ def command(
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
-    device: Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: sserun.Device = "auto",
     threads: opt.Threads = None,
-    rotations: Annotated[
-        int, opt.compute("--rotations", help="Average over 1, 4 or 24 turns of the map, at as many times the cost.")
-    ] = 1,
-    apix: Annotated[float | None, opt.advanced("--apix", "-A", help="Voxel size, Å, in place of the header's.")] = None,
+    rotations: sserun.Rotations = 1,
+    apix: sserun.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
     """Find helices, sheets and nucleotides in a map."""
     threads = set_threads(threads)
-    from cryotools.core.errors import UsageError
-    from cryotools.core.output import check_output
-    from cryotools.core.picture import check_can_draw
-    from cryotools.sse.output import chimerax_script, output_files, write_files
+    from cryotools.sse.output import output_files
 
     files = output_files(prefix)
     if skip_existing(files.labels, no_clobber):
         return
-    if assignment not in ("dssp", "author"):
-        raise UsageError(f"--assignment {assignment}: give dssp or author")
-    if assignment == "author" and not structure:
-        raise UsageError("--assignment author needs the records; give --structure")
-    for output in files.all(bool(structure)):
-        check_output(output, [source for source in (map_file, structure, weights) if source])
-    if preview:
-        check_can_draw(preview)
-    from cryotools.core.mapfile import read_map
+    _check_arguments(files, map_file, structure, weights, preview, by_author=assignment == "author")
     from cryotools.core.runner import Compute
-    from cryotools.sse.elements import find_elements
-    from cryotools.sse.predict import annotate
+    from cryotools.sse.evaluate import Reading, naming
+    from cryotools.sse.predict import Annotator
 
-    volume = read_map(map_file, voxel_size=apix, replace_non_finite=replace_nan)
-    if invert:
-        volume = volume.with_data(-volume.data)
-    model = _read_model(structure, assignment, volume) if structure else None
-    with progress() as reporter:
-        annotation = annotate(
-            volume,
-            resolution,
-            weights=weights,
-            compute=Compute(device=device, threads=threads),
-            rotations=rotations,
-            progress=reporter,
-        )
-    found: ResidueScores | list[Element]
-    if model:
-        from cryotools.sse.score import score_residues
-
-        found = score_residues(annotation.probabilities, volume, *model)
-    else:
-        found = find_elements(annotation.probabilities, volume.grid)
-    script = chimerax_script(
-        files, annotation, found, map_file, model_file=None if structure == "-" else structure, inverted=invert
-    )
-    names = write_files(files, annotation, found, script=script, label=label(f"of {map_file}"))
+    annotator = Annotator(weights, Compute(device=device, threads=threads), rotations)
+    reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
+    volume = reading.volume(map_file)
+    model = _read_model(structure, reading, volume) if structure else None
+    with progress() as reporter, naming(map_file):
+        annotation = annotator.annotate(volume, resolution, reporter)
+    found = _find(annotation, model)
+    names = _write(files, annotation, found, map_file, structure, reading)
     if preview:
         from cryotools.sse.preview import draw_annotation
 
@@ -126,17 +98,68 @@ def command(
     )
 
 
-def _read_model(path: str, assignment: str, volume: Any) -> tuple[Any, Any]:
+def _check_arguments(
+    files: Files, map_file: str, structure: str | None, weights: str | None, preview: str | None, *, by_author: bool
+) -> None:
+    """Refuse what makes no sense before anything is read."""
+    from cryotools.core.errors import UsageError
+    from cryotools.core.output import check_output
+    from cryotools.core.picture import check_can_draw
+
+    if by_author and not structure:
+        raise UsageError("--assignment author needs the records; give --structure")
+    if by_author and structure == "-":
+        raise UsageError("--assignment author reads the model twice; give a file in place of -")
+    inputs = [source for source in (map_file, structure, weights) if source and source != "-"]
+    for output in files.all(bool(structure)):
+        check_output(output, inputs)
+    if preview:
+        check_can_draw(preview)
+        check_output(preview, inputs)
+
+
+def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure, Residues]:
     """The model and the classes of its residues."""
     from cryotools.core.errors import DataError
-    from cryotools.core.structurefile import read_structure
-    from cryotools.sse.assign import assign, with_author_records
 
-    atoms = read_structure(path)
+    atoms, residues = reading.model(path)
     if not volume.grid.contains(atoms.xyz).any():
         raise DataError(f"{path}: no atom lies in the map; see whether the two overlay")
-    residues = assign(atoms)
-    return atoms, with_author_records(residues, path) if assignment == "author" else residues
+    return atoms, residues
+
+
+def _find(annotation: Annotation, model: tuple[Structure, Residues] | None) -> ResidueScores | list[Element]:
+    """What the map shows of the residues of a model, or its elements."""
+    if model:
+        from cryotools.sse.score import score_residues
+
+        return score_residues(annotation.probabilities, annotation.volume, *model)
+    from cryotools.sse.elements import find_elements
+
+    return find_elements(annotation.probabilities, annotation.volume.grid)
+
+
+def _write(
+    files: Files,
+    annotation: Annotation,
+    found: ResidueScores | list[Element],
+    map_file: str,
+    structure: str | None,
+    reading: Reading,
+) -> list[str]:
+    """Write the files that begin with the prefix; their names."""
+    from cryotools.sse.output import chimerax_script, write_files
+
+    script = chimerax_script(
+        files,
+        annotation,
+        found,
+        map_file,
+        model_file=None if structure == "-" else structure,
+        inverted=reading.invert,
+        placed=reading.voxel_size is not None,
+    )
+    return write_files(files, annotation, found, script=script, label=label(f"of {map_file}"))
 
 
 def _figures(annotation: Annotation, found: ResidueScores | list[Element]) -> dict[str, Any]:
@@ -165,7 +188,8 @@ def _summarise(map_file: str, figures: dict[str, Any], found: ResidueScores | li
     if isinstance(found, list):
         note(f"{figures['n_helices']} helices, {figures['helix_length_A']:.0f} A in all; {figures['n_sheets']} sheets")
     else:
-        q3 = f"Q3 {figures['q3']:.3f} (majority class {figures['q3_baseline']:.3f}), " if figures["q3"] >= 0 else ""
-        scores = f"recall {figures['recall']:.3f}, precision {figures['precision']:.3f}"
-        note(f"{q3}{scores} over {figures['n_residues']} residues")
+        names = ("q3", "q3_baseline", "recall", "precision")
+        q3, baseline, recall, precision = (sserun.score(figures[name]) for name in names)
+        scores = f"Q3 {q3} (majority class {baseline}), recall {recall}, precision {precision}"
+        note(f"{scores} over {figures['n_residues']} residues")
     note(f"written: {', '.join(figures['outputs'])}")

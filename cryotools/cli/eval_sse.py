@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cryotools.cli import options as opt
-from cryotools.cli.console import complain, note, print_json, progress, set_threads
+from cryotools.cli import sserun
+from cryotools.cli.console import complain, note, print_json, progress, set_threads, skip_existing
 
 if TYPE_CHECKING:
     from cryotools.core.progress import Progress
-    from cryotools.sse.evaluate import Evaluation, Predict
+    from cryotools.sse.evaluate import Evaluation, Predict, Reading
     from cryotools.training.curate import Entry
 
 NAME = "eval-sse"
@@ -40,10 +41,10 @@ def command(
     pairs: Annotated[
         str | None, opt.main("--list", metavar="PAIRS", help="CSV list of maps and models, in place of one pair.")
     ] = None,
-    resolution: Annotated[
-        float | None, opt.main("--res", "-R", "--resolution", help="Resolution, Å, told to the network.")
-    ] = None,
-    weights: Annotated[str | None, opt.main("--weights", metavar="FILE", help="A network made by train-sse.")] = None,
+    resolution: sserun.Resolution = None,
+    assignment: sserun.Assignment = sserun.Classes.dssp,
+    invert: sserun.Invert = False,
+    weights: sserun.Weights = None,
     probabilities: Annotated[
         str | None, opt.main("--probabilities", metavar="PREFIX", help="Score these class maps; no network runs.")
     ] = None,
@@ -51,53 +52,82 @@ def command(
     residues: Annotated[
         str | None, opt.output("--residues", metavar="FILE", help="All residues with their probabilities as CSV.")
     ] = None,
+    no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
-    device: Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: sserun.Device = "auto",
     threads: opt.Threads = None,
-    rotations: Annotated[
-        int, opt.compute("--rotations", help="Average over 1, 4 or 24 turns of the map, at as many times the cost.")
-    ] = 1,
+    rotations: sserun.Rotations = 1,
+    apix: sserun.VoxelSize = None,
+    replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
     """Score helices, sheets and nucleotides in maps against models."""
-    set_threads(threads)
+    threads = set_threads(threads)
+    last = next((table for table in (csv, residues) if table and table != "-"), None)
+    if last and skip_existing(last, no_clobber):
+        return
+    _check_arguments(csv, residues, probabilities, weights, rotations, json=json)
+    entries = _entries(map_file, model, pairs, resolution)
+    _check_files(entries, pairs, weights, probabilities, csv, residues, by_author=assignment == "author")
+    from cryotools.core.runner import Compute
+    from cryotools.sse.evaluate import Reading, by_files, by_network, evaluate_pair
+
+    reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
+    with progress() as reporter:
+        if probabilities:
+            predict = by_files(probabilities)
+        else:
+            predict = by_network(weights, Compute(device, threads=threads), rotations, None if pairs else reporter)
+        if pairs:
+            found = _evaluate(entries, predict, reading, reporter)
+        else:
+            found = [evaluate_pair(entries[0], predict, reading)]
+    _write(found, csv, residues, json=json)
+    if any(each.error for each in found):
+        raise typer.Exit(1)
+
+
+def _check_arguments(
+    csv: str | None, residues: str | None, probabilities: str | None, weights: str | None, rotations: int, *, json: bool
+) -> None:
+    """Refuse options that make no sense together."""
     from cryotools.core.errors import UsageError
-    from cryotools.core.output import check_output, write_text
 
     if json and csv == "-":
         raise UsageError("--json and --csv - both write to standard output; give one")
     if residues == "-":
         raise UsageError("--residues has no place on standard output; name a file")
+    if csv and residues and Path(csv).resolve() == Path(residues).resolve():
+        raise UsageError(f"--csv and --residues both write {csv}; name two files")
     if probabilities and (weights or rotations != 1):
         raise UsageError(f"--probabilities runs no network; leave out {'--weights' if weights else '--rotations'}")
-    entries = _entries(map_file, model, pairs, resolution)
+
+
+def _check_files(
+    entries: list[Entry],
+    pairs: str | None,
+    weights: str | None,
+    probabilities: str | None,
+    csv: str | None,
+    residues: str | None,
+    *,
+    by_author: bool,
+) -> None:
+    """Refuse files that cannot be what they are named for, before any is read."""
+    from cryotools.core.errors import UsageError
+    from cryotools.core.output import check_output
+
     if probabilities and len(entries) > 1 and "{id}" not in probabilities:
         raise UsageError(f"--probabilities {probabilities}: put {{id}} where each pair's id belongs")
-    inputs = [file for entry in entries for file in (entry.map, entry.model)] + [
-        file for file in (pairs, weights) if file
-    ]
+    if by_author and any(entry.model == "-" for entry in entries):
+        raise UsageError("--assignment author reads the model twice; give a file in place of -")
+    inputs = [file for entry in entries for file in (entry.map, entry.model)]
+    inputs += [file for file in (pairs, weights) if file]
     for table in (csv, residues):
         if table and table != "-":
             check_output(table, inputs)
-    from cryotools.sse.evaluate import residues_csv_text, scores_csv_text
-
-    with progress() as reporter:
-        predict = _predict(probabilities, weights, device, rotations, None if pairs else reporter)
-        found = _evaluate(entries, predict, reporter) if pairs else [_evaluate_one(entries[0], predict)]
-    failed = [each for each in found if each.error]
-    if residues and len(failed) < len(found):
-        write_text(residues, residues_csv_text(found))
-    if csv and csv != "-":
-        write_text(csv, scores_csv_text(found))
-    if json:
-        print_json(_figures(found))
-    elif csv == "-":
-        typer.echo(scores_csv_text(found), nl=False)
-    _say(found)
-    if failed:
-        raise typer.Exit(1)
 
 
 def _entries(map_file: str | None, model: str | None, pairs: str | None, resolution: float | None) -> list[Entry]:
@@ -108,8 +138,6 @@ def _entries(map_file: str | None, model: str | None, pairs: str | None, resolut
     if pairs is None:
         if not (map_file and model):
             raise UsageError("give a map and its model, or many with --list")
-        if resolution is not None and not 0 < resolution < float("inf"):
-            raise UsageError(f"--res {resolution:g}: give a positive number of A")
         told = float("nan") if resolution is None else resolution
         return [Entry(Path(map_file).name, map_file, model, told, "", 0)]
     if map_file or resolution is not None:
@@ -120,36 +148,34 @@ def _entries(map_file: str | None, model: str | None, pairs: str | None, resolut
     return entries
 
 
-def _predict(
-    prefix: str | None, weights: str | None, device: str, rotations: int, reporter: Progress | None
-) -> Predict:
-    from cryotools.sse.evaluate import by_files, by_network
-
-    if prefix:
-        return by_files(prefix)
-    from cryotools.core.runner import Compute
-
-    return by_network(weights, Compute(device), rotations, reporter)
-
-
-def _evaluate_one(entry: Entry, predict: Predict) -> Evaluation:
-    from cryotools.sse.evaluate import evaluate_pair
-
-    return evaluate_pair(entry, predict)
-
-
-def _evaluate(entries: list[Entry], predict: Predict, reporter: Progress) -> list[Evaluation]:
+def _evaluate(entries: list[Entry], predict: Predict, reading: Reading, reporter: Progress) -> list[Evaluation]:
     """Every pair; what is wrong with one is said when it is met."""
     from cryotools.sse.evaluate import evaluate_list
 
     reporter.start(len(entries), "maps")
     found = []
-    for each in evaluate_list(entries, predict):
+    for each in evaluate_list(entries, predict, reading):
         found.append(each)
         reporter.advance()
         if each.error:
             complain("error", f"{each.id}: {each.error}")
     return found
+
+
+def _write(found: list[Evaluation], csv: str | None, residues: str | None, *, json: bool) -> None:
+    """Tables where they were asked for, and the scores that matter on stderr."""
+    from cryotools.core.output import write_text
+    from cryotools.sse.evaluate import residues_csv_text, scores_csv_text
+
+    if residues and not all(each.error for each in found):
+        write_text(residues, residues_csv_text(found))
+    if csv and csv != "-":
+        write_text(csv, scores_csv_text(found))
+    if json:
+        print_json(_figures(found))
+    elif csv == "-":
+        typer.echo(scores_csv_text(found), nl=False)
+    _say(found)
 
 
 def _figures(found: list[Evaluation]) -> dict[str, object]:
@@ -177,6 +203,6 @@ def _say(found: list[Evaluation]) -> None:
     else:
         name = f"mean of {len(scores)} of {len(found)} maps"
         value = {score: each.value for score, each in summary(found)["mean"].items()}
-    shown = {key: f"{number:.3f}" if number == number else "-" for key, number in value.items()}
+    shown = {key: sserun.score(number) for key, number in value.items()}
     recall, precision, q3 = (f"{shown[key]} ({shown[f'{key}_baseline']})" for key in ("recall", "precision", "q3"))
     note(f"{name}: recall {recall}, precision {precision}, Q3 {q3}; in brackets one class, the commonest, for all")

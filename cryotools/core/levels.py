@@ -51,7 +51,7 @@ def find_levels(volume: Volume) -> Levels:
         raise DataError("the map is constant; there is nothing to see in it")
     filling = _filling(data)
     background = _commonest(_sample(data)) if filling is None else filling
-    size = [max(1, min(n, round(_BLOCK / step))) for n, step in zip(data.shape, volume.voxel_size[::-1], strict=True)]
+    size = block_size(volume)
     blocks = uniform_filter(block_means(data, background, size), 3, mode="nearest")
     inside = blocks > _STRONG * _level(blocks, _STRONGEST)
     if not inside.any():
@@ -84,6 +84,12 @@ def _commonest(values: np.ndarray) -> float:
 def _sample(data: np.ndarray) -> np.ndarray:
     """At most a million values of `data`, evenly spread."""
     return data.ravel()[:: -(-data.size // _AT_MOST) | 1]  # an odd step does not follow rows of even length
+
+
+def block_size(volume: Volume) -> list[int]:
+    """Voxels along each edge (z, y, x) of a block of some 4 Å."""
+    steps = zip(volume.data.shape, volume.voxel_size[::-1], strict=True)
+    return [max(1, min(n, round(_BLOCK / step))) for n, step in steps]
 
 
 def block_means(data: np.ndarray, background: float, size: list[int]) -> np.ndarray:

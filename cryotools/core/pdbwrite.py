@@ -17,7 +17,7 @@ _REMARK_WIDTH = 68
 
 
 def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[tuple[int, int]] = ()) -> str:
-    """The atoms of the first model as PDB text, the residues of a chain one after another.
+    """All atoms as PDB text of one model, the residues of a chain one after another.
 
     Serials and residue numbers that do not fit their columns are hybrid-36, which ChimeraX, Coot and gemmi read.
 

@@ -25,6 +25,10 @@ from cryotools.core.volume import Shape
 _DEFAULT_BATCH = {"cpu": 4, "cuda": 16, "mps": 8}
 
 
+class InputTooLargeError(DataError):
+    """A single input does not fit the memory; smaller ones may."""
+
+
 @dataclass(frozen=True)
 class Compute:
     """How to compute: `device` and `precision` by their command-line names, `threads` (None leaves torch's choice),
@@ -54,8 +58,10 @@ class Runner:
 
         Raises
         ------
+        InputTooLargeError
+            A single input does not fit the memory.
         DataError
-            A single input does not fit the memory, or the network gives numbers that are not finite.
+            The network gives numbers that are not finite.
         """
         stream = iter(inputs)
         while group := list(itertools.islice(stream, self.batch)):
@@ -73,7 +79,7 @@ class Runner:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         if len(group) == 1:
-            raise DataError(
+            raise InputTooLargeError(
                 f"one input of {tuple(group.shape[1:])} does not fit the memory of {self.device}; use a smaller tile"
             )
         self.batch = max(1, len(group) // 2)

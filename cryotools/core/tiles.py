@@ -107,6 +107,15 @@ def plan_few_tiles(shape: Shape, *, halo: int, largest: int, multiple: int = 1, 
     return TilePlan(tuple(shape), tuple(core(n) for n in shape), halo, multiple, beyond)
 
 
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice] | None:
+    """The smallest box (z, y, x) that holds all that is True in a mask (nz, ny, nx); None where nothing is."""
+    found = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    if not len(found[0]):
+        return None
+    z, y, x = (slice(int(at[0]), int(at[-1]) + 1) for at in found)
+    return z, y, x
+
+
 def occupied(plan: TilePlan, channels: np.ndarray) -> Iterator[tuple[Shape, bool]]:
     """Every core's start, and whether its tile holds anything but zeros."""
     for start in plan.starts():

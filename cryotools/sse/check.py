@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.levels import block_means, find_levels
+from cryotools.core.levels import Levels, block_means, block_size, find_levels
 from cryotools.core.volume import Volume
 from cryotools.sse.assign import HELIX, OTHER
 from cryotools.training.cubes import cut
@@ -20,7 +20,7 @@ COARSEST = 8.0  # Å; the network was trained on finer maps
 FINE_FOR_HANDS = 4.5  # Å; beyond, a helix and its mirror image look alike
 LEFT_HANDED = 2.0  # × as much helix in the mirror image as in the map is clear evidence
 
-_BLOCK = 4.0  # Å
+_SAME_STEP = 0.01  # voxel sizes along the axes may differ by as much, relatively
 _SKEWED = 0.3  # of 32 experimental maps all are above 0.5, noise in boxes of 60 voxels and more is within 0.15
 _NOISE_CONTRAST = 3.0  # that of noise is from 0.3 to 2.6, by chance; one experimental map has 1.2
 _CONFIDENT = 0.5  # probability
@@ -32,8 +32,15 @@ _SHARE = 10  # no more than a tenth of the map is computed again
 Classify = Callable[[np.ndarray], np.ndarray]  # prepared cubes (n, z, y, x) -> probabilities (n, 4, z, y, x)
 
 
-def check_values(volume: Volume) -> None:
-    """Warn where a map looks inverted or like noise.
+def check_voxels(volume: Volume) -> None:
+    """Warn where voxels are no cubes, by more than 1 %."""
+    if max(volume.voxel_size) > (1 + _SAME_STEP) * min(volume.voxel_size):
+        size = " x ".join(f"{step:.4g}" for step in volume.voxel_size)
+        _warn(f"voxels measure {size} A and are resampled to cubes; if the header is wrong, mend it or give --apix")
+
+
+def check_values(volume: Volume) -> Levels:
+    """The levels of a map, and a warning where it looks inverted or like noise.
 
     Density is rare and strong in its box, so the means of blocks of some 4 Å are skewed to high values; those of an
     inverted map are skewed to low ones by as much, and noise is even. Both all blocks and those that no mask has
@@ -46,20 +53,21 @@ def check_values(volume: Volume) -> None:
     """
     skewness = _skewness(volume)
     try:
-        contrast = find_levels(volume).contrast
+        levels = find_levels(volume)
     except DataError as error:
         if skewness[0] < -_SKEWED:
             raise DataError(
                 "no density is above the background, much is below; the map is inverted: --invert"
             ) from error
         raise
-    if max(skewness) < -_SKEWED and contrast < 1:
+    if max(skewness) < -_SKEWED and levels.contrast < 1:
         _warn(
             "the map looks inverted (its molecule is darker than its solvent); turn it over by --invert, or if that "
             "was given, leave it out"
         )
-    elif min(skewness) < _SKEWED and contrast < _NOISE_CONTRAST:
+    elif min(skewness) < _SKEWED and levels.contrast < _NOISE_CONTRAST:
         _warn("the map looks like noise: nothing in it stands out of the rest; look at it before believing any class")
+    return levels
 
 
 def check_resolution(resolution: float | None) -> None:
@@ -106,8 +114,7 @@ def check_hand(classify: Classify, density: np.ndarray, probabilities: np.ndarra
 
 def _skewness(volume: Volume) -> tuple[float, float]:
     """Skewness of the means of all blocks, and of those that hold more than one value's filling."""
-    size = [max(1, min(n, round(_BLOCK / s))) for n, s in zip(volume.data.shape, volume.voxel_size[::-1], strict=True)]
-    blocks = block_means(volume.data, 0.0, size).ravel().astype(np.float64)
+    blocks = block_means(volume.data, 0.0, block_size(volume)).ravel().astype(np.float64)
     values, counts = np.unique(blocks, return_counts=True)
     filling = values[np.argmax(counts)]
     rest = blocks[blocks != filling] if counts.max() > 1 else blocks

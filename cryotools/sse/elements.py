@@ -7,7 +7,6 @@ branch or turn a corner, or thinned to the points of a sheet.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -15,24 +14,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spanning_tree
 from scipy.spatial import cKDTree
 
-from cryotools.core.structure import LIGAND, Structure
+from cryotools.core.tiles import bounding_box
 from cryotools.core.volume import Grid, Volume
-from cryotools.sse.assign import CLASS_NAMES, HELIX, SHEET
+from cryotools.sse.assign import HELIX, SHEET
 from cryotools.sse.ridges import CONFIDENT, mean_confidence, ridge_points
 
 RISE = 1.5  # Å along a helix per residue, and between the points of its axis
 STRAND_RISE = 3.3  # Å along a strand per residue, and at least between the points of a sheet
 SHORTEST_HELIX = 4.5  # Å: four residues
 FEWEST_STRAND_POINTS = 4
-ELEMENT_COLUMNS = (
-    *("element", "class", "chain", "first_residue", "last_residue", "length_A", "residues_expected", "confidence"),
-    *(f"{of}{axis}_A" for of in ("start_", "end_", "") for axis in "xyz"),
-)
 
-_RESIDUES_PER_POINT = 0.63  # of a sheet: 403 residues for 642 points of the labels of 9 experimental maps
-
-_CHAINS = {HELIX: "H", SHEET: "S"}
-_RESIDUES = {HELIX: "HLX", SHEET: "SHT"}
 _SMOOTHING = {HELIX: 2.5, SHEET: 2.0}  # Å: the radius of a helix, a little less than half a sheet's thickness
 _ACROSS = {HELIX: 2, SHEET: 1}  # directions across a curve and across a surface
 _LINK = 2.5  # Å between neighbours on one ridge
@@ -70,109 +61,29 @@ def find_elements(probabilities: np.ndarray, grid: Grid) -> list[Element]:
     return found
 
 
-def element_rows(elements: list[Element]) -> list[dict[str, Any]]:
-    """A table with a line per element, in the order and with the chains and residue numbers of `element_structure`.
-
-    Start and end are those of a helix's axis, or the two points of a sheet that are farthest apart along its longest
-    extent. As many residues are expected in a helix as rises of 1.5 Å in its length (on the labels of 9 experimental
-    maps as many are there), and 0.63 for each point of a sheet.
-    """
-    rows = []
-    for number, (element, residues) in enumerate(zip(elements, _residue_numbers(elements), strict=True), start=1):
-        start, end = _ends(element)
-        places = {"start_": start, "end_": end, "": element.points.mean(axis=0)}
-        rows.append(
-            {
-                "element": number,
-                "class": CLASS_NAMES[element.which],
-                "chain": _CHAINS[element.which],
-                "first_residue": int(residues[0]),
-                "last_residue": int(residues[-1]),
-                "length_A": element.length,
-                "residues_expected": _residues_expected(element),
-                "confidence": float(element.confidence.mean()),
-                **{f"{of}{x}_A": float(at) for of, xyz in places.items() for x, at in zip("xyz", xyz, strict=True)},
-            }
-        )
-    return rows
-
-
-def element_structure(elements: list[Element], name: str = "") -> Structure:
-    """The points of all elements as pseudo-atoms, CA of a residue each, with confidence × 100 as B factor.
-
-    Helices are chain H (residues HLX), sheets chain S (SHT); a number is left out between elements.
-    """
-    count = [len(element.points) for element in elements]
-    n = sum(count)
-    which = np.repeat([element.which for element in elements], count).astype(int)
-    blank = np.full(n, "")
-    return Structure(
-        xyz=np.concatenate([np.zeros((0, 3)), *(element.points for element in elements)]),
-        element=np.full(n, 6, dtype=np.uint8),
-        atom_name=np.full(n, "CA"),
-        residue_name=np.array([_RESIDUES[one] for one in which], dtype="U3"),
-        chain=np.array([_CHAINS[one] for one in which], dtype="U1"),
-        residue_number=np.concatenate([np.zeros(0), *_residue_numbers(elements)]).astype(np.int32),
-        insertion_code=blank,
-        altloc=blank,
-        occupancy=np.ones(n, dtype=np.float32),
-        b_factor=np.concatenate([np.zeros(0), *(100 * element.confidence for element in elements)]).astype(np.float32),
-        hetero=np.ones(n, dtype=bool),
-        kind=np.full(n, LIGAND, dtype=np.uint8),
-        model=np.ones(n, dtype=np.int32),
-        name=name,
-    )
-
-
-def _residue_numbers(elements: list[Element]) -> list[np.ndarray]:
-    following = dict.fromkeys(_CHAINS, 1)
-    numbers = []
-    for element in elements:
-        numbers.append(following[element.which] + np.arange(len(element.points)))
-        following[element.which] += len(element.points) + 1
-    return numbers
+def along_longest(points: np.ndarray) -> np.ndarray:
+    """Where points (n, 3) lie along their longest extent, (n,)."""
+    centred = points - points.mean(axis=0)
+    return centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
 
 
 def _element(which: int, points: np.ndarray, confidence: Volume) -> Element:
     if which == HELIX:
         length = float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
     else:
-        length = float(np.ptp(_along(points)))
+        length = float(np.ptp(along_longest(points)))
     return Element(which, points, confidence.sample(points), length)
-
-
-def _along(points: np.ndarray) -> np.ndarray:
-    """Where points (n, 3) lie along their longest extent, (n,)."""
-    centred = points - points.mean(axis=0)
-    return centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
-
-
-def _ends(element: Element) -> tuple[np.ndarray, np.ndarray]:
-    if element.which == HELIX:
-        return element.points[0], element.points[-1]
-    along = _along(element.points)
-    return element.points[np.argmin(along)], element.points[np.argmax(along)]
-
-
-def _residues_expected(element: Element) -> int:
-    if element.which == HELIX:
-        return round(element.length / RISE)
-    return max(1, round(_RESIDUES_PER_POINT * len(element.points)))
 
 
 def _around_confident(volume: Volume) -> Volume | None:
     """The part of a class map with confident voxels, and a margin for smoothing; None where there are none."""
-    confident = volume.data >= CONFIDENT
-    if not confident.any():
+    box = bounding_box(volume.data >= CONFIDENT)
+    if box is None:
         return None
-    before, after = [], []
-    for axis in range(3):
-        there = np.flatnonzero(confident.any(axis=tuple(a for a in range(3) if a != axis)))
-        margin = int(np.ceil(4 * max(_SMOOTHING.values()) / volume.voxel_size[2 - axis]))
-        before.append(max(0, int(there[0]) - margin))
-        after.append(min(volume.data.shape[axis], int(there[-1]) + 1 + margin))
-    (z, y, x), (nz, ny, nx) = before, np.subtract(after, before).tolist()
-    return volume.crop((z, y, x), (nz, ny, nx))
+    margins = [int(np.ceil(4 * max(_SMOOTHING.values()) / step)) for step in volume.voxel_size[::-1]]
+    start = [max(0, part.start - margin) for part, margin in zip(box, margins, strict=True)]
+    stop = [min(n, part.stop + m) for n, part, m in zip(volume.data.shape, box, margins, strict=True)]
+    return volume.crop(tuple(start), tuple(np.subtract(stop, start).tolist()))
 
 
 def _axes(points: np.ndarray) -> list[np.ndarray]:

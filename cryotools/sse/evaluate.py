@@ -5,21 +5,32 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsError, DataError, UsageError
+from cryotools.core.errors import CryotoolsError, CryotoolsNote, DataError
 from cryotools.core.mapfile import read_map
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.resample import interpolate
+from cryotools.core.structure import Structure
 from cryotools.core.structurefile import read_structure
 from cryotools.core.table import csv_text
 from cryotools.core.volume import Grid, Volume
 from cryotools.metrics.bootstrap import Interval
-from cryotools.sse.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, assign
+from cryotools.sse.assign import (
+    CLASS_NAMES,
+    HELIX,
+    NUCLEOTIDE,
+    OTHER,
+    SHEET,
+    Residues,
+    assign,
+    with_author_records,
+)
 from cryotools.sse.score import MapScores, ResidueScores, over_maps, score_map, score_residues
 from cryotools.training.curate import Entry
 
@@ -33,6 +44,35 @@ Predict = Callable[[Entry, Volume], np.ndarray]  # class maps (4, nz, ny, nx) on
 _NAMES = {HELIX: ("helix",), SHEET: ("sheet",), NUCLEOTIDE: (CLASS_NAMES[NUCLEOTIDE], "npair")}
 _SUFFIXES = (".mrc", ".mrc.gz", ".map", ".map.gz")
 _ROUNDING = 2e-3  # of a probability in float16
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How maps and models are read.
+
+    Attributes
+    ----------
+    voxel_size : Å, in place of what a map's header says
+    replace_non_finite : put in place of NaN and infinite values
+    invert : turn a map's values over
+    by_author : classes of residues from the model's own records in place of DSSP's hydrogen bonds
+    """
+
+    voxel_size: float | None = None
+    replace_non_finite: float | None = None
+    invert: bool = False
+    by_author: bool = False
+
+    def volume(self, path: str) -> Volume:
+        """The map; raises DataError where it is broken."""
+        volume = read_map(path, voxel_size=self.voxel_size, replace_non_finite=self.replace_non_finite)
+        return volume.with_data(-volume.data) if self.invert else volume
+
+    def model(self, path: str) -> tuple[Structure, Residues]:
+        """The model, and the classes of its residues; raises DataError where it is broken or has no such records."""
+        structure = read_structure(path)
+        residues = assign(structure)
+        return structure, with_author_records(residues, path) if self.by_author else residues
 
 
 @dataclass(frozen=True)
@@ -55,7 +95,16 @@ class Evaluation:
         return {"id": self.id, "resolution_A": self.resolution, **scores, "error": self.error}
 
 
-def evaluate_pair(entry: Entry, predict: Predict) -> Evaluation:
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Errors of what is done with a file begin with its name."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def evaluate_pair(entry: Entry, predict: Predict, reading: Reading | None = None) -> Evaluation:
     """The scores of the class maps that `predict` gives for one pair.
 
     Raises
@@ -63,26 +112,29 @@ def evaluate_pair(entry: Entry, predict: Predict) -> Evaluation:
     DataError
         A file is broken, or no residue of known class lies in the map.
     """
-    volume, structure = read_map(entry.map), read_structure(entry.model)
-    residues = assign(structure)
+    reading = reading or Reading()
+    volume, (structure, residues) = reading.volume(entry.map), reading.model(entry.model)
     inside = residues.known & np.isin(np.arange(len(residues)), residues.of_atom[volume.grid.contains(structure.xyz)])
     if not inside.any():
         raise DataError(f"{entry.model}: no residue of known class lies in {entry.map}; see whether they overlay")
-    found = score_residues(predict(entry, volume), volume, structure, residues)
+    probabilities = predict(entry, volume)
+    with naming(entry.map):
+        found = score_residues(probabilities, volume, structure, residues)
     return Evaluation(entry.id, entry.resolution, score_map(found), found)
 
 
-def evaluate_list(entries: Iterable[Entry], predict: Predict) -> Iterator[Evaluation]:
+def evaluate_list(entries: Iterable[Entry], predict: Predict, reading: Reading | None = None) -> Iterator[Evaluation]:
     """The scores of every pair; a broken one has an error and does not stop the rest. Warnings name the pair."""
     for entry in entries:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
-                found = evaluate_pair(entry, predict)
+                found = evaluate_pair(entry, predict, reading)
             except CryotoolsError as error:
                 found = Evaluation(entry.id, entry.resolution, error=str(error))
         for each in caught:
-            warnings.warn(f"{entry.id}: {each.message}", each.category, stacklevel=2)
+            of_the_map = not issubclass(each.category, CryotoolsNote)  # notes are on the machine
+            warnings.warn(f"{entry.id}: {each.message}" if of_the_map else each.message, each.category, stacklevel=2)
         yield found
 
 
@@ -97,25 +149,18 @@ def by_network(
     Raises
     ------
     DataError
-        The weights are missing or damaged.
+        The weights are missing or damaged, or the device is not there.
     UsageError
-        Maps cannot be averaged over so many rotations.
+        There is no such device, or maps cannot be averaged over so many rotations.
     """
-    # imported here, since maps from files need no torch
-    from cryotools.core.checkpoint import load_network
-    from cryotools.sse.network import HARUSPEX, SECONDARY_STRUCTURE
-    from cryotools.sse.predict import TURNS, WEIGHTS, annotate
+    from cryotools.sse.predict import Annotator  # imported here, since maps from files need no torch
 
-    # what is wrong for every map of a list is said once
-    if rotations not in TURNS:
-        raise UsageError(f"--rotations {rotations}: give {', '.join(map(str, TURNS))}")
-    weights = Path(weights or WEIGHTS)
-    load_network(weights, [SECONDARY_STRUCTURE, HARUSPEX])
+    annotator = Annotator(weights, compute, rotations)
 
     def predict(entry: Entry, volume: Volume) -> np.ndarray:
         told = None if np.isnan(entry.resolution) else entry.resolution
-        made = annotate(volume, told, weights=weights, compute=compute, rotations=rotations, progress=progress)
-        return made.probabilities
+        with naming(entry.map):
+            return annotator.annotate(volume, told, progress).probabilities
 
     return predict
 

@@ -35,8 +35,8 @@ class Prepared:
     levels: Levels
 
 
-def prepare(volume: Volume) -> Prepared:
-    """`volume` in the common form; its box begins at the same origin.
+def prepare(volume: Volume, levels: Levels | None = None) -> Prepared:
+    """`volume` in the common form; its box begins at the same origin. Its `levels` are found where they are not given.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def prepare(volume: Volume) -> Prepared:
         raise DataError(f"the map measures {size} A; secondary structure needs {SMALLEST:g} A along each axis")
     unit = grid_at_spacing(volume.grid, SPACING)
     check_grid_fits(unit.shape, copies=3)
-    levels = find_levels(volume)
+    levels = levels or find_levels(volume)
     shifted = volume.with_data(volume.data - np.float32(levels.background))
     data = resample(shifted, unit).data / np.float32(levels.strength)
     if levels.filling is not None:
@@ -67,7 +67,7 @@ def condition_vector(resolution: float | None) -> np.ndarray:
     if resolution is None:
         return np.zeros(CONDITIONS, dtype=np.float32)
     if not (np.isfinite(resolution) and resolution > 0):
-        raise UsageError(f"a resolution is a positive number of A, not {resolution}")
+        raise UsageError(f"--res {resolution:g}: give a positive number of A")
     return np.array([(np.clip(resolution, *_RESOLUTIONS) - _MIDDLE) / _SPREAD, 1.0], dtype=np.float32)
 
 

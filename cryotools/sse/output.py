@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import DataError, UsageError
 from cryotools.core.mapfile import write_map
 from cryotools.core.output import write_text
 from cryotools.core.pdbwrite import pdb_text
 from cryotools.core.table import csv_text
+from cryotools.core.volume import Volume
 from cryotools.sse.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
-from cryotools.sse.elements import ELEMENT_COLUMNS, Element, element_rows, element_structure
+from cryotools.sse.elements import Element
 from cryotools.sse.predict import Annotation
+from cryotools.sse.pseudoatoms import ELEMENT_COLUMNS, REMARKS, axis_bonds, element_rows, element_structure
 from cryotools.sse.score import ResidueScores
 
 COLOURS = {OTHER: "#b2b2b2", HELIX: "red", SHEET: "blue", NUCLEOTIDE: "orange"}
 CONTOUR = 0.5  # × the molecule's strength: where its surface is drawn
 
 _MAPPED = (HELIX, SHEET, NUCLEOTIDE)
-_REMARKS = (
-    "Pseudo-atoms where annotate-sse of cryotools sees secondary structure.",
-    "Chain H, residues HLX: axes of helices, a point every 1.5 A, bonded. Chain S, residues SHT: points of sheets.",
-    "B factors are confidence x 100: 100 times the mean probability of the class around each point, 50 to 100.",
-)
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def write_files(
 ) -> list[str]:
     """Write all files, of the residues of a model or of the elements `found`; their names, in order.
 
-    Where one fails, those that were not there before are removed.
+    Labels of an earlier run are removed first. Where a file fails, those that were not there before are removed.
 
     Raises
     ------
@@ -105,6 +101,7 @@ def write_files(
         A file cannot be written, or the positions do not fit a PDB file.
     """
     names = files.all(isinstance(found, ResidueScores))
+    _remove(files.labels)  # else they would vouch for files that are half old, half new where one fails
     with ExitStack() as undo:
         for name in names:
             if not Path(name).exists():
@@ -114,7 +111,7 @@ def write_files(
             write_text(files.residues, csv_text(list(rows[0]), rows))
         else:
             write_text(files.elements, csv_text(ELEMENT_COLUMNS, element_rows(found)))
-            write_text(files.pseudo_atoms, pdb_text(element_structure(found), _REMARKS, _axis_bonds(found)))
+            write_text(files.pseudo_atoms, pdb_text(element_structure(found), REMARKS, axis_bonds(found)))
         write_text(files.script, script)
         for which, name in files.class_maps.items():
             words = [label, f"probability of {CLASS_NAMES[which]}, 0 to 1"]
@@ -135,11 +132,13 @@ def chimerax_script(
     *,
     model_file: str | None = None,
     inverted: bool = False,
+    placed: bool = False,
 ) -> str:
     """Commands for an empty ChimeraX session: the map in grey, the classes in their colours over it.
 
     File names are relative to the script's folder, where ChimeraX runs it. With a model, its residues have the colours
-    of their predicted classes; without, the elements are shown.
+    of their predicted classes; without, the elements are shown. `placed` gives the map the voxel size and origin that
+    it was read with, where they are not its header's.
     """
     level = annotation.levels.background + CONTOUR * annotation.levels.strength
     folder = Path(files.script).resolve().parent
@@ -153,6 +152,7 @@ def chimerax_script(
         "# Meant for an empty session: the models are #1 map, #2 helix, #3 sheet, #4 nucleotide, #5 labels,",
         f"# #6 {'model in the colours of its predicted classes' if model_file else 'helix axes and points of sheets'}.",
         opened(map_file),
+        *([_placement(annotation.volume)] if placed else []),
         f"volume #1 style surface step 1 level {-level if inverted else level:.6g} color {COLOURS[OTHER]}",
         "transparency #1 75",
     ]
@@ -176,31 +176,49 @@ def chimerax_script(
     return "\n".join(lines) + "\n"
 
 
-def _axis_bonds(elements: list[Element]) -> list[tuple[int, int]]:
-    """Pairs of neighbours on the axes of helices, as numbers of pseudo-atoms."""
-    bonds, first = [], 0
-    for element in elements:
-        count = len(element.points)
-        if element.which == HELIX:
-            bonds += [(first + at, first + at + 1) for at in range(count - 1)]
-        first += count
-    return bonds
-
-
 def _residue_colours(scores: ResidueScores) -> Iterator[str]:
     """Commands that colour the residues of a model by their predicted class, a chain and a class each."""
     residues, predicted = scores.residues, scores.predicted
     there = np.isfinite(scores.probabilities).all(axis=1)
     for chain in dict.fromkeys(residues.chain.tolist()):
+        shared = set(residues.residue_number[(residues.chain == chain) & (residues.insertion_code != "")].tolist())
         for which in _MAPPED:
             at = np.flatnonzero((residues.chain == chain) & (predicted == which) & there)
             if len(at):
-                numbers = ",".join(_ranges(residues.residue_number[at].tolist()))
-                yield f"color #6/{chain or ' '}:{numbers} {COLOURS[which]}"
+                names = zip(residues.residue_number[at].tolist(), residues.insertion_code[at].tolist(), strict=True)
+                numbers = ",".join(_ranges(dict.fromkeys(names), shared))
+                yield f"color #6{f'/{chain}' if chain else ''}:{numbers} {COLOURS[which]}"
 
 
-def _ranges(numbers: Iterable[int]) -> Iterator[str]:
-    """Runs of whole numbers as ChimeraX writes them: 3-7, 9."""
-    for _, run in groupby(enumerate(dict.fromkeys(numbers)), key=lambda pair: pair[1] - pair[0]):
-        first, *rest = (number for _, number in run)
-        yield f"{first}-{rest[-1]}" if rest else f"{first}"
+def _ranges(names: Iterable[tuple[int, str]], shared: Collection[int]) -> Iterator[str]:
+    """Residues (number, insertion code) as ChimeraX writes them: 3-7, 9, 9A.
+
+    Numbers that several residues have are no part of a range, which would hold all of these.
+    """
+    run: list[int] = []
+    for number, code in names:
+        if run and (number in shared or number != run[-1] + 1):
+            yield _range(run)
+            run = []
+        if number in shared:
+            yield f"{number}{code}"
+        else:
+            run.append(number)
+    if run:
+        yield _range(run)
+
+
+def _range(run: Sequence[int]) -> str:
+    return f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}"
+
+
+def _placement(volume: Volume) -> str:
+    size, origin = (",".join(f"{each:.8g}" for each in three) for three in (volume.voxel_size, volume.origin))
+    return f"volume #1 voxelSize {size} origin {origin}"
+
+
+def _remove(name: str) -> None:
+    try:
+        Path(name).resolve().unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be replaced: {error.strerror or error}; nothing was changed") from error

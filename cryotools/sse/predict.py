@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +14,23 @@ from scipy.ndimage import binary_dilation, uniform_filter
 from torch import Tensor, nn
 
 from cryotools.core.checkpoint import load_network
-from cryotools.core.errors import UsageError
+from cryotools.core.device import resolve_device, resolve_precision
+from cryotools.core.errors import CryotoolsNote, DataError, UsageError
 from cryotools.core.levels import Levels, block_means
-from cryotools.core.memory import check_grid_fits
+from cryotools.core.memory import available_bytes, check_grid_fits
 from cryotools.core.progress import NoProgress, Progress
-from cryotools.core.runner import Compute, Runner, run_tiles
-from cryotools.core.tiles import TilePlan, plan_few_tiles
+from cryotools.core.runner import Compute, InputTooLargeError, Runner, run_tiles
+from cryotools.core.tiles import TilePlan, bounding_box, plan_few_tiles
 from cryotools.core.volume import Volume
 from cryotools.sse.assign import OTHER
-from cryotools.sse.check import FINE_FOR_HANDS, check_confidence, check_hand, check_resolution, check_values
+from cryotools.sse.check import (
+    FINE_FOR_HANDS,
+    check_confidence,
+    check_hand,
+    check_resolution,
+    check_values,
+    check_voxels,
+)
 from cryotools.sse.inputs import condition_vector, on_grid, prepare
 from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, SecondaryStructure
 from cryotools.training.cubes import ROTATIONS
@@ -30,7 +39,12 @@ WEIGHTS = Path(__file__).parents[1] / "weights" / "secondary-structure.safetenso
 # of the four turns, each takes every axis to another direction, and any two are at least 120° apart
 TURNS = {1: (0,), 4: (0, 6, 8, 21), 24: tuple(range(24))}
 
-_LARGEST = 264  # voxels along an axis of a tile
+Network = SecondaryStructure | Haruspex
+
+# voxels along an axis of a tile: 0.9 GB of activations, and two tiles to 300 voxels; Haruspex needs more per voxel
+_LARGEST, _LARGEST_HARUSPEX = 208, 100
+_LEAST_CORE = 64  # voxels inside the halo of a tile
+_ACTIVATIONS = 110  # bytes per voxel of a tile
 _BEYOND = 8  # Å of solvent around the box
 _BLOCK = 4  # Å
 _STANDS_OUT, _STRONGEST = 0.25, 64  # of the mean over so many blocks
@@ -64,6 +78,55 @@ class Annotation:
         return labels
 
 
+class Annotator:
+    """A network that is ready to annotate maps.
+
+    Parameters
+    ----------
+    weights : file of a network, ours or Haruspex; None for the shipped one
+    compute : `batch` is 1 where it is None, since tiles are large
+    rotations : 1, 4 or 24 turns of the map whose probabilities are averaged, at as many times the cost
+
+    Raises
+    ------
+    DataError
+        The weights are missing or damaged, or the device is not there.
+    UsageError
+        Rotations are none of 1, 4 and 24, or there is no such device.
+    """
+
+    def __init__(
+        self, weights: str | os.PathLike[str] | None = None, compute: Compute | None = None, rotations: int = 1
+    ) -> None:
+        if rotations not in TURNS:
+            raise UsageError(f"--rotations {rotations}: give 1, 4 or 24")
+        compute = compute or Compute()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryotoolsNote)  # which device it is, is told when it is used
+            resolve_precision(compute.precision, resolve_device(compute.device))
+        self.compute = replace(compute, batch=compute.batch or 1)
+        self.network, _, _ = load_network(weights or WEIGHTS, [SECONDARY_STRUCTURE, HARUSPEX])
+        self.turns = TURNS[rotations]
+
+    def annotate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> Annotation:
+        """The class of each voxel of a map of any voxel size; see `annotate`."""
+        conditions = torch.from_numpy(condition_vector(resolution))
+        check_resolution(resolution)
+        check_voxels(volume)
+        prepared = prepare(volume, check_values(volume))
+        turned = Turned(Classifier(self.network, conditions), self.turns)
+        runner = Runner(turned.to(memory_format=torch.channels_last_3d), self.compute)
+        density = prepared.volume.data
+        probabilities = classify(runner, self.network, density, progress)
+        fine = resolution is None or resolution <= FINE_FOR_HANDS
+        if fine and not isinstance(self.network, Haruspex):
+            check_hand(lambda cubes: _of_cubes(runner, cubes), density, probabilities)
+        if not prepared.volume.same_grid_as(volume):
+            probabilities = on_grid(probabilities, prepared.volume.grid, volume.grid)
+        check_confidence(probabilities, float(np.prod(volume.voxel_size)))
+        return Annotation(volume, probabilities, prepared.levels, resolution)
+
+
 def annotate(
     volume: Volume,
     resolution: float | None = None,
@@ -73,7 +136,7 @@ def annotate(
     rotations: int = 1,
     progress: Progress | None = None,
 ) -> Annotation:
-    """The class of each voxel of a map of any voxel size.
+    """The class of each voxel of a map of any voxel size, by an `Annotator` that is made for it alone.
 
     Only what stands out of the solvent is looked at: blocks of 12 Å whose mean exceeds a quarter of the strongest ones'
     and 8 Å around them. The rest is other, with probability 1. On 32 experimental maps, no residue with density around
@@ -82,9 +145,7 @@ def annotate(
     Parameters
     ----------
     resolution : Å; None where it is not known
-    weights : file of a network, ours or Haruspex; None for the shipped one
-    compute : `batch` is 1 where it is None, since tiles are large
-    rotations : 1, 4 or 24 turns of the map whose probabilities are averaged, at as many times the cost
+    weights, compute, rotations : see `Annotator`
 
     Raises
     ------
@@ -93,24 +154,7 @@ def annotate(
     UsageError
         The resolution is not a positive number, or rotations are none of 1, 4 and 24.
     """
-    if rotations not in TURNS:
-        raise UsageError(f"--rotations {rotations}: give 1, 4 or 24")
-    conditions = torch.from_numpy(condition_vector(resolution))
-    network, _, _ = load_network(weights or WEIGHTS, [SECONDARY_STRUCTURE, HARUSPEX])
-    check_resolution(resolution)
-    check_values(volume)
-    prepared = prepare(volume)
-    turned = Turned(Classifier(network, conditions), TURNS[rotations])
-    compute = compute or Compute()
-    runner = Runner(turned.to(memory_format=torch.channels_last_3d), replace(compute, batch=compute.batch or 1))
-    density = prepared.volume.data
-    probabilities = classify(runner, network, density, progress)
-    if (resolution is None or resolution <= FINE_FOR_HANDS) and not isinstance(network, Haruspex):
-        check_hand(lambda cubes: _of_cubes(runner, cubes), density, probabilities)
-    if not prepared.volume.same_grid_as(volume):
-        probabilities = on_grid(probabilities, prepared.volume.grid, volume.grid)
-    check_confidence(probabilities, float(np.prod(volume.voxel_size)))
-    return Annotation(volume, probabilities, prepared.levels, resolution)
+    return Annotator(weights, compute, rotations).annotate(volume, resolution, progress)
 
 
 class Turned(nn.Module):
@@ -125,8 +169,8 @@ class Turned(nn.Module):
         first, *more = self.turns
         total = self._turned(tiles, first)
         for number in more:
-            total = total + self._turned(tiles, number)
-        return total / len(self.turns)
+            total += self._turned(tiles, number)  # in place: maps of all classes are large
+        return total.div_(len(self.turns))
 
     def _turned(self, tiles: Tensor, number: int) -> Tensor:
         axes, flips = ROTATIONS[number]
@@ -135,35 +179,53 @@ class Turned(nn.Module):
         return self.classifier(turned).flip(flipped).permute(0, 1, *(2 + axes.index(axis) for axis in range(3)))
 
 
-def classify(
-    runner: Runner, network: SecondaryStructure | Haruspex, density: np.ndarray, progress: Progress | None = None
-) -> np.ndarray:
+def classify(runner: Runner, network: Network, density: np.ndarray, progress: Progress | None = None) -> np.ndarray:
     """Class maps float32 (4, nz, ny, nx) of a prepared map (nz, ny, nx), by a runner of the `Turned` network.
 
-    The network sees the smallest box around what stands out of the solvent, in tiles; the result does not depend on
-    them.
+    The network sees the smallest box around what stands out of the solvent, in tiles, smaller ones where the memory is
+    short; the result does not depend on them.
     """
     check_grid_fits(density.shape, copies=CLASSES)
     probabilities = np.zeros((CLASSES, *density.shape), dtype=np.float32)
     probabilities[OTHER] = 1
     worth = stands_out(density)
-    if not worth.any():
+    box = bounding_box(worth)
+    if box is None:
         return probabilities
-    box = _box(worth)
     part, worth, density = probabilities[(slice(None), *box)], worth[box], density[box]
-    beyond = network.halo if isinstance(network, Haruspex) else _BEYOND
-    largest = max(_LARGEST, 2 * network.halo + 64)
-    plan = plan_few_tiles(density.shape, halo=network.halo, largest=largest, multiple=network.multiple, beyond=beyond)
-    starts = [start for start in plan.starts() if worth[_core(plan, start)].any()]
-    progress = progress or NoProgress()
-    progress.start(len(starts), "tiles")
-    for start, tile in run_tiles(runner, plan, density[None], starts):
-        plan.paste(part, tile.numpy(), start)
-        progress.advance()
+    _fill(part, runner, network, density, worth, progress or NoProgress())
     for plane, there in zip(part.swapaxes(0, 1), worth, strict=True):
         plane[:, ~there] = 0
         plane[OTHER, ~there] = 1
     return probabilities
+
+
+def _fill(
+    part: np.ndarray, runner: Runner, network: Network, density: np.ndarray, worth: np.ndarray, progress: Progress
+) -> None:
+    """Class maps `part` (4, nz, ny, nx) where `worth` (nz, ny, nx) says so, in tiles as large as the memory allows."""
+    largest, beyond = (_LARGEST_HARUSPEX, network.halo) if isinstance(network, Haruspex) else (_LARGEST, _BEYOND)
+    least = 2 * network.halo + _LEAST_CORE
+    short = runner.device.type == "cpu" and _ACTIVATIONS * largest**3 > available_bytes()  # Linux would kill us
+    largest = least if short else max(largest, least)
+    sizes = {"halo": network.halo, "multiple": network.multiple, "beyond": beyond}
+    while True:
+        plan = plan_few_tiles(density.shape, largest=largest, **sizes)
+        starts = [start for start in plan.starts() if worth[_core(plan, start)].any()]
+        progress.start(len(starts), "tiles")
+        try:
+            for start, tile in run_tiles(runner, plan, density[None], starts):
+                plan.paste(part, tile.numpy(), start)
+                progress.advance()
+        except InputTooLargeError as error:
+            if largest == least:
+                raise DataError(
+                    f"tiles of {least} voxels do not fit the memory of {runner.device}; take a larger machine, or "
+                    "--device cpu in place of a GPU"
+                ) from error
+            largest = max(largest // 2, least)  # what is computed already would come out the same, and comes again
+        else:
+            return
 
 
 def stands_out(density: np.ndarray) -> np.ndarray:
@@ -176,12 +238,6 @@ def stands_out(density: np.ndarray) -> np.ndarray:
     for axis, n in enumerate(density.shape):
         there = np.repeat(there, min(_BLOCK, n), axis=axis)
     return there[tuple(slice(n) for n in density.shape)]
-
-
-def _box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box that holds all that is True."""
-    found = [np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis))) for axis in range(3)]
-    return tuple(slice(int(at[0]), int(at[-1]) + 1) for at in found)
 
 
 def _core(plan: TilePlan, start: tuple[int, int, int]) -> tuple[slice, ...]:

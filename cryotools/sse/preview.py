@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from cryotools.core.picture import save_figure
 from cryotools.core.resample import resample
+from cryotools.core.tiles import bounding_box
 from cryotools.core.volume import Grid, Volume
 from cryotools.sse.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
 from cryotools.sse.output import CONTOUR
@@ -59,11 +60,9 @@ def _fine(annotation: Annotation) -> tuple[Volume, np.ndarray]:
     """The map in units of its strength and the classes, uint8, on cubic voxels of about the size of a pixel."""
     levels, whole = annotation.levels, annotation.volume
     shown = (whole.data > levels.background + CONTOUR * levels.strength) | (annotation.labels != OTHER)
-    low, high = np.zeros(3), np.array(whole.data.shape[::-1]) - 1.0
-    for axis in range(3) if shown.any() else ():
-        there = np.flatnonzero(shown.any(axis=tuple(other for other in range(3) if other != 2 - axis)))
-        low[axis], high[axis] = there[0], there[-1]
-    low, high = (whole.grid.index_to_world(at) for at in (low, high))
+    box = bounding_box(shown) or tuple(slice(n) for n in whole.data.shape)
+    ends = [[part.start or 0 for part in box[::-1]], [part.stop - 1 for part in box[::-1]]]
+    low, high = (whole.grid.index_to_world(np.array(end)) for end in ends)
     length = high - low + 2 * _MARGIN
     spacing = float(length.max()) / _PIXELS
     counts = np.maximum(2, np.rint(length / spacing)).astype(int)

@@ -9,9 +9,11 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import pytest
+from broken_maps import VOXEL, permuted
 from sse_network import by_density
 
 from cryotools.core.mapfile import read_map, write_map
+from cryotools.core.pdbwrite import pdb_text
 from cryotools.core.volume import Volume
 
 DATA = Path(__file__).parents[1] / "data"
@@ -68,6 +70,44 @@ def test_an_inverted_map_is_told_and_invert_gives_what_the_map_gives(run, folder
     assert np.array_equal(read_map("turned_labels.mrc").data, read_map("right_labels.mrc").data)
 
 
+@pytest.mark.parametrize("axes", [(1, 2, 3), (3, 1, 2), (2, 1, 3)])
+def test_any_axis_order_and_start_give_the_same_classes_at_the_maps_place(run, folder, axes):
+    part = read_map(REAL).crop((6, 4, 2), (28, 32, 36))
+    write_map("plain.mrc", Volume(part.data, (VOXEL,) * 3, (-4 * VOXEL, 6 * VOXEL, 10 * VOXEL)), label="test")
+    assert run("annotate-sse", "plain.mrc", "plain", "--weights", "net.safetensors", "-q").code == 0
+    (folder / "map.mrc").write_bytes(permuted(part.data, axes, nstart=(-4, 6, 10)))
+    result = run("annotate-sse", "map.mrc", "out", "--weights", "net.safetensors", "-q")
+    assert (result.code, result.err) == (0, "")
+    for name in ("helix", "sheet", "nucleotide", "labels"):
+        with mrcfile.open(f"out_{name}.mrc") as mrc, mrcfile.open(f"plain_{name}.mrc") as plain:
+            assert mrc.data.shape == (28, 32, 36)
+            assert (int(mrc.header.mapc), int(mrc.header.mapr), int(mrc.header.maps)) == (1, 2, 3)
+            assert [int(mrc.header[f"n{axis}start"]) for axis in "xyz"] == [-4, 6, 10]
+            assert [float(mrc.header.origin[axis]) for axis in "xyz"] == pytest.approx([-5.2, 7.8, 13.0], abs=1e-4)
+            assert np.array_equal(mrc.data, plain.data)
+            assert (np.ptp(mrc.data) > 0.5) == (name != "nucleotide")
+
+
+def test_another_voxel_size_holds_for_every_output(run, folder):
+    result = run("annotate-sse", REAL, "out", "--weights", "net.safetensors", "--apix", 1.2, "-q")
+    assert result.code == 0, result.err
+    with mrcfile.open("out_helix.mrc") as mrc:
+        assert float(mrc.voxel_size.y) == pytest.approx(1.2)
+    assert "volume #1 voxelSize 1.2,1.2,1.2 origin" in Path("out.cxc").read_text()
+
+
+def test_a_model_without_elements_has_no_recall(run, folder):
+    from cryotools.core.structurefile import read_structure
+
+    atoms = read_structure(MODEL)
+    sugar = atoms[atoms.residue_number == atoms.residue_number[0]]
+    Path("one.pdb").write_text(pdb_text(sugar[sugar.chain == sugar.chain[0]]))
+    result = run("annotate-sse", REAL, "out", "-s", "one.pdb", "--weights", "net.safetensors")
+    assert result.code == 0, result.err
+    assert "recall -, precision" in result.err
+    assert "nan" not in result.err
+
+
 def test_what_exists_is_left_alone_when_asked_for(run, folder):
     Path("out_labels.mrc").write_text("mine")
     result = run("annotate-sse", REAL, "out", "--weights", "net.safetensors", "--no-clobber")
@@ -80,15 +120,19 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
     ("arguments", "code", "words"),
     [
         (["map.mrc", "out", "--rotations", "3"], 2, "1, 4 or 24"),
-        (["map.mrc", "out", "--res", "0"], 2, "positive"),
+        (["map.mrc", "out", "--res", "0"], 2, "--res 0: give a positive number"),
+        (["gone.mrc", "out", "--rotations", "3"], 2, "1, 4 or 24"),
+        (["gone.mrc", "out", "--device", "cuda:99"], 1, "--device cuda:99"),
+        (["gone.mrc", "out", "--weights", "nowhere"], 1, "nowhere: no such file"),
         (["map.mrc", "out.mrc"], 2, "leave out the ending"),
         (["map.mrc", "gone/out"], 1, "does not exist"),
         (["map.mrc", "out", "--assignment", "author"], 2, "give --structure"),
-        (["map.mrc", "out", "--assignment", "stride", "-s", MODEL], 2, "dssp or author"),
+        (["map.mrc", "out", "--assignment", "author", "-s", "-"], 2, "give a file in place of -"),
+        (["map.mrc", "out", "--assignment", "stride", "-s", MODEL], 2, "'author'"),
         (["map.mrc", "out", "-s", MODEL], 1, "no atom lies in the map"),
         (["map.mrc", "out", "--preview", "out.gif"], 2, ".png"),
         (["map.mrc", "out", "--weights", "map.mrc"], 1, "no safetensors"),
-        (["flat.mrc", "out"], 1, "constant"),
+        (["flat.mrc", "out"], 1, "error: flat.mrc: the map is constant"),
         (["image.mrc", "out"], 1, "image, not a volume"),
         (["gone.mrc", "out"], 1, "gone.mrc: "),
     ],

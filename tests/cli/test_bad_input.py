@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from broken_maps import density, map_bytes
 from broken_structures import atom_line, cif, pdb
+from sse_network import at_random
 
 NAN, INF = float("nan"), float("inf")
 MODEL = pdb(atom_line(), atom_line(" CB ", "14.104"), atom_line(" N  ", "12.000", "8.000", element="N"))
@@ -40,12 +42,19 @@ BAD_MAPS = {
 }
 
 
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A network for annotate-sse and eval-sse."""
+    return at_random(tmp_path_factory.mktemp("weights") / "net.safetensors", levels=1).read_bytes()
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a sound model, a sound map and earlier outputs in it."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, network: bytes) -> Path:
+    """The current folder, with a sound model, a sound map, a network and earlier outputs in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.pdb").write_bytes(MODEL)
     (tmp_path / "map.mrc").write_bytes(map_bytes(density((10, 12, 14))))
+    (tmp_path / "net.safetensors").write_bytes(network)
     (tmp_path / "out.mrc").write_text("an earlier map")
     (tmp_path / "out.csv").write_text("an earlier table")
     return tmp_path
@@ -69,11 +78,14 @@ def refused(folder: Path, run: Callable) -> Callable[..., str]:
     return check
 
 
+NETWORK = ("--weights", "net.safetensors", "--device", "cpu")
 COMMANDS = {
     "struc2map": ("struc2map", "bad", "out.mrc"),
     "molmap": ("molmap", "bad", "4", "out.mrc"),
     "pdb2mrc": ("pdb2mrc", "bad", "out.mrc", "--center"),
     "compare-maps": ("compare-maps", "map.mrc", "map.mrc", "--around", "bad", "--csv", "out.csv"),
+    "annotate-sse": ("annotate-sse", "map.mrc", "out", "--structure", "bad", *NETWORK),
+    "eval-sse": ("eval-sse", "map.mrc", "bad", "--csv", "out.csv", *NETWORK),
 }
 
 
@@ -92,6 +104,8 @@ MAP_COMMANDS = {
     "second": ("compare-maps", "map.mrc", "bad", "--fsc-csv", "out.csv"),
     "mask": ("compare-maps", "map.mrc", "map.mrc", "--mask", "bad", "--json"),
     "info": ("info", "bad"),
+    "annotate-sse": ("annotate-sse", "bad", "out", *NETWORK),
+    "eval-sse": ("eval-sse", "bad", "model.pdb", "--csv", "out.csv", *NETWORK),
 }
 
 
@@ -137,6 +151,23 @@ def test_what_cannot_be_compared_is_refused(folder: Path, refused: Callable) -> 
     assert "the mask selects no voxel" in refused(1, "compare-maps", *["map.mrc"] * 2, "--mask", "bad")
 
 
+def test_what_cannot_be_annotated_is_refused(folder: Path, refused: Callable) -> None:
+    values = density((10, 12, 14))
+    broken = values.copy()
+    broken[0, 0, 0] = NAN
+    thin = np.zeros((3, 12, 14), dtype=np.float32)
+    thin[:, 4:8, 4:8] = values[:3, 4:8, 4:8]
+    cases = {
+        "NaN": (map_bytes(broken), "1 voxels are not finite numbers"),
+        "flat": (map_bytes(values * 0 + 1), "the map is constant"),
+        "thin": (map_bytes(thin), "the map measures 18.2 x 15.6 x 3.9 A"),
+        "image": (map_bytes(values[:1]), "holds a 14 x 12 x 1 image, not a volume"),
+    }
+    for content, message in cases.values():
+        (folder / "bad").write_bytes(content)
+        assert f"error: bad: {message}" in refused(1, *MAP_COMMANDS["annotate-sse"])
+
+
 @pytest.mark.parametrize("what", ["stack", "no voxel size"])
 def test_info_describes_files_that_are_no_single_map(folder: Path, run: Callable, what: str) -> None:
     content, message = BAD_MAPS[what]
@@ -158,11 +189,12 @@ def test_info_tells_what_is_odd_where_other_commands_stop(folder: Path, run: Cal
     assert "there are bytes after the data" in ended.out
 
 
-@pytest.mark.parametrize("verb", ["struc2map", "pdb2mrc", "compare-maps", "info"])
+@pytest.mark.parametrize("verb", ["struc2map", "pdb2mrc", "compare-maps", "info", "annotate-sse", "eval-sse"])
 @pytest.mark.parametrize("name", ["gone.pdb", ".", "link", "n" * 300])
 def test_an_input_that_is_no_file_is_named(folder: Path, refused: Callable, verb: str, name: str) -> None:
     (folder / "link").symlink_to("nowhere")
-    rest = {"compare-maps": ["map.mrc"], "info": []}.get(verb, ["out.mrc"])
+    others = {"annotate-sse": ["out", *NETWORK], "eval-sse": ["model.pdb", *NETWORK]}
+    rest = {"compare-maps": ["map.mrc"], "info": [], **others}.get(verb, ["out.mrc"])
     assert f"error: {name}: " in refused(1, verb, name, *rest)
 
 

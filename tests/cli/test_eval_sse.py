@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from broken_maps import map_bytes
+from sse_network import at_random
 
-from cryotools.core.checkpoint import save_network
 from cryotools.core.mapfile import read_map, write_map
 from cryotools.core.structurefile import read_structure
 from cryotools.sse.assign import CLASS_NAMES, assign
 from cryotools.sse.labels import label_voxels
-from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
 
 DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"
@@ -81,14 +80,36 @@ def test_a_broken_pair_is_said_and_the_rest_is_scored(run, folder):
 
 
 def test_a_network_of_ones_own_is_scored(run, folder):
-    config = SecondaryStructureConfig(width=2, levels=2)
-    torch.manual_seed(0)
-    save_network("own.safetensors", SecondaryStructure(config), SECONDARY_STRUCTURE, config)
+    at_random(Path("own.safetensors"))
     result = run("eval-sse", REAL, MODEL, "--res", 3.2, "--weights", "own.safetensors", "--csv", "-", "-d", "cpu")
     assert result.code == 0, result.err
     (row,) = csv.DictReader(io.StringIO(result.out))
     assert float(row["resolution_A"]) == 3.2
     assert 0 <= float(row["q3"]) <= 1
+
+
+def test_a_map_is_read_as_asked_for(run, folder):
+    real = read_map(REAL)
+    data = -real.data
+    data[0, 0, 0] = np.nan
+    (folder / "odd.mrc").write_bytes(map_bytes(data, origin=real.origin))
+    options = ["--invert", "--replace-nan", 0, "--apix", real.voxel_size[0], "--probabilities", "a", "--json", "-q"]
+    result = run("eval-sse", "odd.mrc", MODEL, *options)
+    assert result.code == 0, result.err
+    (found,), (plain,) = (
+        json.loads(out)["maps"]
+        for out in (result.out, run("eval-sse", REAL, MODEL, "--probabilities", "a", "--json", "-q").out)
+    )
+    assert found["q3"] == plain["q3"]
+    assert found["n_dense"] == plain["n_dense"]
+
+
+def test_what_exists_is_left_alone_when_asked_for(run, folder):
+    (folder / "scores.csv").write_text("mine")
+    result = run("eval-sse", REAL, MODEL, "--probabilities", "a", "--csv", "scores.csv", "--no-clobber")
+    assert result.code == 0
+    assert "left as it is" in result.err
+    assert (folder / "scores.csv").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -98,11 +119,17 @@ def test_a_network_of_ones_own_is_scored(run, folder):
         ([REAL], 2, "give a map and its model"),
         ([REAL, MODEL, "--list", "pairs.csv"], 2, "give one or the other"),
         (["--list", "pairs.csv", "--res", 3], 2, "names the resolutions"),
-        ([REAL, MODEL, "--res", 0], 2, "give a positive number"),
+        ([REAL, MODEL, "-r", 0], 2, "--res 0: give a positive number"),
+        ([REAL, MODEL, "--csv", "new.csv", "--residues", "./new.csv"], 2, "name two files"),
+        ([REAL, "-", "--assignment", "author"], 2, "give a file in place of -"),
+        ([REAL, MODEL, "--probabilities", "a", "--assignment", "author"], 1, "records neither helices nor sheets"),
+        ([REAL, MODEL, "--weights", "own.safetensors", "--device", "cuda:99"], 1, "--device cuda:99"),
+        (["--list", "pairs.csv", "--weights", "own.safetensors", "--device", "cuda:99"], 1, "--device cuda:99"),
+        (["flat.mrc", MODEL, "--weights", "own.safetensors", "-d", "cpu"], 1, "error: flat.mrc: the map is constant"),
         ([REAL, MODEL, "--json", "--csv", "-"], 2, "give one"),
         ([REAL, MODEL, "--probabilities", "a", "--weights", "w"], 2, "leave out --weights"),
         ([REAL, MODEL, "--probabilities", "a", "--rotations", 2], 2, "leave out --rotations"),
-        ([REAL, MODEL, "--rotations", 3], 2, "give 1, 4, 24"),
+        ([REAL, MODEL, "--rotations", 3], 2, "give 1, 4 or 24"),
         (["--list", "pairs.csv", "--probabilities", "a"], 2, "put {id}"),
         (["--list", "gone.csv"], 1, "gone.csv"),
         ([REAL, MODEL, "--probabilities", "gone"], 1, "gone_helix.mrc: no such file"),
@@ -114,6 +141,9 @@ def test_a_network_of_ones_own_is_scored(run, folder):
 )
 def test_what_cannot_be_scored_is_refused_in_one_line(run, folder, arguments, code, words):
     (folder / "pairs.csv").write_text(f"{HEADER}a,{REAL},{MODEL},3.2,globin\nb,{REAL},{MODEL},3.2,globin\n")
+    at_random(folder / "own.safetensors", levels=1)
+    real = read_map(REAL)
+    write_map("flat.mrc", real.with_data(0 * real.data), label="test")
     before = sorted(folder.iterdir())
     result = run("eval-sse", *arguments)
     assert result.code == code, result.err

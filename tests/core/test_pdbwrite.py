@@ -8,7 +8,8 @@ from cryotools.core.errors import DataError
 from cryotools.core.pdbwrite import pdb_text
 from cryotools.core.structurefile import read_structure
 from cryotools.sse.assign import HELIX, SHEET
-from cryotools.sse.elements import Element, element_structure
+from cryotools.sse.elements import Element
+from cryotools.sse.pseudoatoms import element_structure
 
 
 def pseudo_atoms(n: int = 5, at: float = 0.0):

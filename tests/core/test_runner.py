@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.runner import Compute, Runner, run_tiled, run_tiles
+from cryotools.core.runner import Compute, InputTooLargeError, Runner, run_tiled, run_tiles
 from cryotools.core.tiles import plan_few_tiles
 
 CPU = Compute(device="cpu", precision="fp32", batch=3)
@@ -125,7 +125,7 @@ def test_the_batch_is_halved_when_memory_runs_out_and_stays_small():
 
 
 def test_an_input_that_never_fits_is_one_clear_error():
-    with pytest.raises(DataError, match="smaller tile"):
+    with pytest.raises(InputTooLargeError, match="smaller tile"):
         list(Runner(Hungry(0), CPU).run([torch.zeros(1, 4, 4, 4)]))
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryotools.core.tiles import occupied, plan_few_tiles, plan_tiles
+from cryotools.core.tiles import bounding_box, occupied, plan_few_tiles, plan_tiles
 
 shapes = st.tuples(*[st.integers(1, 40)] * 3)
 
@@ -78,3 +78,10 @@ def test_few_tiles_of_a_small_volume_are_one_that_ends_near_its_faces():
 def test_tiles_without_an_inside_are_refused():
     with pytest.raises(ValueError, match="nothing inside"):
         plan_few_tiles((50, 50, 50), halo=20, largest=40)
+
+
+def test_a_bounding_box_holds_all_that_is_true_and_no_more():
+    mask = np.zeros((6, 7, 8), dtype=bool)
+    assert bounding_box(mask) is None
+    mask[2, 6, 3] = mask[4, 0, 3] = True
+    assert bounding_box(mask) == (slice(2, 5), slice(0, 7), slice(3, 4))

@@ -8,10 +8,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.levels import find_levels
 from cryotools.core.mapfile import read_map
 from cryotools.core.volume import Volume
 from cryotools.sse.assign import HELIX, OTHER
-from cryotools.sse.check import check_confidence, check_hand, check_resolution, check_values
+from cryotools.sse.check import check_confidence, check_hand, check_resolution, check_values, check_voxels
 
 REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
 
@@ -36,7 +37,8 @@ def test_a_real_map_passes_and_its_negative_is_told(factor):
     real = read_map(REAL)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_values(real.with_data(factor * real.data + 3 * factor))
+        found = check_values(real.with_data(factor * real.data + 3 * factor))
+    assert found.strength == pytest.approx(factor * find_levels(real).strength, rel=0.05)
     with pytest.warns(CryotoolsWarning, match="inverted.*--invert"):
         check_values(real.with_data(-factor * real.data))
 
@@ -67,6 +69,15 @@ def test_noise_that_rises_among_solvent_is_no_molecule():
 def test_a_constant_map_has_its_own_message():
     with pytest.raises(DataError, match="constant"):
         check_values(volume(np.ones((20, 20, 20), dtype=np.float32)))
+
+
+def test_voxels_that_are_no_cubes_are_told():
+    data = np.zeros((8, 8, 8), dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_voxels(Volume(data, (1.06, 1.061, 1.06)))
+    with pytest.warns(CryotoolsWarning, match="1 x 1 x 1.3 A.*--apix"):
+        check_voxels(Volume(data, (1.0, 1.0, 1.3)))
 
 
 def test_coarse_maps_are_told_and_others_not():

@@ -52,7 +52,8 @@ def test_blurring_keeps_the_shape_and_the_total(volume):
         made = blurred(volume.data + np.float32(1), 3.0, np.random.default_rng(seed))
         assert made.shape == volume.data.shape
         assert np.isfinite(made).all()
-        assert made.mean() <= 1.05
+        assert 0.5 < made.mean() <= 1.05  # of a mean of 1, half of which one region may lose
+        assert np.corrcoef(made.ravel(), volume.data.ravel())[0, 1] > 0.4
 
 
 def test_a_smooth_field_runs_from_0_to_1():

@@ -12,15 +12,9 @@ from cryotools.core.mapfile import read_map
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid
 from cryotools.sse.assign import HELIX, NUCLEOTIDE, SHEET, assign
-from cryotools.sse.elements import (
-    RISE,
-    STRAND_RISE,
-    Element,
-    element_rows,
-    element_structure,
-    find_elements,
-)
+from cryotools.sse.elements import RISE, STRAND_RISE, Element, find_elements
 from cryotools.sse.labels import label_voxels
+from cryotools.sse.pseudoatoms import element_rows, element_structure
 
 DATA = Path(__file__).parents[1] / "data"
 GRID = Grid((44, 52, 60), (1.0, 1.0, 1.0), (-7.0, 3.0, 11.0))

@@ -12,13 +12,15 @@ import pytest
 import torch
 
 from cryotools.core.checkpoint import save_network
-from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError
 from cryotools.core.mapfile import read_map, write_map
+from cryotools.core.runner import Compute
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.sse import predict as prediction
 from cryotools.sse.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, assign
 from cryotools.sse.evaluate import (
+    Reading,
     by_files,
     by_network,
     evaluate_list,
@@ -116,11 +118,11 @@ def test_a_network_is_told_the_resolution_where_it_is_known(monkeypatch, truth, 
     volume, maps = truth
     told = []
 
-    def annotate(volume, resolution=None, **how):
-        told.append((resolution, how["rotations"]))
+    def annotate(self, volume, resolution=None, progress=None):
+        told.append((resolution, len(self.turns)))
         return prediction.Annotation(volume, maps, None, resolution)
 
-    monkeypatch.setattr(prediction, "annotate", annotate)
+    monkeypatch.setattr(prediction.Annotator, "annotate", annotate)
     predict = by_network(weights, rotations=4)
     for entry in (GLOBIN, replace(GLOBIN, resolution=math.nan)):
         assert predict(entry, volume) is maps
@@ -135,9 +137,35 @@ def test_a_network_gives_scores(weights):
     assert np.isfinite(found.scores.ece)
 
 
-def test_missing_weights_are_said_before_any_map_is_read(tmp_path):
+def test_missing_weights_and_devices_are_said_before_any_map_is_read(weights, tmp_path):
     with pytest.raises(DataError, match="no such file of weights"):
         by_network(tmp_path / "gone.safetensors")
+    with pytest.raises(DataError, match="--device cuda:99"):
+        by_network(weights, Compute("cuda:99"))
+
+
+def test_errors_of_the_network_and_of_the_scores_name_the_map(truth, weights, tmp_path):
+    volume, maps = truth
+    write_map(tmp_path / "flat.mrc", volume.with_data(0 * volume.data), label="test")
+    flat = replace(GLOBIN, map=str(tmp_path / "flat.mrc"))
+    for predict in (by_network(weights), lambda entry, volume: maps):
+        with pytest.raises(DataError, match=r"^\S*flat\.mrc: the map is constant"):
+            evaluate_pair(flat, predict)
+
+
+def test_maps_and_models_are_read_as_asked_for(truth, tmp_path):
+    volume, _ = truth
+    data = -volume.data
+    data[0, 0, 0] = 7
+    write_map(tmp_path / "map.mrc", replace(volume.with_data(data), voxel_size=(2.0, 2.0, 2.0)), label="test")
+    read = Reading(voxel_size=volume.voxel_size[0], invert=True).volume(str(tmp_path / "map.mrc"))
+    assert read.same_grid_as(volume)
+    assert read.data[0, 0, 0] == -7
+    assert np.array_equal(read.data[1:], volume.data[1:])
+    with pytest.raises(DataError, match="records neither helices nor sheets"):
+        Reading(by_author=True).model(GLOBIN.model)
+    with pytest.raises(DataError, match="records neither helices nor sheets"):
+        evaluate_pair(GLOBIN, lambda entry, volume: None, Reading(by_author=True))
 
 
 def test_a_model_beside_its_map_is_refused(truth, tmp_path):
@@ -176,6 +204,15 @@ def test_warnings_of_a_list_name_the_map(truth):
 
     with pytest.warns(CryotoolsWarning, match="globin: the map looks odd"):
         assert [each.error for each in evaluate_list([GLOBIN], predict)] == [""]
+
+
+def test_notes_on_the_machine_name_no_map(truth):
+    def predict(entry, volume):
+        warnings.warn("no GPU found", CryotoolsNote, stacklevel=2)
+        return truth[1]
+
+    with pytest.warns(CryotoolsNote, match="^no GPU found"):
+        list(evaluate_list([GLOBIN], predict))
 
 
 def test_one_map_has_no_mean(truth):

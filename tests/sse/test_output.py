@@ -119,6 +119,16 @@ def test_a_failed_write_leaves_nothing_new(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [before.name]
 
 
+def test_labels_of_an_earlier_run_do_not_outlive_a_failed_write(tmp_path):
+    files = output_files(str(tmp_path / "out"))
+    write_files(files, annotation(), [], script="old", label="test")
+    wrong = replace(annotation(), probabilities=np.full((4, 20, 22, 40), np.nan, dtype=np.float32))
+    with pytest.raises(DataError, match="not all finite"):
+        write_files(files, wrong, [], script="new", label="test")
+    assert Path(files.script).read_text() == "new"
+    assert not Path(files.labels).exists()
+
+
 def test_the_script_opens_files_beside_it_and_colours_them(tmp_path):
     folder = tmp_path / "my results"
     folder.mkdir()
@@ -138,6 +148,9 @@ def test_the_script_opens_files_beside_it_and_colours_them(tmp_path):
     for number, colour in ((2, "red"), (3, "blue"), (4, "orange")):
         assert any(line.startswith(f"volume #{number} ") and line.endswith(f"color {colour}") for line in lines)
     assert "color #6/H red" in lines
+    assert not any("voxelSize" in line for line in lines)
+    placed = chimerax_script(files, found, [], "map.mrc", placed=True).splitlines()
+    assert "volume #1 voxelSize 1.5,1.5,1.5 origin 12,-9,30" in placed
     inverted = chimerax_script(files, found, [], "map.mrc", inverted=True)
     assert "level -1.1 " in inverted
     assert "elements.pdb" not in inverted
@@ -161,6 +174,22 @@ def test_the_script_colours_a_model_by_what_the_map_shows(tmp_path):
     for at in range(len(r)):
         expected = {HELIX: "red", SHEET: "blue"}.get(int(r.classes[at])) if at != 5 else None
         assert named.get((r.chain[at], int(r.residue_number[at]))) == expected
+
+
+def test_residues_are_named_as_chimerax_names_them(tmp_path):
+    found = scores()
+    r = found.residues
+    first = np.flatnonzero((r.chain == r.chain[0]) & (r.classes == HELIX))[3:8]
+    assert np.array_equal(first, np.arange(6, 11) + first[0] - 6)
+    number, code = r.residue_number.copy(), r.insertion_code.astype("U1")
+    number[first], code[first] = [10, 11, 11, 12, 13], ["", "", "A", "", ""]  # 14 and more follow
+    r = replace(r, residue_number=number, insertion_code=code)
+    for chain, name in (("", "#6:"), ("Q", "#6/Q:")):
+        odd = replace(found, residues=replace(r, chain=np.where(r.chain == r.chain[0], chain, r.chain)))
+        script = chimerax_script(output_files(str(tmp_path / "out")), annotation(), odd, "map.mrc", model_file="m.pdb")
+        (line,) = [line for line in script.splitlines() if line.startswith(f"color {name}") and line.endswith(" red")]
+        assert ",10,11,11A,12-" in line
+        assert "#6/:" not in script
 
 
 @pytest.mark.parametrize("prefix", ["-", "folder/", "..", "out.mrc", "out.MRC.gz", ""])

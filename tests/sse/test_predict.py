@@ -19,7 +19,7 @@ from cryotools.sse import predict
 from cryotools.sse.assign import HELIX, OTHER, SHEET
 from cryotools.sse.inputs import condition_vector, prepare
 from cryotools.sse.network import HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, HaruspexConfig
-from cryotools.sse.predict import TURNS, Turned, annotate, stands_out
+from cryotools.sse.predict import TURNS, Annotator, Turned, annotate, stands_out
 from cryotools.training.cubes import ROTATIONS, rotate
 
 REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
@@ -62,7 +62,15 @@ def test_the_grid_of_the_map_is_kept(crop, simple, voxel_size):
     assert found.volume.same_grid_as(grid)
     assert found.probabilities.shape == (4, *grid.shape)
     there = interpolate(crop.with_data(annotate(crop, weights=simple, compute=CPU).probabilities[HELIX]), grid).data
-    assert np.corrcoef(there.ravel(), found.probabilities[HELIX].ravel())[0, 1] > 0.8
+
+    def agreement(steps: int, axis: int) -> float:
+        inner = (slice(1, -1),) * 3
+        return np.corrcoef(np.roll(found.probabilities[HELIX], steps, axis)[inner].ravel(), there[inner].ravel())[0, 1]
+
+    in_place = agreement(0, 0)
+    assert in_place > 0.8
+    for axis in range(3):  # half a voxel off, one of the two neighbours would agree as well
+        assert in_place > max(agreement(1, axis), agreement(-1, axis)) + 0.05
 
 
 def test_scale_and_offset_of_the_values_do_not_matter(crop, untrained):
@@ -76,13 +84,80 @@ def test_the_result_does_not_depend_on_the_tiles(crop, untrained, monkeypatch):
     runner = Runner(Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,)), Compute("cpu", "fp32"))
     density = np.zeros((90, 60, 130), dtype=np.float32)
     density[20:64, 8:52, 10:54] = density[30:74, 5:49, 75:119] = prepare(crop).volume.data[:44, :44, :44]
-    results = []
-    for largest in (264, 100, 80):
+    results, counts = [], []
+    original = predict.run_tiles
+
+    def counting(runner, plan, channels, starts):
+        counts.append([-(-n // core) for n, core in zip(plan.shape, plan.core, strict=True)])
+        return original(runner, plan, channels, starts)
+
+    monkeypatch.setattr(predict, "run_tiles", counting)
+    monkeypatch.setattr(predict, "_LEAST_CORE", 16)
+    for largest in (208, 80, 64):
         monkeypatch.setattr(predict, "_LARGEST", largest)
-        monkeypatch.setattr(type(network), "halo", 24)
         results.append(predict.classify(runner, network, density))
+    assert counts[0] == [1, 1, 1]
+    assert sum(n > 1 for n in counts[1]) >= 2
+    assert sum(b > a for a, b in zip(counts[1], counts[2], strict=True)) >= 2
     assert np.abs(results[1] - results[0]).max() < 1e-5
     assert np.abs(results[2] - results[0]).max() < 1e-5
+
+
+class Hungry(torch.nn.Module):
+    """Runs out of memory on tiles that are longer than `most` voxels along any axis."""
+
+    def __init__(self, inner, most: int) -> None:
+        super().__init__()
+        self.inner, self.most, self.refused = inner, most, 0
+
+    def forward(self, tiles):
+        if max(tiles.shape[2:]) > self.most:
+            self.refused += 1
+            raise torch.OutOfMemoryError("out of memory")
+        return self.inner(tiles)
+
+
+def test_tiles_shrink_when_memory_runs_out(crop, untrained, monkeypatch):
+    network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
+    turned = Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,))
+    density = np.tile(prepare(crop).volume.data[:44, :44, :44], (1, 2, 2))
+    monkeypatch.setattr(predict, "_LEAST_CORE", 16)
+    whole = predict.classify(Runner(turned, Compute("cpu", "fp32")), network, density)
+    hungry = Hungry(turned, 64)
+    small = predict.classify(Runner(hungry, Compute("cpu", "fp32", batch=1)), network, density)
+    assert hungry.refused == 2  # at 208 and at 104 voxels
+    assert np.abs(small - whole).max() < 1e-5
+    with pytest.raises(DataError, match="tiles of 56 voxels do not fit the memory of cpu"):
+        predict.classify(Runner(Hungry(turned, 40), Compute("cpu", "fp32", batch=1)), network, density)
+
+
+def test_tiles_are_small_where_little_memory_is_free(crop, untrained, monkeypatch):
+    network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
+    sizes = []
+
+    def recorded(runner, plan, channels, starts):
+        sizes.append(max(plan.extent(start)[1] for start in starts))
+        return iter(())
+
+    monkeypatch.setattr(predict, "run_tiles", recorded)
+    density = np.tile(prepare(crop).volume.data, (4, 4, 4))
+    predict.classify(Runner(network, CPU), network, density)
+    monkeypatch.setattr(predict, "available_bytes", lambda: 10**8)
+    predict.classify(Runner(network, CPU), network, density)
+    assert max(sizes[0]) > 120 > 2 * network.halo + 64 >= max(sizes[1])
+
+
+def test_tiles_of_haruspex_stay_small(crop, monkeypatch):
+    network, seen = Haruspex(HaruspexConfig()), []
+
+    def recorded(runner, plan, channels, starts):
+        seen.extend(max(plan.extent(start)[1]) for start in starts)
+        return iter(())
+
+    monkeypatch.setattr(predict, "run_tiles", recorded)
+    predict.classify(Runner(network, CPU), network, np.tile(prepare(crop).volume.data, (3, 4, 5)))
+    assert len(seen) > 8
+    assert max(seen) <= 104
 
 
 def test_solvent_is_other_and_costs_nothing(crop, untrained, monkeypatch):
@@ -169,11 +244,22 @@ def test_the_resolution_is_told_to_the_network(crop, tmp_path):
         ({"rotations": 3}, UsageError, "1, 4 or 24"),
         ({"resolution": -1.0}, UsageError, "positive"),
         ({"weights": "gone.safetensors"}, DataError, "no such file"),
+        ({"compute": Compute("gpu")}, UsageError, "--device gpu"),
+        ({"compute": Compute("cuda:99")}, DataError, "--device cuda:99"),
     ],
 )
 def test_what_makes_no_sense_is_refused(crop, simple, options, error, words):
     with pytest.raises(error, match=words):
         annotate(crop, **{"weights": simple, **options})
+
+
+def test_what_is_wrong_for_every_map_is_told_before_any(simple):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Annotator(simple)  # that there is no GPU is told when the network runs
+    for wrong in ({"rotations": 2}, {"compute": Compute("gpu")}, {"compute": Compute("cpu", "fp16")}):
+        with pytest.raises(UsageError):
+            Annotator(simple, **wrong)
 
 
 def test_an_inverted_map_is_told(crop, simple):
