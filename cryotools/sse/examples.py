@@ -106,7 +106,7 @@ def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Exam
     """
     random = np.random.default_rng(seed)
     residues = assign(pair.structure)
-    prepared = prepare(pair.target)
+    prepared = prepare(pair.target, pair.resolution)
     made = [make_example(pair.target, prepared.volume.data, pair.structure, residues, pair.resolution, pair.weight)]
     for _ in range(versions - 1):
         resolution = pair.resolution
@@ -117,7 +117,9 @@ def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Exam
         volume = lowered(volume, pair.resolution, resolution, float(random.uniform(*_MORE_B)))
         if prepared.levels.filling is not None:  # a mask stays one
             volume = volume.with_data(np.where(emptied, 0, volume.data))
-        made.append(make_example(volume, prepare(volume).volume.data, structure, residues, resolution, weight))
+        made.append(
+            make_example(volume, prepare(volume, resolution).volume.data, structure, residues, resolution, weight)
+        )
     return made
 
 

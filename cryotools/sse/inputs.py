@@ -1,7 +1,8 @@
 """What the network sees of a map: one form for every map, made by one function in training and in use.
 
 Voxels are cubes of 1 Å. Values count from the solvent in units of the molecule's strength (`core.levels`): neither
-depends on the scale of the values, the size of the box or a mask. Crops that hold no solvent do not know its level, so
+depends on the scale of the values, the size of the box or a mask. Maps that are too sharp are blurred (`sse.soften`).
+Crops that hold no solvent do not know its level, so
 take them from maps that are prepared, not before. Nothing is cut away around the molecule, since weak parts of it would
 go, too; what a mask has cut away is exactly 0. Beside the map go two numbers that hold for all of it: the resolution
 and whether it is known.
@@ -18,6 +19,7 @@ from cryotools.core.levels import Levels, find_levels
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.resample import grid_at_spacing, interpolate, resample, support
 from cryotools.core.volume import Grid, Volume
+from cryotools.sse.soften import blur_needed, blurred
 from cryotools.training.pairs import SPACING
 
 CONDITIONS = 2
@@ -35,8 +37,9 @@ class Prepared:
     levels: Levels
 
 
-def prepare(volume: Volume, levels: Levels | None = None) -> Prepared:
-    """`volume` in the common form; its box begins at the same origin. Its `levels` are found where they are not given.
+def prepare(volume: Volume, resolution: float | None = None, levels: Levels | None = None) -> Prepared:
+    """`volume`, of a `resolution` in Å if that is known, in the common form; its box begins at the same origin. Its
+    `levels` are found where they are not given.
 
     Raises
     ------
@@ -51,8 +54,15 @@ def prepare(volume: Volume, levels: Levels | None = None) -> Prepared:
     levels = levels or find_levels(volume)
     shifted = volume.with_data(volume.data - np.float32(levels.background))
     data = resample(shifted, unit).data / np.float32(levels.strength)
-    if levels.filling is not None:
-        data *= support(shifted, unit)  # Fourier interpolation rings around a mask
+    kept = None if levels.filling is None else support(shifted, unit)  # Fourier interpolation rings around a mask
+    if kept is not None:
+        data *= kept
+    blur = blur_needed(data, resolution, max(volume.voxel_size))
+    if blur > 0:
+        data = blurred(data, blur)
+        if kept is not None:
+            data *= kept
+        data /= np.float32(find_levels(Volume.on(unit, data)).strength)
     return Prepared(Volume.on(unit, np.clip(data, *RANGE, out=data)), levels)
 
 

@@ -113,7 +113,7 @@ class Annotator:
         conditions = torch.from_numpy(condition_vector(resolution))
         check_resolution(resolution)
         check_voxels(volume)
-        prepared = prepare(volume, check_values(volume))
+        prepared = prepare(volume, resolution, check_values(volume))
         turned = Turned(Classifier(self.network, conditions), self.turns)
         runner = Runner(turned.to(memory_format=torch.channels_last_3d), self.compute)
         density = prepared.volume.data

@@ -177,5 +177,5 @@ class ClassifierTask:
         told = Conditioned(network, torch.from_numpy(condition_vector(pair.resolution)))
         runner = Runner(told, Compute(str(self.device), "fp32", batch=1))
         sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
-        logits = run_tiled(runner, prepare(pair.target).volume.data[None], **sizes)
+        logits = run_tiled(runner, prepare(pair.target, pair.resolution).volume.data[None], **sizes)
         return backbone_logits(logits, pair.target, pair.structure, residues)
