@@ -134,9 +134,12 @@ def _find(annotation: Annotation, model: tuple[Structure, Residues] | None) -> R
         from cryotools.sse.score import score_residues
 
         return score_residues(annotation.probabilities, annotation.volume, *model)
+    from cryotools.sse.check import check_hand
     from cryotools.sse.elements import find_elements
 
-    return find_elements(annotation.probabilities, annotation.volume.grid)
+    elements = find_elements(annotation.probabilities, annotation.volume.grid)
+    check_hand(annotation.volume, elements)
+    return elements
 
 
 def _write(

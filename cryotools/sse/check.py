@@ -6,30 +6,25 @@ Each check warns and none refuses: a map that looks like one of these may still 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.levels import Levels, block_means, block_size, find_levels
 from cryotools.core.volume import Volume
-from cryotools.sse.assign import HELIX, OTHER
-from cryotools.training.cubes import cut
+from cryotools.sse.elements import Element
+from cryotools.sse.hand import Winding, winding
 
 COARSEST = 8.0  # Å; the network was trained on finer maps
-FINE_FOR_HANDS = 4.5  # Å; beyond, a helix and its mirror image look alike
-LEFT_HANDED = 2.0  # × as much helix in the mirror image as in the map is clear evidence
+LEFT_HANDED = 3.0  # × the power to the right: mirror images of maps to 4 Å have 1.6 and more, most over 8
+_LEAST_STRETCHES = 3  # of helix, or chance decides
 
 _SAME_STEP = 0.01  # voxel sizes along the axes may differ by as much, relatively
 _SKEWED = 0.3  # of 32 experimental maps all are above 0.5, noise in boxes of 60 voxels and more is within 0.15
 _NOISE_CONTRAST = 3.0  # that of noise is from 0.3 to 2.6, by chance; one experimental map has 1.2
 _CONFIDENT = 0.5  # probability
 _LEAST_VOLUME = 100.0  # Å3 of one class: about a turn of a helix
-_LEAST_HELIX = 500.0  # Å3 in the mirror image: some three turns
-_CUBE, _INNER, _MOST_CUBES = 64, 48, 3  # voxels, voxels, and how many to look at
-_SHARE = 10  # no more than a tenth of the map is computed again
-
-Classify = Callable[[np.ndarray], np.ndarray]  # prepared cubes (n, z, y, x) -> probabilities (n, 4, z, y, x)
 
 
 def check_voxels(volume: Volume) -> None:
@@ -89,27 +84,15 @@ def check_confidence(probabilities: np.ndarray, voxel_volume: float) -> None:
         )
 
 
-def check_hand(classify: Classify, density: np.ndarray, probabilities: np.ndarray) -> float:
-    """Warn where the mirror image of a map shows far more helix than the map; the ratio of both, NaN without helices.
-
-    Looks at up to three cubes of 64 voxels where the class maps have most helices, sheets and nucleotides, at a tenth
-    of the map at most, but at one.
-
-    Parameters
-    ----------
-    density : prepared map (nz, ny, nx) on voxels of 1 Å
-    probabilities : class maps on the same grid
-    """
-    cubes = _rich_cubes(density, probabilities)
-    helix, mirrored = (_helix_volume(classify(one)) for one in (cubes, cubes[..., ::-1]))
-    ratio = mirrored / helix if helix else (np.inf if mirrored else np.nan)
-    if mirrored >= _LEAST_HELIX and ratio >= LEFT_HANDED:
+def check_hand(volume: Volume, elements: Sequence[Element]) -> Winding:
+    """Warn where density winds to the left around most helices; how it winds (`sse.hand`)."""
+    found = winding(volume, elements)
+    if found.stretches >= _LEAST_STRETCHES and found.left >= LEFT_HANDED * found.right:
         _warn(
-            "helices look left-handed: the mirror image of the map shows "
-            + (f"{ratio:.1f} times as much helix" if np.isfinite(ratio) else "helices, the map shows none")
-            + "; the map has probably the wrong hand, so flip it along one axis"
+            f"helices look left-handed (density winds {found.left / max(found.right, 1e-30):.1f} times as strongly to "
+            "the left around them as to the right): the map has probably the wrong hand; flip it along one axis"
         )
-    return float(ratio)
+    return found
 
 
 def _skewness(volume: Volume) -> tuple[float, float]:
@@ -125,25 +108,6 @@ def _third_moment(values: np.ndarray) -> float:
     centred = values - values.mean() if len(values) else values
     spread = float(np.sqrt(np.mean(centred**2))) if len(values) else 0.0
     return float(np.mean((centred / spread) ** 3)) if spread > 0 else 0.0
-
-
-def _rich_cubes(density: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Cubes (n, 64, 64, 64) of a prepared map around the blocks of 48³ voxels with most of some class."""
-    some = 1 - probabilities[OTHER]
-    starts = [np.arange(0, n, _INNER) for n in some.shape]
-    for axis, along in enumerate(starts):
-        some = np.add.reduceat(some, along, axis=axis)
-    count = int(np.clip(density.size / (_SHARE * _CUBE**3), 1, min(_MOST_CUBES, some.size)))
-    best = np.argsort(-some, axis=None, kind="stable")[:count]
-    places = np.stack(np.unravel_index(best, some.shape), axis=1) * _INNER - (_CUBE - _INNER) // 2
-    return np.stack([cut(density, place, _CUBE) for place in places])
-
-
-def _helix_volume(probabilities: np.ndarray) -> float:
-    """Å3 of helix in the middle of cubes (n, 4, 64, 64, 64) of 1 Å voxels."""
-    margin = (_CUBE - _INNER) // 2
-    middle = probabilities[:, HELIX, margin:-margin, margin:-margin, margin:-margin]
-    return float(np.count_nonzero(middle >= _CONFIDENT))
 
 
 def _warn(text: str) -> None:

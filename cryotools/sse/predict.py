@@ -24,9 +24,7 @@ from cryotools.core.tiles import TilePlan, bounding_box, plan_few_tiles
 from cryotools.core.volume import Volume
 from cryotools.sse.assign import OTHER
 from cryotools.sse.check import (
-    FINE_FOR_HANDS,
     check_confidence,
-    check_hand,
     check_resolution,
     check_values,
     check_voxels,
@@ -116,11 +114,7 @@ class Annotator:
         prepared = prepare(volume, resolution, check_values(volume))
         turned = Turned(Classifier(self.network, conditions), self.turns)
         runner = Runner(turned.to(memory_format=torch.channels_last_3d), self.compute)
-        density = prepared.volume.data
-        probabilities = classify(runner, self.network, density, progress)
-        fine = resolution is None or resolution <= FINE_FOR_HANDS
-        if fine and not isinstance(self.network, Haruspex):
-            check_hand(lambda cubes: _of_cubes(runner, cubes), density, probabilities)
+        probabilities = classify(runner, self.network, prepared.volume.data, progress)
         if not prepared.volume.same_grid_as(volume):
             probabilities = on_grid(probabilities, prepared.volume.grid, volume.grid)
         check_confidence(probabilities, float(np.prod(volume.voxel_size)))
@@ -242,8 +236,3 @@ def stands_out(density: np.ndarray) -> np.ndarray:
 
 def _core(plan: TilePlan, start: tuple[int, int, int]) -> tuple[slice, ...]:
     return tuple(slice(s, s + n) for s, n in zip(start, plan.core, strict=True))
-
-
-def _of_cubes(runner: Runner, cubes: np.ndarray) -> np.ndarray:
-    inputs = (torch.from_numpy(np.ascontiguousarray(cube[None])) for cube in cubes)
-    return np.stack([output.numpy() for output in runner.run(inputs)])

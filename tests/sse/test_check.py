@@ -12,7 +12,7 @@ from cryotools.core.levels import find_levels
 from cryotools.core.mapfile import read_map
 from cryotools.core.volume import Volume
 from cryotools.sse.assign import HELIX, OTHER
-from cryotools.sse.check import check_confidence, check_hand, check_resolution, check_values, check_voxels
+from cryotools.sse.check import check_confidence, check_resolution, check_values, check_voxels
 
 REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
 
@@ -103,48 +103,3 @@ def test_a_map_without_a_confident_class_is_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_confidence(class_maps(helix), 1.0)
-
-
-def by_brightness(towards_low_x: float, towards_high_x: float):
-    """A classifier that sees helix where density rises along x, or where it falls, as much as asked for."""
-
-    def classify(cubes: np.ndarray) -> np.ndarray:
-        rises = np.gradient(cubes, axis=-1)
-        helix = np.where(rises > 0.005, towards_high_x, np.where(rises < -0.005, towards_low_x, 0))
-        return np.stack([class_maps(one.astype(np.float32)) for one in helix])
-
-    return classify
-
-
-RAMP = np.broadcast_to(np.linspace(0, 1, 70, dtype=np.float32), (60, 60, 70))
-RICH = class_maps(np.full(RAMP.shape, 0.6, dtype=np.float32))
-
-
-def test_more_helix_in_the_mirror_image_is_told():
-    with pytest.warns(CryotoolsWarning, match="left-handed"):
-        assert check_hand(by_brightness(0.9, 0.1), RAMP, RICH) > 100
-
-
-@pytest.mark.parametrize("levels", [(0.1, 0.9), (0.9, 0.9), (0.1, 0.1)])
-def test_the_right_hand_or_no_evidence_is_silent(levels):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        ratio = check_hand(by_brightness(*levels), RAMP, RICH)
-    assert not ratio > 1.1
-
-
-def test_few_cubes_are_looked_at_where_classes_are():
-    density = np.zeros((200, 48, 200), dtype=np.float32)
-    density[150, 10, 150] = 1
-    helix = np.zeros_like(density)
-    helix[140:160, 5:20, 140:160] = 1
-    seen = []
-
-    def classify(cubes: np.ndarray) -> np.ndarray:
-        seen.append(cubes.copy())
-        return np.stack([class_maps(np.zeros_like(one)) for one in cubes])
-
-    check_hand(classify, density, class_maps(helix))
-    assert [cubes.shape for cubes in seen] == [(1, 64, 64, 64)] * 2
-    assert seen[0].sum() == 1
-    assert np.array_equal(seen[0][0, :, :, ::-1], seen[1][0])
