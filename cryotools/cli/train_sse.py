@@ -74,16 +74,17 @@ def command(
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
         from cryotools.sse.network import SecondaryStructureConfig
-        from cryotools.sse.tasks import Simulations, TaskOptions, describe, make_task
+        from cryotools.sse.tasks import Simulations, TaskOptions, describe, list_structures, make_task
         from cryotools.sse.train import ClassifierTraining
 
         config = ClassifierTraining(SecondaryStructureConfig(width), cube, batch, experimental)
         kept = Path(cache) if cache else Path(out) / "simulated"
-        simulations = Simulations(structures, simulated, kept) if structures else None
+        held = held_out[0].fold if held_out else None
+        simulations = Simulations(list_structures(structures, held), simulated, kept) if structures else None
         options = TaskOptions(config, versions, simulations, init, place, seed)
         with progress() as reporter:
             task = make_task(pairs, held_out, options, reporter)
-        return task, describe(task, options, held_out)
+        return task, describe(task, options)
 
     asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
     run.train_and_report(asked, build, json)

@@ -94,6 +94,18 @@ class UNetBased(nn.Module):
         return self.unet.config.multiple
 
 
+class Conditioned(nn.Module):
+    """A network with its conditions (k,) fixed, as the runner applies it to tiles."""
+
+    def __init__(self, network: nn.Module, conditions: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("conditions", conditions[None])
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        return self.network(tiles, self.conditions.expand(len(tiles), -1))
+
+
 class Modulation(nn.Module):
     """Features (b, c, …) scaled and shifted by functions of conditions (b, k); the identity before training."""
 

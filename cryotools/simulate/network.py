@@ -51,18 +51,6 @@ class Generator(UNetBased):
         return mixed[:, None] + self.unet(channels, conditions)
 
 
-class Conditioned(nn.Module):
-    """A generator with its conditions (k,) fixed, as the runner applies it to tiles."""
-
-    def __init__(self, generator: nn.Module, conditions: Tensor) -> None:
-        super().__init__()
-        self.generator = generator
-        self.register_buffer("conditions", conditions[None])
-
-    def forward(self, tiles: Tensor) -> Tensor:
-        return self.generator(tiles, self.conditions.expand(len(tiles), -1))
-
-
 @dataclass(frozen=True)
 class DiscriminatorConfig:
     """Channels of the first layer of the discriminator."""

@@ -17,9 +17,10 @@ from cryotools.core.resample import resample
 from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid, Volume
+from cryotools.nn.unet import Conditioned
 from cryotools.simulate.inputs import Condition, condition_vector, density_channels, with_condition
 from cryotools.simulate.layout import make_grid
-from cryotools.simulate.network import GENERATOR, Conditioned
+from cryotools.simulate.network import GENERATOR
 from cryotools.simulate.sharpness import REACH, Reach, envelope
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "map-generator.safetensors"

@@ -18,6 +18,7 @@ from torch.nn import functional
 from cryotools.core.checkpoint import save_network
 from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.metrics.correlation import pearson
+from cryotools.nn.unet import Conditioned
 from cryotools.simulate.examples import Example, Examples, make_example
 from cryotools.simulate.inputs import (
     DENSITY_CHANNELS,
@@ -28,7 +29,6 @@ from cryotools.simulate.inputs import (
 )
 from cryotools.simulate.network import (
     GENERATOR,
-    Conditioned,
     Discriminator,
     DiscriminatorConfig,
     Generator,

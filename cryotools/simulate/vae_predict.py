@@ -14,9 +14,9 @@ from cryotools.core.progress import Progress
 from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid
+from cryotools.nn.unet import Conditioned
 from cryotools.simulate.element_channels import ELEMENT_CHANNELS, element_channels
 from cryotools.simulate.inputs import Condition, condition_vector
-from cryotools.simulate.network import Conditioned
 from cryotools.simulate.predict import CORE, placed, unit_grid, warn_of_resolution
 from cryotools.simulate.vae_network import DEVIATION, MEAN, VAE_GENERATOR
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.ndimage import affine_transform
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from cryotools.core.arrayfile import arrays_in, save_arrays
 from cryotools.core.errors import DataError
 from cryotools.core.levels import Levels
-from cryotools.core.output import atomic_path
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Volume
 from cryotools.sse.assign import NUCLEOTIDE, OTHER, Residues, assign
@@ -125,8 +123,7 @@ def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Exam
 
 def save_example(path: str | os.PathLike[str], example: Example) -> None:
     """Write an example atomically, without pickle."""
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **{key: np.asarray(value) for key, value in vars(example).items()})
+    save_arrays(path, {key: np.asarray(value) for key, value in vars(example).items()})
 
 
 def load_example(path: str | os.PathLike[str]) -> Example:
@@ -137,14 +134,8 @@ def load_example(path: str | os.PathLike[str]) -> Example:
     DataError
         The file is missing, damaged, or no example.
     """
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            values = {key: stored[key] for key in stored.files}
+    with arrays_in(path, "example", "delete it, it is made anew") as values:
         return Example(**values | {"resolution": float(values["resolution"])})
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path}: is damaged or no example ({error}); delete it, it is made anew") from error
 
 
 def _around(volume: Volume, xyz: np.ndarray) -> np.ndarray:

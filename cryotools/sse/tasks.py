@@ -25,10 +25,10 @@ _SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz", 
 @dataclass(frozen=True)
 class Simulations:
     """Maps to simulate beside the experimental ones: `count` boxes (three of each structure where it is None) of the
-    `structures`, a folder or a CSV list, kept in the folder `cache`.
+    files `structures`, kept in the folder `cache`.
     """
 
-    structures: str
+    structures: Sequence[Path]
     count: int | None
     cache: Path
 
@@ -102,17 +102,14 @@ def make_task(
     real = [experimental_examples(pair, options.versions, seed) for pair in pairs]
     simulated = []
     if simulations:
-        files = _structures(options, held_out)
-        count = simulations.count or 3 * len(files)
-        simulated = simulated_examples(files, count, simulations.cache, seed, progress)
+        count = simulations.count or 3 * len(simulations.structures)
+        simulated = simulated_examples(simulations.structures, count, simulations.cache, seed, progress)
     return ClassifierTask(real, simulated, held_out, config, options.device, network)
 
 
-def describe(task: ClassifierTask, options: TaskOptions, held_out: Sequence[Pair]) -> dict[str, object]:
+def describe(task: ClassifierTask, options: TaskOptions) -> dict[str, object]:
     """What the run is of, in plain values; a run that differs in one cannot be resumed."""
-    made_of = ""
-    if options.simulations:
-        made_of = digest(_structures(options, held_out), options.seed)
+    made_of = digest(options.simulations.structures, options.seed) if options.simulations else ""
     return {
         "arch": SECONDARY_STRUCTURE.name,
         **dataclasses.asdict(task.config),
@@ -121,8 +118,3 @@ def describe(task: ClassifierTask, options: TaskOptions, held_out: Sequence[Pair
         "n_simulated": len(task.simulated),
         "simulated_from": made_of,
     }
-
-
-def _structures(options: TaskOptions, held_out: Sequence[Pair]) -> list[Path]:
-    assert options.simulations
-    return list_structures(options.simulations.structures, held_out[0].fold if held_out else None)

@@ -19,7 +19,7 @@ from torch.nn import functional
 from cryotools.core.checkpoint import save_network
 from cryotools.core.errors import UsageError
 from cryotools.core.runner import Compute, Runner, run_tiled
-from cryotools.simulate.network import Conditioned
+from cryotools.nn.unet import Conditioned
 from cryotools.sse.assign import Residues, assign
 from cryotools.sse.calibrate import BackboneLogits, backbone_logits, fit_temperature
 from cryotools.sse.degrade import noise
@@ -53,7 +53,6 @@ class ClassifierTraining:
     experimental: float = 0.5
     untold: float = 0.4
     elsewhere: float = 0.1
-    class_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     weight_decay: float = 1e-2
 
 
@@ -85,7 +84,6 @@ class ClassifierTask:
         self.density = [backbone_sigma(pair.target, pair.structure, residues) for pair, residues in self.held_out]
         random = np.random.default_rng(0)
         self.noises = [noise((_NOISE_SIZE,) * 3, random).astype(np.float16) for _ in range(_NOISES)]
-        self.weights = torch.tensor(config.class_weights, dtype=torch.float32, device=self.device)
         self.temperature = network.config.temperature
         self.scores: dict[str, float] = {}
 
@@ -95,7 +93,7 @@ class ClassifierTask:
         network = self.networks["classifier"]
         network.train()
         logits = network(density.to(memory_format=torch.channels_last_3d), conditions)
-        each = functional.cross_entropy(logits.float(), classes, self.weights, reduction="none")
+        each = functional.cross_entropy(logits.float(), classes, reduction="none")
         loss = (each * counted).sum() / counted.sum()
         self.optimizers["classifier"].zero_grad()
         loss.backward()

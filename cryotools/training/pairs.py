@@ -6,12 +6,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
+from cryotools.core.arrayfile import arrays_in, save_arrays
 from cryotools.core.errors import DataError
-from cryotools.core.output import atomic_path
 from cryotools.core.structure import ATOM_FIELDS, Structure
 from cryotools.core.volume import Volume
 
@@ -44,15 +43,12 @@ def save_pair(path: str | os.PathLike[str], pair: Pair) -> None:
     """Write a pair atomically: the map as float16, the weight as bytes, the atoms as arrays."""
     atoms = {f"atom_{key}": getattr(pair.structure, key) for key in ATOM_FIELDS}
     facts = {"id": pair.id, "family": pair.family, "resolution": pair.resolution, "fold": pair.fold}
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(
-            stream,
-            data=pair.target.data.astype(np.float16),
-            origin=np.array(pair.target.origin),
-            weight=np.rint(255 * pair.weight).astype(np.uint8),
-            **{key: np.array(value) for key, value in facts.items()},
-            **atoms,
-        )
+    maps = {
+        "data": pair.target.data.astype(np.float16),
+        "origin": np.array(pair.target.origin),
+        "weight": np.rint(255 * pair.weight).astype(np.uint8),
+    }
+    save_arrays(path, maps | {key: np.array(value) for key, value in facts.items()} | atoms)
 
 
 def load_pair(path: str | os.PathLike[str]) -> Pair:
@@ -63,9 +59,7 @@ def load_pair(path: str | os.PathLike[str]) -> Pair:
     DataError
         The file is missing, damaged, or no pair.
     """
-    try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            values = {key: stored[key] for key in stored.files}
+    with arrays_in(path, "curated pair", "run `cryotools curate` again") as values:
         structure = Structure(**{key: values[f"atom_{key}"] for key in ATOM_FIELDS}, name=str(values["id"]))
         return Pair(
             id=str(values["id"]),
@@ -76,10 +70,6 @@ def load_pair(path: str | os.PathLike[str]) -> Pair:
             family=str(values["family"]),
             fold=int(values["fold"]),
         )
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path}: is damaged or no curated pair ({error}); run `cryotools curate` again") from error
 
 
 def load_folder(folder: str | os.PathLike[str]) -> list[Pair]:
