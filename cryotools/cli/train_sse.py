@@ -44,8 +44,8 @@ def command(
     versions: Annotated[int, opt.main("--versions", min=1, help="Forms of each experimental map.")] = 10,
     fold: run.Fold = "0",
     steps: run.Steps = 5000,
-    batch: run.Batch = 16,
-    cube: run.Cube = 32,
+    batch: run.Batch = 6,
+    cube: run.Cube = 48,
     width: Annotated[int, opt.main("--width", min=1, help="Channels at the finest level; --init has its own.")] = 24,
     experimental: Annotated[
         float, opt.main("--experimental", min=0, max=1, help="Share of cubes from experimental maps.")

@@ -14,7 +14,11 @@ from cryotools.core.volume import Volume
 from cryotools.simulate.gaussians import sigma_of_resolution
 
 _EDGE = 8  # order of the Butterworth low-pass at a map's resolution
-_B = (-120.0, 120.0)  # Å²
+_EDGES = (6.0, 30.0)  # orders of those that post-processing applies
+_ENDS = (0.85, 1.1)  # × the resolution, where it applies them
+_ENDED = 0.75  # of all maps
+_B = (-100.0, 120.0)  # Å² at least
+_B_COARSE = (-8.0, 3.0)  # × the resolution squared: what is lost or gained at the resolution grows no smaller there
 _ANISOTROPIC_B = (20.0, 120.0)  # Å² more along one direction
 _LOCAL_B = (40.0, 200.0)  # Å² more where the map is worst
 _CELL = 16  # Å, about the size of a domain: over which order and occupancy vary
@@ -35,11 +39,27 @@ def lowered(volume: Volume, have: float, want: float, more_b: float = 0.0) -> Vo
     return volume.with_data(shells.scale(volume.data, factor))
 
 
+def random_b(resolution: float, random: np.random.Generator) -> float:
+    """A B factor in Å² by which a map of `resolution` Å may be blurrier than another, or sharper."""
+    low, high = (pick(least, more * resolution**2) for pick, least, more in zip((min, max), _B, _B_COARSE, strict=True))
+    return float(random.uniform(low, high))
+
+
+def random_end(shells: Shells, resolution: float, random: np.random.Generator) -> np.ndarray:
+    """Factors (n,) per shell: the low-pass, mostly a steep one, that ends a map and its noise about its resolution; at
+    times there is none.
+    """
+    if random.random() >= _ENDED:
+        return np.ones_like(shells.frequency)
+    end, (low, high) = resolution * random.uniform(*_ENDS), np.log(_EDGES)
+    return 1 / np.sqrt(1 + np.minimum(shells.frequency * end, 4.0) ** (2 * np.exp(random.uniform(low, high))))
+
+
 def blurred(data: np.ndarray, resolution: float, random: np.random.Generator) -> np.ndarray:
     """`data` with another B factor, at times worse along one direction, in one region, or weaker in one."""
     shells = Shells(data.shape, (1.0, 1.0, 1.0))
     within = np.minimum(shells.frequency, 1 / resolution)
-    data = shells.scale(data, np.exp(-random.uniform(*_B) * within**2 / 4))
+    data = shells.scale(data, np.exp(-random_b(resolution, random) * within**2 / 4))
     if random.random() < 0.3:
         data = _anisotropic(data, random)
     if random.random() < 0.4:
@@ -50,22 +70,31 @@ def blurred(data: np.ndarray, resolution: float, random: np.random.Generator) ->
     return data
 
 
-def noise(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
-    """Coloured noise of unit variance, float32."""
+def noise(shape: tuple[int, ...], random: np.random.Generator, end: np.ndarray | None = None) -> np.ndarray:
+    """Coloured noise of unit variance, float32, times the factors `end` (n,) per shell if these are given."""
     grains = gaussian_filter(random.standard_normal(shape, dtype=np.float32), random.uniform(*_GRAIN))
+    if end is not None:
+        grains = Shells(shape, (1.0, 1.0, 1.0)).scale(grains, end)
     return grains / np.float32(grains.std())
 
 
-def with_noise(data: np.ndarray, distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """`data` with noise, and masked as maps come; `distance` in Å is that of each voxel to the nearest atom.
-
-    A third is left unmasked, a third masked softly around the atoms, the rest cut off at a distance or a level.
+def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """`data` with noise that ends as the map does, by factors `end` (n,) per shell, and at times with coarse density
+    beside the molecule; `distance` in Å is that of each voxel to the nearest atom.
     """
     if random.random() < 0.2:
         data = data + _blobs(distance, random)
     if random.random() < 0.75:
         low, high = np.log(_NOISE)
-        data = data + np.float32(np.exp(random.uniform(low, high))) * noise(data.shape, random)
+        data = data + np.float32(np.exp(random.uniform(low, high))) * noise(data.shape, random, end)
+    return data
+
+
+def masked(data: np.ndarray, distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """`data` masked as maps come; `distance` in Å is that of each voxel to the nearest atom.
+
+    A third is left unmasked, a third masked softly around the atoms, the rest cut off at a distance or a level.
+    """
     kind = random.choice(["none", "soft", "zone", "level"], p=[0.35, 0.3, 0.2, 0.15])
     if kind == "soft":
         begins = random.uniform(3, 7)

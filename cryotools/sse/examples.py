@@ -16,7 +16,7 @@ from cryotools.core.levels import Levels
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Volume
 from cryotools.sse.assign import NUCLEOTIDE, OTHER, Residues, assign
-from cryotools.sse.degrade import lowered
+from cryotools.sse.degrade import lowered, random_b
 from cryotools.sse.inputs import prepare
 from cryotools.sse.labels import label_voxels, polymer_backbone
 from cryotools.training.pairs import Pair
@@ -24,8 +24,7 @@ from cryotools.training.pairs import Pair
 ELSEWHERE, CHAIN = 1, 2  # what counts: voxels off the backbone, and those at it; 0 does not count
 _AT_CHAIN = 1.5  # Å from a backbone atom, where its class holds whatever the density
 _NEAR_CHAIN = 2.5  # Å, within which weak density is neither inside an element nor outside
-_COARSEST = 8.0  # Å
-_MORE_B = (-60.0, 100.0)  # Å²
+_COARSEST = 8.5  # Å
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Exam
             resolution = random.uniform(resolution, _COARSEST)
         volume, weight, structure = _turned(pair, prepared.levels, random)
         emptied = volume.data == 0
-        volume = lowered(volume, pair.resolution, resolution, float(random.uniform(*_MORE_B)))
+        volume = lowered(volume, pair.resolution, resolution, random_b(resolution, random))
         if prepared.levels.filling is not None:  # a mask stays one
             volume = volume.with_data(np.where(emptied, 0, volume.data))
         made.append(

@@ -21,6 +21,7 @@ from cryotools.core.distance import distance_to_points
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.levels import find_levels
 from cryotools.core.progress import NoProgress, Progress
+from cryotools.core.shells import Shells
 from cryotools.core.structure import NUCLEIC, WATER, Structure
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
@@ -28,22 +29,24 @@ from cryotools.simulate.inputs import Condition, condition_vector, density_chann
 from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.predict import load_generator
 from cryotools.simulate.sharpness import envelope
+from cryotools.sse import soften
 from cryotools.sse.assign import assign
-from cryotools.sse.degrade import blurred, with_noise
+from cryotools.sse.degrade import blurred, masked, random_end, with_noise
 from cryotools.sse.examples import Example, load_example, make_example, save_example
 from cryotools.sse.inputs import RANGE
 from cryotools.training import distributed
 from cryotools.training.pairs import SPACING
 
 KEPT = 64  # voxels along a box's edge
-_WAY = 1  # counts up when boxes are made in another way; kept ones are not used then
+_WAY = 2  # counts up when boxes are made in another way; kept ones are not used then
 _MARGIN = 8  # voxels more on each side, of which the network's padding may spoil some
 _REACH = 5.0  # Å beyond the box, whose atoms are seen in it
 _LEARNED = 0.7  # of all; the rest is molmap's, at a resolution of its own scale
-_RESOLUTIONS = ((2.0, 4.5), (4.5, 8.0))  # Å
-_FINER = 0.65  # of all, in the first range
-_BROADER = (0.9, 1.6)  # × the resolution, for molmap
+_RESOLUTIONS = ((2.0, 4.5), (4.5, 8.5))  # Å
+_FINER = 0.6  # of all, in the first range
+_BROADER = (0.8, 1.5)  # × the resolution, for molmap
 _SHARPNESS = (-100.0, 200.0)  # Å²
+_ABOVE_STANDARD = (0.0, 100.0)  # Å²; a slope is overestimated in a box whose faces cut the molecule
 _NUCLEIC = 0.6  # of boxes of a complex that are around a nucleotide
 
 
@@ -116,10 +119,7 @@ def simulated_example(structure: Structure, random: np.random.Generator) -> Exam
     part, residues = structure[within], replace(residues, of_atom=residues.of_atom[within])
     resolution = float(random.uniform(*_RESOLUTIONS[int(random.random() > _FINER)]))
     clean = _clean(part, grid, resolution, random)
-    smooth = blurred(clean, resolution, random)
-    around = Volume.on(grid, smooth).pad((grid.shape[0] // 4,) * 3, (grid.shape[0] // 4,) * 3)  # solvent at 0
-    smooth /= np.float32(find_levels(around).strength)
-    density = np.clip(with_noise(smooth, distance_to_points(grid, part.xyz), random), *RANGE)
+    smooth, density = _as_experiments_give(clean, distance_to_points(grid, part.xyz), resolution, random)
     start, shape = (_MARGIN,) * 3, (KEPT,) * 3
     kept = Volume.on(grid, smooth).crop(start, shape)
     return make_example(kept, Volume.on(grid, density).crop(start, shape).data, part, residues, resolution)
@@ -136,6 +136,29 @@ def _box(structure: Structure, of_atom: np.ndarray, random: np.random.Generator)
     size = KEPT + 2 * _MARGIN
     origin = np.rint(middle - size / 2) + random.uniform(-0.5, 0.5, 3)
     return Grid((size,) * 3, (SPACING,) * 3, tuple(origin))
+
+
+def _as_experiments_give(
+    clean: np.ndarray, distance: np.ndarray, resolution: float, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A clean map degraded and brought to the form of `sse.inputs`: without noise, and with noise and a mask."""
+    shells = Shells(clean.shape, (SPACING,) * 3)
+    end = random_end(shells, resolution, random)
+    smooth = shells.scale(blurred(clean, resolution, random), end)
+    smooth /= _strength(smooth)
+    noisy = with_noise(smooth, distance, end, random)
+    blur = soften.blur_needed(noisy, resolution, SPACING, soften.STANDARD + random.uniform(*_ABOVE_STANDARD))
+    if blur > 0:
+        smooth, noisy = soften.blurred(smooth, blur), soften.blurred(noisy, blur)
+        strength = _strength(smooth)
+        smooth, noisy = smooth / strength, noisy / strength
+    return smooth, np.clip(masked(noisy, distance, random), *RANGE)
+
+
+def _strength(data: np.ndarray) -> np.float32:
+    """The molecule's strength in a cubic box whose solvent is 0, though there may be none."""
+    around = np.pad(data, data.shape[0] // 4)
+    return np.float32(find_levels(Volume(around, (SPACING,) * 3)).strength)
 
 
 def _clean(structure: Structure, grid: Grid, resolution: float, random: np.random.Generator) -> np.ndarray:

@@ -41,9 +41,9 @@ def slope(data: np.ndarray, resolution: float | None, voxel: float) -> float:
     return float(np.polyfit(squared, np.log(amplitude[used]), 1, w=np.sqrt(shells.count[used]))[0])
 
 
-def blur_needed(data: np.ndarray, resolution: float | None, voxel: float) -> float:
-    """The B factor in Å², from 0 to 200, that brings a map which is too sharp down to the standard slope."""
-    return float(np.clip(np.nan_to_num(slope(data, resolution, voxel) - STANDARD), 0, _MOST))
+def blur_needed(data: np.ndarray, resolution: float | None, voxel: float, standard: float = STANDARD) -> float:
+    """The B factor in Å², from 0 to 200, that brings a map which is too sharp down to the `standard` slope."""
+    return float(np.clip(np.nan_to_num(slope(data, resolution, voxel) - standard), 0, _MOST))
 
 
 def blurred(data: np.ndarray, b: float) -> np.ndarray:

@@ -48,8 +48,8 @@ class ClassifierTraining:
     """
 
     network: SecondaryStructureConfig = field(default_factory=SecondaryStructureConfig)
-    cube: int = 32
-    batch: int = 16
+    cube: int = 48
+    batch: int = 6
     experimental: float = 0.5
     untold: float = 0.4
     elsewhere: float = 0.1

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from cryotools.core.shells import Shells
 from cryotools.core.volume import Volume
-from cryotools.sse.degrade import blurred, lowered, noise, smooth_field, with_noise
+from cryotools.sse.degrade import blurred, lowered, masked, noise, random_b, random_end, smooth_field, with_noise
 
 
 @pytest.fixture
@@ -36,15 +36,41 @@ def test_noise_has_unit_variance_and_a_grain():
     assert np.corrcoef(grains[1:].ravel(), grains[:-1].ravel())[0, 1] > 0.2
 
 
+def test_noise_ends_where_the_map_does(volume):
+    shells = Shells(volume.data.shape, volume.voxel_size)
+    end = (shells.frequency < 1 / 5).astype(float)
+    power = shells.amplitude(noise(shells.shape, np.random.default_rng(2), end)) ** 2
+    assert power[shells.frequency > 1 / 4].max() < 1e-6 * power.max()
+
+
+def test_maps_end_about_their_resolution_or_not_at_all(volume):
+    shells = Shells((80, 80, 80), volume.voxel_size)
+    ends = np.array([random_end(shells, 5.0, np.random.default_rng(seed)) for seed in range(60)])
+    ended = ends.min(axis=1) < 1
+    assert 30 <= ended.sum() <= 55
+    assert (ends[:, shells.frequency < 1 / 8] > 0.95).all()
+    assert (ends[ended][:, shells.frequency > 1 / 2.5] < 0.05).all()
+
+
+def test_coarser_maps_are_sharpened_and_blurred_by_more():
+    fine, coarse = (np.array([random_b(r, np.random.default_rng(seed)) for seed in range(200)]) for r in (2.0, 8.0))
+    assert -100 <= fine.min() < -80
+    assert 100 < fine.max() <= 120
+    assert -512 <= coarse.min() < -450
+    assert 160 < coarse.max() <= 192
+
+
 def test_masks_leave_solvent_at_0_and_the_molecule_there():
     distance = np.abs(np.arange(40) - 20)[:, None, None] * np.ones((1, 40, 40))
     data = (distance < 3).astype(np.float32)
-    masked = 0
+    end = np.ones_like(Shells(data.shape, (1.0, 1.0, 1.0)).frequency)
+    cut = 0
     for seed in range(40):
-        made = with_noise(data, distance, np.random.default_rng(seed))
+        random = np.random.default_rng(seed)
+        made = masked(with_noise(data, distance, end, random), distance, random)
         assert made[distance < 1].mean() > 0.5
-        masked += bool((made[distance > 15] == 0).all())
-    assert 20 <= masked <= 35
+        cut += bool((made[distance > 15] == 0).all())
+    assert 20 <= cut <= 35
 
 
 def test_blurring_keeps_the_shape_and_the_total(volume):

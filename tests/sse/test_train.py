@@ -92,7 +92,7 @@ def test_versions_turn_map_and_model_together(pair):
     assert plain.resolution == pair.resolution
     strength = plain.density[tuple(plain.centres.T)].astype(float).mean()
     for version in turned:
-        assert 4.0 <= version.resolution <= 8.0
+        assert 4.0 <= version.resolution <= 8.5
         at_chain = version.density[tuple(version.centres.T)].astype(float).mean()
         assert at_chain > 0.6 * strength
         assert np.abs(version.density - plain.density).max() > 0.5
@@ -105,7 +105,7 @@ def test_simulated_boxes_show_density_where_the_classes_are(trypsin):
     for seed in range(3):
         box = simulated_example(structure, np.random.default_rng(seed))
         assert box.density.shape == box.classes.shape == (64, 64, 64)
-        assert 2 <= box.resolution <= 8
+        assert 2 <= box.resolution <= 8.5
         density = box.density.astype(float)
         assert density[box.classes == SHEET].mean() > 0.4
         assert density[box.classes == SHEET].mean() > 4 * abs(density[box.counts == 1].mean())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cases import parser, predictor
-from peers import HARUSPEX, peers_of
+from peers import HARUSPEX, peers_of, q3_within
 from tables import beside, interval, number, table
 
 from cryotools.sse.evaluate import Evaluation, evaluate_list, summary
@@ -43,6 +43,8 @@ def per_map(entries: Sequence[Entry], found: Sequence[Evaluation]) -> str:
     rows = []
     for entry, each in zip(entries, found, strict=True):
         peers = "; ".join(str(peer) for peer in peers_of(entry))
+        spans = {peer.span for peer in peers_of(entry) if peer.span} if each.residues else set()
+        peers += "".join(f"; ours there {q3_within(each.residues, span):.3f}" for span in spans)
         size = f"{each.scores.n_residues} ({each.scores.n_dense})" if each.scores else each.error
         cells = _cells(each.scores) if each.scores else ["-"] * len(HEADER)
         rows.append([each.id, number(each.resolution, 1), size, *cells, peers])
@@ -78,8 +80,12 @@ def verdicts(entries: Sequence[Entry], found: Sequence[Evaluation]) -> list[str]
     ):
         amino = [(entry, scores) for entry, scores in pairs if scores.q3 == scores.q3]
         lines.append(_count(f"Q3 above the majority class, {words}", [(e.id, s.q3 > s.q3_baseline) for e, s in amino]))
-    compared = [(entry, scores, max(p.q3 for p in peers_of(entry))) for entry, scores in scored if peers_of(entry)]
-    lines.append(_count("Q3 above every other program", [(e.id, s.q3 > best) for e, s, best in compared]))
+    compared = [
+        (entry.id, all(q3_within(each.residues, peer.span) > peer.q3 for peer in peers_of(entry)))
+        for entry, each in zip(entries, found, strict=True)
+        if each.residues and peers_of(entry)
+    ]
+    lines.append(_count("Q3 above every other program on its residues", compared))
     return lines
 
 
