@@ -151,17 +151,10 @@ def _write(
     reading: Reading,
 ) -> list[str]:
     """Write the files that begin with the prefix; their names."""
-    from cryotools.sse.output import chimerax_script, write_files
+    from cryotools.sse.output import MapSource, chimerax_script, write_files
 
-    script = chimerax_script(
-        files,
-        annotation,
-        found,
-        map_file,
-        model_file=None if structure == "-" else structure,
-        inverted=reading.invert,
-        placed=reading.voxel_size is not None,
-    )
+    source = MapSource(map_file, reading.invert, placed=reading.voxel_size is not None)
+    script = chimerax_script(files, annotation, found, source, None if structure == "-" else structure)
     return write_files(files, annotation, found, script=script, label=label(f"of {map_file}"))
 
 

@@ -70,7 +70,8 @@ def command(
         return
     _check_arguments(csv, residues, probabilities, weights, rotations, json=json)
     entries = _entries(map_file, model, pairs, resolution)
-    _check_files(entries, pairs, weights, probabilities, csv, residues, by_author=assignment == "author")
+    _check_entries(entries, probabilities, by_author=assignment == "author")
+    _check_tables((csv, residues), [file for file in (pairs, weights) if file], entries)
     from cryotools.core.runner import Compute
     from cryotools.sse.evaluate import Reading, by_files, by_network, evaluate_pair
 
@@ -105,27 +106,22 @@ def _check_arguments(
         raise UsageError(f"--probabilities runs no network; leave out {'--weights' if weights else '--rotations'}")
 
 
-def _check_files(
-    entries: list[Entry],
-    pairs: str | None,
-    weights: str | None,
-    probabilities: str | None,
-    csv: str | None,
-    residues: str | None,
-    *,
-    by_author: bool,
-) -> None:
-    """Refuse files that cannot be what they are named for, before any is read."""
+def _check_entries(entries: list[Entry], probabilities: str | None, *, by_author: bool) -> None:
+    """Refuse what the pairs do not allow."""
     from cryotools.core.errors import UsageError
-    from cryotools.core.output import check_output
 
     if probabilities and len(entries) > 1 and "{id}" not in probabilities:
         raise UsageError(f"--probabilities {probabilities}: put {{id}} where each pair's id belongs")
     if by_author and any(entry.model == "-" for entry in entries):
         raise UsageError("--assignment author reads the model twice; give a file in place of -")
-    inputs = [file for entry in entries for file in (entry.map, entry.model)]
-    inputs += [file for file in (pairs, weights) if file]
-    for table in (csv, residues):
+
+
+def _check_tables(tables: tuple[str | None, ...], inputs: list[str], entries: list[Entry]) -> None:
+    """Refuse tables that cannot be written or would replace what is read, before anything is read."""
+    from cryotools.core.output import check_output
+
+    inputs = inputs + [file for entry in entries for file in (entry.map, entry.model)]
+    for table in tables:
         if table and table != "-":
             check_output(table, inputs)
 

@@ -124,21 +124,28 @@ def write_files(
     return names
 
 
+@dataclass(frozen=True)
+class MapSource:
+    """The `file` of a map, and how it was read: with its values turned over, with another voxel size and origin than
+    its header says.
+    """
+
+    file: str
+    inverted: bool = False
+    placed: bool = False
+
+
 def chimerax_script(
     files: Files,
     annotation: Annotation,
     found: ResidueScores | list[Element],
-    map_file: str,
-    *,
+    source: MapSource,
     model_file: str | None = None,
-    inverted: bool = False,
-    placed: bool = False,
 ) -> str:
     """Commands for an empty ChimeraX session: the map in grey, the classes in their colours over it.
 
     File names are relative to the script's folder, where ChimeraX runs it. With a model, its residues have the colours
-    of their predicted classes; without, the elements are shown. `placed` gives the map the voxel size and origin that
-    it was read with, where they are not its header's.
+    of their predicted classes; without, the elements are shown.
     """
     level = annotation.levels.background + CONTOUR * annotation.levels.strength
     folder = Path(files.script).resolve().parent
@@ -151,9 +158,9 @@ def chimerax_script(
         "# What annotate-sse of cryotools sees: helices red, sheets blue, nucleotides orange, the rest grey.",
         "# Meant for an empty session: the models are #1 map, #2 helix, #3 sheet, #4 nucleotide, #5 labels,",
         f"# #6 {'model in the colours of its predicted classes' if model_file else 'helix axes and points of sheets'}.",
-        opened(map_file),
-        *([_placement(annotation.volume)] if placed else []),
-        f"volume #1 style surface step 1 level {-level if inverted else level:.6g} color {COLOURS[OTHER]}",
+        opened(source.file),
+        *([_placement(annotation.volume)] if source.placed else []),
+        f"volume #1 style surface step 1 level {-level if source.inverted else level:.6g} color {COLOURS[OTHER]}",
         "transparency #1 75",
     ]
     for number, (which, name) in enumerate(files.class_maps.items(), start=2):

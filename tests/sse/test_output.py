@@ -14,7 +14,7 @@ from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
 from cryotools.sse.assign import HELIX, NUCLEOTIDE, SHEET, assign
 from cryotools.sse.elements import Element, find_elements
-from cryotools.sse.output import chimerax_script, output_files, write_files
+from cryotools.sse.output import MapSource, chimerax_script, output_files, write_files
 from cryotools.sse.predict import Annotation
 from cryotools.sse.score import ResidueScores
 
@@ -134,7 +134,7 @@ def test_the_script_opens_files_beside_it_and_colours_them(tmp_path):
     folder.mkdir()
     files, found = output_files(str(folder / "out")), annotation()
     elements = find_elements(found.probabilities, found.volume.grid)
-    lines = chimerax_script(files, found, elements, str(tmp_path / "the map.mrc")).splitlines()
+    lines = chimerax_script(files, found, elements, MapSource(str(tmp_path / "the map.mrc"))).splitlines()
     opened = [line.split('"')[1] for line in lines if line.startswith("open ")]
     assert opened == [
         "../the map.mrc",
@@ -149,18 +149,17 @@ def test_the_script_opens_files_beside_it_and_colours_them(tmp_path):
         assert any(line.startswith(f"volume #{number} ") and line.endswith(f"color {colour}") for line in lines)
     assert "color #6/H red" in lines
     assert not any("voxelSize" in line for line in lines)
-    placed = chimerax_script(files, found, [], "map.mrc", placed=True).splitlines()
+    placed = chimerax_script(files, found, [], MapSource("map.mrc", placed=True)).splitlines()
     assert "volume #1 voxelSize 1.5,1.5,1.5 origin 12,-9,30" in placed
-    inverted = chimerax_script(files, found, [], "map.mrc", inverted=True)
+    inverted = chimerax_script(files, found, [], MapSource("map.mrc", inverted=True))
     assert "level -1.1 " in inverted
     assert "elements.pdb" not in inverted
 
 
 def test_the_script_colours_a_model_by_what_the_map_shows(tmp_path):
     found = scores()
-    script = chimerax_script(
-        output_files(str(tmp_path / "out")), annotation(), found, "map.mrc", model_file="model.pdb"
-    )
+    files = output_files(str(tmp_path / "out"))
+    script = chimerax_script(files, annotation(), found, MapSource("map.mrc"), "model.pdb")
     assert 'model.pdb"' in script
     coloured = [line for line in script.splitlines() if line.startswith("color #6/")]
     named = {}
@@ -186,7 +185,8 @@ def test_residues_are_named_as_chimerax_names_them(tmp_path):
     r = replace(r, residue_number=number, insertion_code=code)
     for chain, name in (("", "#6:"), ("Q", "#6/Q:")):
         odd = replace(found, residues=replace(r, chain=np.where(r.chain == r.chain[0], chain, r.chain)))
-        script = chimerax_script(output_files(str(tmp_path / "out")), annotation(), odd, "map.mrc", model_file="m.pdb")
+        files = output_files(str(tmp_path / "out"))
+        script = chimerax_script(files, annotation(), odd, MapSource("map.mrc"), "m.pdb")
         (line,) = [line for line in script.splitlines() if line.startswith(f"color {name}") and line.endswith(" red")]
         assert ",10,11,11A,12-" in line
         assert "#6/:" not in script

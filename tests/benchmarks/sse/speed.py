@@ -120,7 +120,7 @@ def run_ours(path: str, weights: str | None, precision: str) -> dict[str, Any]:
     from cryotools.core.mapfile import read_map
     from cryotools.core.runner import Compute
     from cryotools.sse.elements import find_elements
-    from cryotools.sse.output import chimerax_script, output_files, write_files
+    from cryotools.sse.output import MapSource, chimerax_script, output_files, write_files
     from cryotools.sse.predict import annotate
 
     began = time.process_time()
@@ -129,7 +129,8 @@ def run_ours(path: str, weights: str | None, precision: str) -> dict[str, Any]:
     elements = find_elements(found.probabilities, found.volume.grid)
     with tempfile.TemporaryDirectory() as folder:
         files = output_files(str(Path(folder, "out")))
-        write_files(files, found, elements, script=chimerax_script(files, found, elements, path), label="benchmark")
+        script = chimerax_script(files, found, elements, MapSource(path))
+        write_files(files, found, elements, script=script, label="benchmark")
     return {"seconds": seconds, "peak_MB": _peak()}
 
 
