@@ -139,7 +139,7 @@ def command(
     for companion in (*halves, *samples):
         check_map_output(companion, None, [structure, like, match, network])
     from cryotools.simulate.atoms import AtomChoice
-    from cryotools.simulate.methods import MapOptions
+    from cryotools.simulate.classical import MapOptions
     from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
     atoms = AtomChoice(

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from cryotools.core.volume import Volume
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.gaussians import sigma_of_resolution
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.noise import half_maps
 from cryotools.simulate.sharpness import envelope
 from cryotools.training.pairs import SPACING, Pair

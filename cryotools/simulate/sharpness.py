@@ -12,7 +12,7 @@ from cryotools.core.errors import DataError
 from cryotools.core.shells import Shells
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid, Volume
-from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.simulate.classical import MapOptions, molmap
 
 LIMITS = (-500.0, 500.0)  # Å²; what lies beyond is not measured, nor trained
 Reach = tuple[float, float]

@@ -14,8 +14,9 @@ from cryotools.core.progress import Progress
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
+from cryotools.simulate.classical import MapOptions
 from cryotools.simulate.layout import check_inside, check_sampling, grid_around, parse_box
-from cryotools.simulate.methods import CLASSICAL, DEFAULT_METHOD, METHODS, MapOptions
+from cryotools.simulate.methods import CLASSICAL, DEFAULT_METHOD, METHODS
 from cryotools.simulate.noise import add_noise, half_maps
 from cryotools.simulate.sharpness import LIMITS, measure_sharpness
 

@@ -25,8 +25,8 @@ from cryotools.core.shells import Shells
 from cryotools.core.structure import NUCLEIC, WATER, Structure
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.inputs import Condition, condition_vector, density_channels, with_condition
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.predict import load_generator
 from cryotools.simulate.sharpness import envelope
 from cryotools.sse import soften

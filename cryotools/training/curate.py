@@ -26,7 +26,7 @@ from cryotools.core.structure import WATER, Structure
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.metrics.correlation import cosine, pearson
-from cryotools.simulate.methods import MapOptions, molmap
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.training.fetch import Cache, emdb_id, pdb_id
 from cryotools.training.pairs import SPACING, Pair, save_pair
 from cryotools.training.report import DROPPED, FAILED, KEPT, Verdict, thumbnail

@@ -11,8 +11,8 @@ import pytest
 from cryotools.core.mapfile import write_map
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -13,8 +13,8 @@ from cryotools.core.checkpoint import load_network, load_state
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.network import GENERATOR
 from cryotools.training.pairs import Pair, save_pair
 

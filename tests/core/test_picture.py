@@ -7,8 +7,9 @@ from cryotools.core.errors import DataError, UsageError
 from cryotools.core.picture import check_can_draw, draw_maps, shaded_surface, surface_level
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
+from cryotools.simulate.classical import MapOptions
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import METHODS, MapOptions
+from cryotools.simulate.methods import METHODS
 
 pytest.importorskip("matplotlib")
 

@@ -14,8 +14,9 @@ from cryotools.core.volume import Grid, Volume
 from cryotools.metrics.compare import Region, compare_maps, region_around, region_from_mask
 from cryotools.metrics.correlation import pearson, ssim, strong_part
 from cryotools.metrics.report import fsc_csv_text, plot_fsc, scores_csv_text, scores_text
+from cryotools.simulate.classical import MapOptions
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import METHODS, MapOptions
+from cryotools.simulate.methods import METHODS
 
 GRID = Grid((24, 26, 28), (1.0, 1.0, 1.0), (3.0, 4.0, 5.0))
 

@@ -8,8 +8,8 @@ from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
 from cryotools.realism.inputs import prepare
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
 from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
 from cryotools.realism.predict import evaluate, residues_csv_text, verdict_csv_text
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 
 
 @pytest.fixture(scope="module")

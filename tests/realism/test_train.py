@@ -10,8 +10,8 @@ from cryotools.core.volume import Volume
 from cryotools.realism.network import EVALUATOR, EvaluatorConfig
 from cryotools.realism.predict import evaluate
 from cryotools.realism.train import EvaluatorTask, EvaluatorTraining
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.training.loop import LoopConfig, train
 from cryotools.training.pairs import Pair
 

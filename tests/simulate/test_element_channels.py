@@ -7,9 +7,9 @@ import pytest
 
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.element_channels import ELEMENT_CHANNELS, element_channels, implied_hydrogens
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 
 CARBON, SULPHUR = ELEMENT_CHANNELS.index("C"), ELEMENT_CHANNELS.index("S")
 

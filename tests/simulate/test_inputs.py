@@ -5,6 +5,7 @@ import pytest
 
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.inputs import (
     CONDITIONS,
     DENSITY_CHANNELS,
@@ -15,7 +16,6 @@ from cryotools.simulate.inputs import (
     with_condition,
 )
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 
 
 @pytest.fixture(scope="module")

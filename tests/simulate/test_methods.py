@@ -6,9 +6,10 @@ import pytest
 from cryotools.core.errors import DataError
 from cryotools.core.splat import splat
 from cryotools.core.structurefile import read_structure
+from cryotools.simulate.classical import CUTOFF, MapOptions
 from cryotools.simulate.gaussians import atoms_as_gaussians, sigma_of_resolution
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import CUTOFF, METHODS, MapOptions
+from cryotools.simulate.methods import METHODS
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from cryotools.core.shells import Shells
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid
 from cryotools.metrics.fsc import fourier_shell_correlation
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.noise import add_noise, half_maps, noise_power
 from cryotools.simulate.sharpness import envelope
 

@@ -11,9 +11,9 @@ from cryotools.core.mapfile import read_map
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.metrics.correlation import pearson
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.inputs import Condition
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.predict import generate
 
 DATA = Path(__file__).parents[1] / "data"

@@ -9,8 +9,8 @@ from cryotools.core.shells import Shells
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.sharpness import envelope, measure_sharpness
 
 

@@ -11,7 +11,8 @@ from cryotools.core.mapfile import write_map
 from cryotools.core.structure import WATER
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
-from cryotools.simulate.methods import CLASSICAL, METHODS, MapOptions
+from cryotools.simulate.classical import MapOptions
+from cryotools.simulate.methods import CLASSICAL, METHODS
 from cryotools.simulate.sharpness import measure_sharpness
 from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 

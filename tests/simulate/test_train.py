@@ -12,9 +12,9 @@ from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
 from cryotools.simulate import train as simulate_train
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.inputs import CONDITIONS, DENSITY_CHANNELS
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.network import GENERATOR, Generator, GeneratorConfig
 from cryotools.simulate.train import GanConfig, GanTask
 from cryotools.training.loop import LoopConfig, train

@@ -11,9 +11,9 @@ from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
 from cryotools.simulate import vae_predict, vae_train
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.inputs import CONDITIONS, Condition
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.simulate.vae_network import VAE_GENERATOR, VaeConfig, VaeGenerator
 from cryotools.simulate.vae_predict import generate_vae
 from cryotools.simulate.vae_train import VaeGanConfig, VaeGanTask, _statistics

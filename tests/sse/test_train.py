@@ -14,8 +14,8 @@ from cryotools.core.errors import DataError
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
+from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.methods import MapOptions, molmap
 from cryotools.sse.assign import HELIX, OTHER, SHEET, assign
 from cryotools.sse.examples import (
     CHAIN,

@@ -19,8 +19,8 @@ from cryotools.core.distance import distance_to_points
 from cryotools.metrics.correlation import pearson
 from cryotools.realism.predict import WEIGHTS as EVALUATOR
 from cryotools.realism.predict import evaluate
+from cryotools.simulate.classical import MapOptions, molmap, pdb2mrc
 from cryotools.simulate.inputs import Condition
-from cryotools.simulate.methods import MapOptions, molmap, pdb2mrc
 from cryotools.simulate.noise import half_maps
 from cryotools.simulate.predict import generate
 from cryotools.simulate.vae_predict import generate_vae

@@ -40,7 +40,7 @@ def run_unetpp(path: str) -> int:
     from cryotools.core.structure import WATER
     from cryotools.core.structurefile import read_structure
     from cryotools.nn.unetpp import UNetPlusPlus, UNetPlusPlusConfig
-    from cryotools.simulate.methods import MapOptions, molmap
+    from cryotools.simulate.classical import MapOptions, molmap
     from cryotools.simulate.predict import unit_grid
 
     structure = read_structure(path)

@@ -25,7 +25,8 @@ from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
 from cryotools.metrics.bootstrap import bootstrap_interval
-from cryotools.simulate.methods import METHODS, MapOptions
+from cryotools.simulate.classical import MapOptions
+from cryotools.simulate.methods import METHODS
 from cryotools.simulate.struc2map import Simulation, struc2map
 from cryotools.sse.assign import NUCLEOTIDE, assign
 from cryotools.sse.evaluate import Predict

@@ -89,8 +89,8 @@ def make_box(path: str, structure: str, size: int, fill: str) -> dict[str, Any]:
     from cryotools.core.structure import WATER
     from cryotools.core.structurefile import read_structure
     from cryotools.core.volume import Volume
+    from cryotools.simulate.classical import MapOptions, molmap
     from cryotools.simulate.layout import make_grid
-    from cryotools.simulate.methods import MapOptions, molmap
 
     atoms = read_structure(structure)
     atoms = atoms[atoms.kind != WATER]
