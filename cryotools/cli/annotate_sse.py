@@ -50,6 +50,7 @@ def command(
     assignment: sserun.Assignment = sserun.Classes.dssp,
     invert: sserun.Invert = False,
     weights: sserun.Weights = None,
+    lean: sserun.Lean = 0.0,
     preview: Annotated[
         str | None, opt.output("--preview", metavar="PNG", help="Draw the classes as a picture.")
     ] = None,
@@ -76,7 +77,7 @@ def command(
     from cryotools.sse.evaluate import Reading, naming
     from cryotools.sse.predict import Annotator
 
-    annotator = Annotator(weights, Compute(device=device, threads=threads), rotations)
+    annotator = Annotator(weights, Compute(device=device, threads=threads), rotations, lean)
     reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
     volume = reading.volume(map_file)
     model = _read_model(structure, reading, volume) if structure else None

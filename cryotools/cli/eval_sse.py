@@ -45,6 +45,7 @@ def command(
     assignment: sserun.Assignment = sserun.Classes.dssp,
     invert: sserun.Invert = False,
     weights: sserun.Weights = None,
+    lean: sserun.Lean = 0.0,
     probabilities: Annotated[
         str | None, opt.main("--probabilities", metavar="PREFIX", help="Score these class maps; no network runs.")
     ] = None,
@@ -68,7 +69,8 @@ def command(
     last = next((table for table in (csv, residues) if table and table != "-"), None)
     if last and skip_existing(last, no_clobber):
         return
-    _check_arguments(csv, residues, probabilities, weights, rotations, json=json)
+    _check_outputs(csv, residues, json=json)
+    _check_network(probabilities, weights, rotations, lean)
     entries = _entries(map_file, model, pairs, resolution)
     _check_entries(entries, probabilities, by_author=assignment == "author")
     _check_tables((csv, residues), [file for file in (pairs, weights) if file], entries)
@@ -80,7 +82,8 @@ def command(
         if probabilities:
             predict = by_files(probabilities)
         else:
-            predict = by_network(weights, Compute(device, threads=threads), rotations, None if pairs else reporter)
+            compute = Compute(device, threads=threads)
+            predict = by_network(weights, compute, rotations, lean, None if pairs else reporter)
         if pairs:
             found = _evaluate(entries, predict, reading, reporter)
         else:
@@ -90,10 +93,8 @@ def command(
         raise typer.Exit(1)
 
 
-def _check_arguments(
-    csv: str | None, residues: str | None, probabilities: str | None, weights: str | None, rotations: int, *, json: bool
-) -> None:
-    """Refuse options that make no sense together."""
+def _check_outputs(csv: str | None, residues: str | None, *, json: bool) -> None:
+    """Refuse results that would lie in one place."""
     from cryotools.core.errors import UsageError
 
     if json and csv == "-":
@@ -102,8 +103,16 @@ def _check_arguments(
         raise UsageError("--residues has no place on standard output; name a file")
     if csv and residues and Path(csv).resolve() == Path(residues).resolve():
         raise UsageError(f"--csv and --residues both write {csv}; name two files")
-    if probabilities and (weights or rotations != 1):
-        raise UsageError(f"--probabilities runs no network; leave out {'--weights' if weights else '--rotations'}")
+
+
+def _check_network(probabilities: str | None, weights: str | None, rotations: int, lean: float) -> None:
+    """Refuse options of a network where none runs."""
+    from cryotools.core.errors import UsageError
+
+    given = {"--weights": weights, "--rotations": rotations != 1, "--lean": lean}
+    wrong = next((option for option, value in given.items() if value), None)
+    if probabilities and wrong:
+        raise UsageError(f"--probabilities runs no network; leave out {wrong}")
 
 
 def _check_entries(entries: list[Entry], probabilities: str | None, *, by_author: bool) -> None:

@@ -37,6 +37,10 @@ Device = Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cud
 Rotations = Annotated[
     int, opt.compute("--rotations", help="Average over 1, 4 or 24 turns of the map, at as many times the cost.")
 ]
+Lean = Annotated[
+    float,
+    opt.main("--lean", metavar="X", help="Above 0 more is found, below 0 less (added to the logits of elements)."),
+]
 VoxelSize = Annotated[float | None, opt.advanced("--apix", "-A", help="Voxel size, Å, in place of the header's.")]
 
 

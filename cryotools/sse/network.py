@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from cryotools.core.checkpoint import Architecture
 from cryotools.nn.unet import UNet, UNetBased, UNetConfig
-from cryotools.sse.assign import CLASS_NAMES
+from cryotools.sse.assign import CLASS_NAMES, OTHER
 from cryotools.sse.inputs import CONDITIONS
 
 CLASSES = len(CLASS_NAMES)
@@ -95,19 +95,23 @@ class Haruspex(nn.Module):
 class Classifier(nn.Module):
     """A network with its conditions (k,) fixed, as the runner applies it to tiles (b, 1, tile).
 
-    Gives calibrated probabilities (b, 4, tile), in float32; 0 in the margin that Haruspex does not predict.
+    Gives calibrated probabilities (b, 4, tile), in float32; 0 in the margin that Haruspex does not predict. `lean` is
+    added to the calibrated logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less.
     """
 
     conditions: Tensor
 
-    def __init__(self, network: SecondaryStructure | Haruspex, conditions: Tensor) -> None:
+    def __init__(self, network: SecondaryStructure | Haruspex, conditions: Tensor, lean: float = 0.0) -> None:
         super().__init__()
         self.network = network
+        self.lean = lean
         self.register_buffer("conditions", conditions[None])
 
     def forward(self, tiles: Tensor) -> Tensor:
         logits = self.network(tiles, self.conditions.expand(len(tiles), -1)).float()
-        probabilities = torch.softmax(logits / self.network.config.temperature, dim=1)
+        logits /= self.network.config.temperature
+        logits[:, OTHER + 1 :] += self.lean
+        probabilities = torch.softmax(logits, dim=1)
         lost = (tiles.shape[-1] - logits.shape[-1]) // 2
         return functional.pad(probabilities, (lost,) * 6) if lost else probabilities
 

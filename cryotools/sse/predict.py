@@ -84,27 +84,34 @@ class Annotator:
     weights : file of a network, ours or Haruspex; None for the shipped one
     compute : `batch` is 1 where it is None, since tiles are large
     rotations : 1, 4 or 24 turns of the map whose probabilities are averaged, at as many times the cost
+    lean : added to the logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less
 
     Raises
     ------
     DataError
         The weights are missing or damaged, or the device is not there.
     UsageError
-        Rotations are none of 1, 4 and 24, or there is no such device.
+        Rotations are none of 1, 4 and 24, `lean` is not finite, or there is no such device.
     """
 
     def __init__(
-        self, weights: str | os.PathLike[str] | None = None, compute: Compute | None = None, rotations: int = 1
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        compute: Compute | None = None,
+        rotations: int = 1,
+        lean: float = 0.0,
     ) -> None:
         if rotations not in TURNS:
             raise UsageError(f"--rotations {rotations}: give 1, 4 or 24")
+        if not np.isfinite(lean):
+            raise UsageError(f"--lean {lean:g}: give a finite number")
         compute = compute or Compute()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryotoolsNote)  # which device it is, is told when it is used
             resolve_precision(compute.precision, resolve_device(compute.device))
         self.compute = replace(compute, batch=compute.batch or 1)
         self.network, _, _ = load_network(weights or WEIGHTS, [SECONDARY_STRUCTURE, HARUSPEX])
-        self.turns = TURNS[rotations]
+        self.turns, self.lean = TURNS[rotations], lean
 
     def annotate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> Annotation:
         """The class of each voxel of a map of any voxel size; see `annotate`."""
@@ -112,7 +119,7 @@ class Annotator:
         check_resolution(resolution)
         check_voxels(volume)
         prepared = prepare(volume, resolution, check_values(volume))
-        turned = Turned(Classifier(self.network, conditions), self.turns)
+        turned = Turned(Classifier(self.network, conditions, self.lean), self.turns)
         runner = Runner(turned.to(memory_format=torch.channels_last_3d), self.compute)
         probabilities = classify(runner, self.network, prepared.volume.data, progress)
         if not prepared.volume.same_grid_as(volume):

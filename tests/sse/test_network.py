@@ -73,6 +73,17 @@ def test_haruspex_sees_no_more_than_its_halo():
     assert not change[places > 11 + net.halo].any()
 
 
+def test_to_lean_is_to_multiply_the_odds_of_elements():
+    tile = torch.randn(1, 1, 8, 8, 8)
+    plain, leaning = (Classifier(network(replace(SMALL, temperature=0.5)), KNOWN, lean) for lean in (0.0, 0.7))
+    with torch.inference_mode():
+        before, after = plain(tile), leaning(tile)
+    odds = [(1 - p[:, 0]) / p[:, 0] for p in (before, after)]
+    torch.testing.assert_close(odds[1], odds[0] * np.exp(0.7), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(after.sum(dim=1), torch.ones(1, 8, 8, 8))
+    torch.testing.assert_close(after[:, 1] / after[:, 2], before[:, 1] / before[:, 2], rtol=1e-4, atol=1e-5)
+
+
 def test_probabilities_sum_to_1_and_are_sharper_at_a_lower_temperature():
     tile = torch.randn(1, 1, 8, 8, 8)
     warm, cold = (Classifier(network(replace(SMALL, temperature=t)), KNOWN) for t in (2.0, 0.5))

@@ -27,6 +27,7 @@ def add_weights(options: argparse.ArgumentParser) -> None:
     options.add_argument("--weights-of-fold", type=_by_fold, default={}, metavar="0=FILE,1=FILE,…")
     options.add_argument("--device", default="cpu")
     options.add_argument("--rotations", type=int, default=1)
+    options.add_argument("--lean", type=float, default=0.0)
 
 
 def predictor(chosen: argparse.Namespace) -> Predict:
@@ -35,7 +36,7 @@ def predictor(chosen: argparse.Namespace) -> Predict:
 
     @cache
     def network(weights: str | None) -> Predict:
-        return by_network(weights, compute, chosen.rotations)
+        return by_network(weights, compute, chosen.rotations, chosen.lean)
 
     def predict(entry: Entry, volume: Volume) -> np.ndarray:
         if chosen.weights_of_fold and entry.fold not in chosen.weights_of_fold:
