@@ -24,7 +24,7 @@ _LOCAL_B = (40.0, 200.0)  # Å² more where the map is worst
 _CELL = 16  # Å, about the size of a domain: over which order and occupancy vary
 _NOISE = (0.03, 0.35)  # × the molecule's strength
 _GRAIN = (0.5, 2.0)  # Å, the standard deviation that white noise is blurred with
-_BLOB = (4.0, 7.0)  # Å; lipids, detergent and disordered chains are as coarse
+_BLOB = (4.0, 9.0)  # Å; lipids, detergent and disordered chains are as coarse
 _BLOB_HEIGHT = (0.5, 1.2)
 
 
@@ -83,7 +83,7 @@ def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: 
     beside the molecule; `distance` in Å is that of each voxel to the nearest atom.
     """
     if random.random() < 0.2:
-        data = data + _blobs(distance, random)
+        data = data + blobs(distance, random)
     if random.random() < 0.75:
         low, high = np.log(_NOISE)
         data = data + np.float32(np.exp(random.uniform(low, high))) * noise(data.shape, random, end)
@@ -126,8 +126,8 @@ def _anisotropic(data: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return shells.inverse(spectrum)
 
 
-def _blobs(distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Coarse density beside the molecule, where no atom is."""
+def blobs(distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Coarse density beside the molecule, as detergent and lipids are, by the `distance` in Å to the nearest atom."""
     coarse = gaussian_filter(random.standard_normal(distance.shape, dtype=np.float32), random.uniform(*_BLOB))
     coarse = np.maximum(coarse / coarse.std() - 0.5, 0)
     outside = np.clip((distance - 5) / 3, 0, 1)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,7 +23,7 @@ from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.nn.unet import Conditioned
 from cryotools.sse.assign import Residues, assign
 from cryotools.sse.calibrate import BackboneLogits, backbone_logits, fit_temperature
-from cryotools.sse.degrade import noise
+from cryotools.sse.degrade import blobs, noise
 from cryotools.sse.examples import CHAIN, ELSEWHERE, Example
 from cryotools.sse.inputs import condition_vector, prepare
 from cryotools.sse.labels import backbone_sigma
@@ -36,6 +37,7 @@ _SCALE = (0.8, 1.25)  # of the densities: the molecule's strength is only estima
 _OFFSET = 0.04
 _NOISE = (0.03, 0.25)
 _NOISY = 0.5  # of the cubes
+_DETERGENT = 0.3  # of the cubes have coarse density beside the chain, which is no nucleic acid
 _ERROR = 0.08  # of the resolution, as reported
 _NOISES, _NOISE_SIZE = 12, 96
 _SCORES = ("q3", "q3_baseline", "recall", "precision", "f1_helix", "f1_sheet", "f1_nucleotide", "ece")
@@ -143,7 +145,10 @@ class ClassifierTask:
                 np.ascontiguousarray(rotate(cut(volume, start, size), turn))
                 for volume in (example.density, example.classes, example.counts)
             )
-            seen = self._disturbed(density.astype(np.float32), random)
+            density = density.astype(np.float32)
+            if random.random() < _DETERGENT:
+                density += blobs(distance_transform_edt(counts != CHAIN), random) * (density != 0)
+            seen = self._disturbed(density, random)
             told = random.random() >= self.config.untold
             condition = condition_vector(example.resolution * random.normal(1, _ERROR) if told else None)
             parts.append((seen[None], condition, classes.astype(np.int64), weight_of[counts]))
