@@ -50,12 +50,13 @@ PEERS: dict[str, tuple[Peer, ...]] = {  # by number of the EMDB
 
 
 def q3_within(residues: ResidueScores, span: tuple[int, int] | None) -> float:
-    """Q3 of the amino acids scored whose numbers lie in `span`, or of all."""
+    """Q3 of the amino acids scored whose numbers lie in `span`, or of all; NaN where there are none."""
     within = residues.scored & (residues.residues.kind == PROTEIN)
     if span:
         number = residues.residues.residue_number
         within &= (number >= span[0]) & (number <= span[1])
-    return float(np.mean(residues.predicted[within] == residues.residues.classes[within]))
+    right = residues.predicted[within] == residues.residues.classes[within]
+    return float(np.mean(right)) if len(right) else float("nan")
 
 
 def peers_of(entry: Entry) -> tuple[Peer, ...]:

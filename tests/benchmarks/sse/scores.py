@@ -44,7 +44,7 @@ def per_map(entries: Sequence[Entry], found: Sequence[Evaluation]) -> str:
     for entry, each in zip(entries, found, strict=True):
         peers = "; ".join(str(peer) for peer in peers_of(entry))
         spans = {peer.span for peer in peers_of(entry) if peer.span} if each.residues else set()
-        peers += "".join(f"; ours there {q3_within(each.residues, span):.3f}" for span in spans)
+        peers += "".join(f"; ours there {number(q3_within(each.residues, span))}" for span in spans)
         size = f"{each.scores.n_residues} ({each.scores.n_dense})" if each.scores else each.error
         cells = _cells(each.scores) if each.scores else ["-"] * len(HEADER)
         rows.append([each.id, number(each.resolution, 1), size, *cells, peers])
