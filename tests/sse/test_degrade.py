@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from cryotools.core.shells import Shells
 from cryotools.core.volume import Volume
-from cryotools.sse.degrade import blurred, lowered, masked, noise, random_b, random_end, smooth_field, with_noise
+from cryotools.sse.degrade import blobs, blurred, lowered, masked, noise, random_b, random_end, smooth_field, with_noise
 
 
 @pytest.fixture
@@ -87,3 +87,12 @@ def test_a_smooth_field_runs_from_0_to_1():
     assert field.shape == (50, 33, 70)
     assert (field.min(), field.max()) == (0, pytest.approx(1))
     assert np.abs(np.diff(field, axis=0)).max() < 0.2
+
+
+def test_detergent_is_coarse_and_leaves_the_molecule_alone():
+    distance = np.abs(np.arange(48) - 10)[:, None, None] * np.ones((1, 48, 48))
+    for seed in range(5):
+        made = blobs(distance, np.random.default_rng(seed))
+        assert (made[distance <= 5] == 0).all()
+        assert 0.3 < made.max() <= 1.2
+        assert np.abs(np.diff(made[distance[:, 0, 0] >= 8], axis=1)).max() < 0.35
