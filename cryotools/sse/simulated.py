@@ -38,7 +38,7 @@ from cryotools.training import distributed
 from cryotools.training.pairs import SPACING
 
 KEPT = 64  # voxels along a box's edge
-_WAY = 2  # counts up when boxes are made in another way; kept ones are not used then
+_WAY = 3  # counts up when boxes are made in another way; kept ones are not used then
 _MARGIN = 8  # voxels more on each side, of which the network's padding may spoil some
 _REACH = 5.0  # Å beyond the box, whose atoms are seen in it
 _LEARNED = 0.7  # of all; the rest is molmap's, at a resolution of its own scale
