@@ -58,6 +58,7 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     device: sserun.Device = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     rotations: sserun.Rotations = 1,
     apix: sserun.VoxelSize = None,
@@ -70,7 +71,7 @@ def command(
     if last and skip_existing(last, no_clobber):
         return
     _check_outputs(csv, residues, json=json)
-    _check_network(probabilities, weights, rotations, lean)
+    _check_network(probabilities, weights, rotations, lean, precision)
     entries = _entries(map_file, model, pairs, resolution)
     _check_entries(entries, probabilities, by_author=assignment == "author")
     _check_tables((csv, residues), [file for file in (pairs, weights) if file], entries)
@@ -82,7 +83,7 @@ def command(
         if probabilities:
             predict = by_files(probabilities)
         else:
-            compute = Compute(device, threads=threads)
+            compute = Compute(device, precision.value, threads)
             predict = by_network(weights, compute, rotations, lean, None if pairs else reporter)
         if pairs:
             found = _evaluate(entries, predict, reading, reporter)
@@ -105,11 +106,14 @@ def _check_outputs(csv: str | None, residues: str | None, *, json: bool) -> None
         raise UsageError(f"--csv and --residues both write {csv}; name two files")
 
 
-def _check_network(probabilities: str | None, weights: str | None, rotations: int, lean: float) -> None:
+def _check_network(
+    probabilities: str | None, weights: str | None, rotations: int, lean: float, precision: opt.Precision
+) -> None:
     """Refuse options of a network where none runs."""
     from cryotools.core.errors import UsageError
 
-    given = {"--weights": weights, "--rotations": rotations != 1, "--lean": lean}
+    less = precision not in ("fp32", "auto")
+    given = {"--weights": weights, "--rotations": rotations != 1, "--lean": lean, "--precision": less}
     wrong = next((option for option, value in given.items() if value), None)
     if probabilities and wrong:
         raise UsageError(f"--probabilities runs no network; leave out {wrong}")

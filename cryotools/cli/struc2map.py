@@ -97,6 +97,7 @@ def command(
     device: Annotated[
         str, opt.compute("--device", "-d", help="auto (the CPU, but for learned methods), cpu, cuda, cuda:N or mps.")
     ] = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     altloc: Annotated[str, opt.advanced("--altloc", help="Alternate locations: all, highest, or a letter.")] = "all",
     occupancy: Annotated[
@@ -159,6 +160,7 @@ def command(
             occupancy=occupancy,
             b_factors=bfactor,
             device=device,
+            precision=precision.value,
             sharpness=sharpen,
             network=network,
         ),
