@@ -87,9 +87,7 @@ def test_three_brackets_and_a_named_frame_multiply_in_order(tmp_path: Path) -> N
 
 
 def test_every_assembly_of_a_file_is_known_whatever_its_details_say(tmp_path: Path) -> None:
-    details = (
-        "loop_\n_pdbx_struct_assembly.id\n_pdbx_struct_assembly.details\n1 ?\n2 'another frame'\n#\n"
-    )
+    details = "loop_\n_pdbx_struct_assembly.id\n_pdbx_struct_assembly.details\n1 ?\n2 'another frame'\n#\n"
     rows = {"1": ("1,2", "A"), "2": ("P", "A"), "PAU": ("X0", "A"), "XAU": ("1", "B")}
     path = saved(tmp_path, cif(more=details + generated(rows, SIMPLE)), "m.cif")
     assert list_assemblies(path) == ["1", "2", "PAU", "XAU"]
