@@ -83,7 +83,7 @@ Debug = Annotated[
 ]
 ResultPrecision = Annotated[
     Precision,
-    compute("--precision", help="What the network computes in; less than fp32 changes results a little."),
+    compute("--precision", metavar="KIND", help="fp32, bf16, fp16 or auto; less than fp32 changes results a little."),
 ]
 Threads = Annotated[
     int | None,

@@ -33,7 +33,7 @@ Every = Annotated[int, opt.output("--every", min=1, help="Validate and save ever
 Device = Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")]
 Precision = Annotated[
     opt.Precision,
-    opt.compute("--precision", metavar="auto|fp32|bf16", help="auto is bf16 where the hardware multiplies it fast."),
+    opt.compute("--precision", metavar="KIND", help="fp32, bf16 or auto: bf16 where the hardware multiplies it fast."),
 ]
 
 
