@@ -77,7 +77,7 @@ def _b_factors(flat: gemmi.FlatStructure, name: str) -> np.ndarray:
 
 
 def _flattened(parsed: gemmi.Structure) -> tuple[gemmi.FlatStructure, dict[str, str]]:
-    """gemmi's arrays, and the full name for each that stands in for one too long for them."""
+    """The arrays that gemmi makes, and the full name for each that stands in for one too long for them."""
     try:
         return gemmi.FlatStructure(parsed), {}
     except RuntimeError:  # a name is too long, which is so rare that all are looked at only now

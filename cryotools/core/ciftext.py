@@ -80,7 +80,7 @@ def _column(block: gemmi.cif.Block, tag: str) -> gemmi.cif.Column:
 
 
 def _structure_of(block: gemmi.cif.Block, name: str) -> gemmi.Structure:
-    """gemmi's structure of a block, which loses its other tables; the odd columns are mended where gemmi refuses."""
+    """The atoms of a block, which loses its other tables; odd columns are mended where gemmi refuses them."""
     for category in block.get_mmcif_category_names():
         if category.lower() not in _KEPT:
             block.find_mmcif_category(category).erase()

@@ -1,7 +1,7 @@
 """Read atomic models from PDB or mmCIF, plain or compressed, told apart by content.
 
 gemmi parses. What it accepts without a word is checked here: coordinates that are not numbers, elements it cannot
-name, duplicate atoms, occupancies below zero, models that are never closed.
+name, duplicate atoms, models that are never closed.
 """
 
 from __future__ import annotations
@@ -191,9 +191,8 @@ def _check(structure: Structure) -> None:
     name = structure.name
     bad = ~np.all(np.abs(structure.xyz) < _FARTHEST, axis=1)  # NaN compares false, so it is bad as well
     if bad.any():
-        raise DataError(
-            f"{name}: {structure.atom_words(int(np.flatnonzero(bad)[0]))} has no usable coordinates; mend or remove the atom"
-        )
+        first = structure.atom_words(int(np.flatnonzero(bad)[0]))
+        raise DataError(f"{name}: {first} has no usable coordinates; mend or remove the atom")
     below = structure.b_factor < 0
     if below.any():
         warnings.warn(
