@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import gemmi
 import numpy as np
+
+from cryotools.core.errors import CryotoolsWarning, DataError
 
 HEAVIEST = 98  # californium: the last element with tabulated electron scattering factors
 
@@ -32,3 +36,27 @@ def guess_element(atom_name: str, residue_name: str) -> int:
 def symbol(number: int) -> str:
     """Chemical symbol of an atomic number."""
     return gemmi.Element(int(number)).name
+
+
+def decide_elements(
+    number: np.ndarray, atom_name: np.ndarray, residue_name: np.ndarray, name: str, skip_unknown: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Atomic numbers (n,) with the missing ones guessed from names, and a mask of those that stay unknown."""
+    number = ELEMENT_NUMBERS[number]
+    missing = np.flatnonzero(number == 0)
+    for at in missing:
+        number[at] = guess_element(str(atom_name[at]), str(residue_name[at]))
+    unknown = number == 0
+    guessed = len(missing) - int(unknown.sum())
+    if guessed:
+        warnings.warn(
+            f"{name}: the element of {guessed} atoms was told from their names", CryotoolsWarning, stacklevel=5
+        )
+    if unknown.any():
+        first = int(np.flatnonzero(unknown)[0])
+        shown = f"{residue_name[first]} {atom_name[first]}"
+        where = f"{int(unknown.sum())} atoms are of an unknown element (the first: {shown})"
+        if not skip_unknown:
+            raise DataError(f"{name}: {where}; mend the element column, or give struc2map --skip-unknown")
+        warnings.warn(f"{name}: {where}; left out", CryotoolsWarning, stacklevel=5)
+    return number, unknown

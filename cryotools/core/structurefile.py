@@ -17,11 +17,12 @@ import gemmi
 import numpy as np
 
 from cryotools.core.bytestream import impostor, open_bytes, read_upto
-from cryotools.core.elements import ELEMENT_NUMBERS, guess_element
+from cryotools.core.elements import decide_elements
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.kinds import residue_kinds
 from cryotools.core.memory import available_bytes
 from cryotools.core.pdbtext import check_pdb_text, close_models
-from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, WATER_NAMES, Structure, concatenate
+from cryotools.core.structure import Structure, concatenate
 
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
@@ -190,7 +191,7 @@ def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[
         raise DataError(f"{name}: has no atoms")
     residue_name = _strings(flat.residue_names)
     atom_name = _strings(flat.atom_names)
-    element, unknown = _elements(np.array(flat.elements), atom_name, residue_name, name, skip_unknown)
+    element, unknown = decide_elements(np.array(flat.elements), atom_name, residue_name, name, skip_unknown)
     if unknown.all():
         raise DataError(f"{name}: has no atom of a known element")
     hetero = flat.het_flags == ord("H")
@@ -206,7 +207,7 @@ def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[
         occupancy=np.array(flat.occ, dtype=np.float32),
         b_factor=_b_factors(flat, name),
         hetero=hetero,
-        kind=_kinds(residue_name, atom_name, hetero),
+        kind=residue_kinds(residue_name, atom_name, hetero),
         model=np.array(flat.model_num, dtype=np.int32),
         name=name,
     )
@@ -235,54 +236,6 @@ def _b_factors(flat: gemmi.FlatStructure, name: str) -> np.ndarray:
         )
         b_factor[bad] = 0
     return b_factor
-
-
-def _elements(
-    number: np.ndarray, atom_name: np.ndarray, residue_name: np.ndarray, name: str, skip_unknown: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Atomic numbers (n,) with the missing ones guessed from names, and a mask of those that stay unknown."""
-    number = ELEMENT_NUMBERS[number]
-    missing = np.flatnonzero(number == 0)
-    for at in missing:
-        number[at] = guess_element(str(atom_name[at]), str(residue_name[at]))
-    unknown = number == 0
-    guessed = len(missing) - int(unknown.sum())
-    if guessed:
-        warnings.warn(
-            f"{name}: the element of {guessed} atoms was told from their names", CryotoolsWarning, stacklevel=5
-        )
-    if unknown.any():
-        first = int(np.flatnonzero(unknown)[0])
-        shown = f"{residue_name[first]} {atom_name[first]}"
-        where = f"{int(unknown.sum())} atoms are of an unknown element (the first: {shown})"
-        if not skip_unknown:
-            raise DataError(f"{name}: {where}; mend the element column, or give struc2map --skip-unknown")
-        warnings.warn(f"{name}: {where}; left out", CryotoolsWarning, stacklevel=5)
-    return number, unknown
-
-
-def _kinds(residue_name: np.ndarray, atom_name: np.ndarray, hetero: np.ndarray) -> np.ndarray:
-    """LIGAND, PROTEIN, NUCLEIC or WATER per atom, by residue name; unknown names by whether they are HETATM."""
-    changes = np.flatnonzero(np.append(True, residue_name[1:] != residue_name[:-1]))
-    names, run = np.unique(residue_name[changes], return_inverse=True)
-    at = np.repeat(run, np.diff(changes, append=len(residue_name)))
-    kinds = np.full(len(names), LIGAND, dtype=np.uint8)
-    untabulated = np.zeros(len(names), dtype=bool)
-    for i, residue in enumerate(names):
-        known = gemmi.find_tabulated_residue(str(residue))
-        if known.is_water() or residue in WATER_NAMES:
-            kinds[i] = WATER
-        elif known.is_amino_acid():
-            kinds[i] = PROTEIN
-        elif known.is_nucleic_acid():
-            kinds[i] = NUCLEIC
-        untabulated[i] = not known.found()
-    kind = kinds[at]
-    unsure = untabulated[at] & ~hetero & (kind != WATER)
-    if unsure.any():
-        nucleic = np.unique(residue_name[unsure & np.isin(atom_name, ["C1'", "C1*", "P"])])
-        kind[unsure] = np.where(np.isin(residue_name[unsure], nucleic), NUCLEIC, PROTEIN)
-    return kind
 
 
 def _listed_once(structure: Structure) -> np.ndarray:
