@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, UsageError
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.mapfile import read_grid
 from cryotools.core.progress import Progress
 from cryotools.core.selection import chosen
