@@ -190,6 +190,6 @@ def _summarise(map_file: str, figures: dict[str, Any], found: ResidueScores | li
     else:
         names = ("q3", "q3_baseline", "recall", "precision")
         q3, baseline, recall, precision = (sserun.score(figures[name]) for name in names)
-        scores = f"Q3 {q3} (majority class: {baseline}), recall {recall}, precision {precision}"
+        scores = f"Q3 {q3} (majority class {baseline}), recall {recall}, precision {precision}"
         note(f"{scores} over {figures['n_residues']} residues")
     note(f"written: {', '.join(figures['outputs'])}")

@@ -128,7 +128,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
         (["map.mrc", "out.mrc"], 2, "leave out the ending"),
         (["map.mrc", "gone/out"], 1, "does not exist"),
         (["map.mrc", "out", "--assignment", "author"], 2, "give --structure"),
-        (["map.mrc", "out", "--assignment", "author", "-s", "-"], 2, "give a file in place of -"),
+        (["map.mrc", "out", "--assignment", "author", "-s", "-"], 2, "give a file instead of -"),
         (["map.mrc", "out", "--assignment", "stride", "-s", MODEL], 2, "'author'"),
         (["map.mrc", "out", "-s", MODEL], 1, "no atom lies in the map"),
         (["map.mrc", "out", "--preview", "out.gif"], 2, ".png"),

@@ -103,4 +103,4 @@ def test_without_fetch_ids_are_one_clear_error_and_nothing_touches_the_network(r
 def test_options_of_fetch_without_it_are_refused(run, tmp_path, option):
     done = run("curate", tmp_path / "pairs.csv", tmp_path / "set", option, "x")
     assert done.code == 2
-    assert f"{option} says how to download; add --fetch" in done.err
+    assert f"{option} is for downloads; add --fetch" in done.err
