@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,26 +21,20 @@ if TYPE_CHECKING:
     from cryotools.training.pairs import Pair
 
 
-class Precision(StrEnum):
-    """What networks can be trained in."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-Data = Annotated[str, typer.Argument(metavar="DATA", help="Training set, made by curate.")]
-Out = Annotated[str, typer.Argument(metavar="OUT", help="Folder of the run.")]
-Fold = Annotated[str, opt.main("--fold", metavar="N|none", help="Hold out the maps of this fold.")]
-Steps = Annotated[int, opt.main("--steps", min=1, help="Updates in all.")]
-Batch = Annotated[int, opt.main("--batch", min=1, help="Cubes per update and process.")]
-Cube = Annotated[int, opt.main("--cube", min=8, help="Voxels (of 1 Å) along a cube's edge.")]
-LearningRate = Annotated[float, opt.main("--learning-rate", min=0, help="Its peak, after the warm-up.")]
-Resume = Annotated[bool, opt.main("--resume", metavar="", help="Go on with the run in OUT.")]
-Every = Annotated[int, opt.output("--every", min=1, help="Validate and save every so many steps.")]
-Device = Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")]
-PrecisionOption = Annotated[
-    Precision, opt.compute("--precision", help="auto is bf16 where the hardware multiplies it fast.")
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Training set made by curate.")]
+Out = Annotated[str, typer.Argument(metavar="OUT", help="Folder for the run.")]
+Fold = Annotated[str, opt.main("--fold", metavar="N", help="Hold out the maps of this fold; none trains on all maps.")]
+Steps = Annotated[int, opt.main("--steps", min=1, metavar="N", help="Total number of updates.")]
+Batch = Annotated[int, opt.main("--batch", min=1, metavar="N", help="Cubes per update and process.")]
+Cube = Annotated[int, opt.main("--cube", min=8, metavar="N", help="Edge of a cube in voxels of 1 Å.")]
+LearningRate = Annotated[
+    float, opt.main("--learning-rate", min=0, metavar="X", help="Peak learning rate, after the warm-up.")
+]
+Resume = Annotated[bool, opt.main("--resume", metavar="", help="Continue the run in OUT.")]
+Every = Annotated[int, opt.output("--every", min=1, metavar="N", help="Validate and save every N steps.")]
+Precision = Annotated[
+    opt.Precision,
+    opt.compute("--precision", metavar="KIND", help="fp32, bf16 or auto: bf16 where the hardware multiplies it fast."),
 ]
 
 
@@ -57,7 +50,7 @@ class Run:
     every: int
     seed: int
     device: str
-    precision: Precision
+    precision: opt.Precision
     threads: int | None
     resume: bool
 
@@ -73,12 +66,13 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
     _share_threads(run.threads)
     from cryotools.core.device import resolve_device
     from cryotools.training import distributed
-    from cryotools.training.loop import LoopConfig, check_folder, train
+    from cryotools.training.loop import LoopConfig, check_folder, train, training_precision
     from cryotools.training.pairs import hold_out, load_folder
 
     folder = Path(run.out)
     check_folder(folder, run.resume)
     place = resolve_device(distributed.local_device(run.device))
+    training_precision(run.precision.value, place)
     config = LoopConfig(
         steps=run.steps,
         learning_rate=run.learning_rate,
@@ -102,7 +96,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
         return
     for name, value in scores.items():
         typer.echo(f"{name.removeprefix('held_out_')} {value:.4f}")
-    judged = f"scores are means over {len(held_out)} held-out maps" if scores else "no map was held out, so no scores"
+    judged = f"scores are means over {len(held_out)} held-out maps" if scores else "no scores, as no map was held out"
     note(f"{folder / 'model.safetensors'}: trained on {len(pairs)} maps; {judged}")
 
 

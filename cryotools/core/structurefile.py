@@ -1,7 +1,7 @@
 """Read atomic models from PDB or mmCIF, plain or compressed, told apart by content.
 
 gemmi parses. What it accepts without a word is checked here: coordinates that are not numbers, elements it cannot
-name, duplicate atoms, occupancies below zero, models that are never closed.
+name, duplicate atoms, models that are never closed.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import gemmi
 import numpy as np
 
+from cryotools.core.assembly import Assembly, build_assembly, check_rotation, pdb_assemblies
+from cryotools.core.atomarrays import atom_arrays
 from cryotools.core.bytestream import impostor, open_bytes, read_upto
-from cryotools.core.elements import decide_elements
-from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.kinds import residue_kinds
+from cryotools.core.ciftext import cif_atoms, looks_like_cif, parse_cif
+from cryotools.core.errors import CryotoolsWarning, DataError, listing
 from cryotools.core.memory import available_bytes
 from cryotools.core.pdbtext import check_pdb_text, close_models
-from cryotools.core.structure import Structure, concatenate
+from cryotools.core.structure import Structure
 
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
@@ -46,7 +46,7 @@ def read_structure(
     Parameters
     ----------
     model : number of the model to keep, "first" or "all"
-    assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350)
+    assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350), or "first"
     ncs : apply the file's non-crystallographic symmetry that is not given explicitly (PDB MTRIX records)
     skip_unknown : leave out atoms whose element cannot be told; without it they are an error
 
@@ -56,25 +56,26 @@ def read_structure(
         The file is not a structure, is broken, or lacks the model or assembly asked for.
     """
     name = "standard input" if str(path) == "-" else str(path)
-    parsed = _parse(_content(path), name)
+    parsed, assemblies = _parse(_content(path), name)
     parsed = _pick_model(parsed, model, name)
     if ncs:
-        parsed.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
-    structure, subchain = _to_arrays(parsed, name, skip_unknown)
+        _expand_ncs(parsed, name)
+    structure, subchain = atom_arrays(parsed, name, skip_unknown)
     once = _listed_once(structure)
     structure, subchain = structure[once], subchain[once]
     _check(structure)
-    return structure if assembly is None else _build_assembly(structure, subchain, parsed.assemblies, assembly)
+    return structure if assembly is None else build_assembly(structure, subchain, _chosen(assemblies, assembly, name))
 
 
 def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
     """Ids of the biological assemblies that a structure file describes."""
-    return [assembly.name for assembly in _parse(_content(path), str(path)).assemblies]
+    _, assemblies = _parse(_content(path), str(path))
+    return [assembly.name for assembly in assemblies]
 
 
 def looks_like_structure(start: bytes) -> bool:
     """True when a file that begins with these bytes is PDB or mmCIF text."""
-    return _is_cif(start) or _is_pdb(start)
+    return looks_like_cif(start) or _is_pdb(start)
 
 
 def _content(path: str | os.PathLike[str]) -> bytes:
@@ -92,7 +93,7 @@ def _content(path: str | os.PathLike[str]) -> bytes:
     return content if b"\n" in content else content.replace(b"\r", b"\n")
 
 
-def _parse(content: bytes, name: str) -> gemmi.Structure:
+def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
     what = impostor(content[:200])
     if what:
         raise DataError(f"{name}: looks like {what}")
@@ -101,36 +102,18 @@ def _parse(content: bytes, name: str) -> gemmi.Structure:
     if b"\0" in content[:1024]:
         raise DataError(f"{name}: is a binary file, not PDB or mmCIF text (BinaryCIF is not read: convert it to mmCIF)")
     try:
-        if _is_cif(content):
-            document = gemmi.cif.read_string(content)
+        if looks_like_cif(content):
+            document = parse_cif(content)
             del content  # a large file's text need not stay while its atoms are built
-            return _structure_of(document, name)
+            return cif_atoms(document, name)
         if _is_pdb(content):
             content = check_pdb_text(content, name)
-            return gemmi.read_pdb_string(close_models(content, name))
+            parsed = gemmi.read_pdb_string(close_models(content, name))
+            return parsed, pdb_assemblies([line for line in parsed.raw_remarks if line.startswith("REMARK 350")])
     except (RuntimeError, ValueError, IndexError, UnicodeDecodeError) as error:
         said = re.sub(r"^[^:]*:(\d+):\d+\(\d+\): ", r"line \1: ", " ".join(str(error).split()))
         raise DataError(f"{name}: cannot be parsed: {said}") from error
     raise DataError(f"{name}: is neither PDB nor mmCIF text")
-
-
-def _structure_of(document: gemmi.cif.Document, name: str) -> gemmi.Structure:
-    with_atoms = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
-    if not with_atoms:
-        raise DataError(f"{name}: has no atoms (no _atom_site with coordinates)")
-    if len(with_atoms) > 1:
-        warnings.warn(
-            f"{name}: {len(with_atoms)} data blocks hold atoms; the first is used", CryotoolsWarning, stacklevel=4
-        )
-    return gemmi.make_structure_from_block(with_atoms[0])
-
-
-def _is_cif(content: bytes) -> bool:
-    for line in content[:20000].splitlines():
-        text = line.strip()
-        if text and not text.startswith(b"#"):
-            return text[:5].lower() == b"data_"
-    return False
 
 
 def _is_pdb(content: bytes) -> bool:
@@ -155,87 +138,28 @@ def _pick_model(parsed: gemmi.Structure, model: int | str, name: str) -> gemmi.S
     elif int(model) in numbers:
         keep = numbers.index(int(model))
     else:
-        raise DataError(f"{name}: has no model {model}; it has {_listing(numbers)}")
+        raise DataError(f"{name}: has no model {model}; it has {listing(numbers)}")
     for at in reversed([i for i in range(len(numbers)) if i != keep]):
         del parsed[at]
     return parsed
 
 
-def _build_assembly(
-    structure: Structure, subchain: np.ndarray, assemblies: Sequence[gemmi.Assembly], wanted: str
-) -> Structure:
-    """The copies that an assembly's operators make; each keeps its original's names."""
+def _expand_ncs(parsed: gemmi.Structure, name: str) -> None:
+    for operator in parsed.ncs:
+        matrix = np.column_stack([operator.tr.mat.tolist(), operator.tr.vec.tolist()])
+        check_rotation(matrix, f"{name}: non-crystallographic operator {operator.id}")
+    parsed.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
+
+
+def _chosen(assemblies: list[Assembly], wanted: str, name: str) -> Assembly:
     known = {assembly.name: assembly for assembly in assemblies}
+    if wanted == "first" and known:
+        return assemblies[0]
     if wanted not in known:
-        there = f"it describes {_listing(list(known))}" if known else "it describes none"
-        raise DataError(f"{structure.name}: has no assembly {wanted}; {there}")
-    copies = []
-    for generator in known[wanted].generators:
-        moved = np.isin(structure.chain, list(generator.chains)) | np.isin(subchain, list(generator.subchains))
-        part = structure[moved]
-        for operator in generator.operators:
-            turn, shift = np.array(operator.transform.mat.tolist()), np.array(operator.transform.vec.tolist())
-            copies.append(part.with_xyz(part.xyz @ turn.T + shift))
-    if not any(len(copy) for copy in copies):
-        raise DataError(f"{structure.name}: assembly {wanted} names no chain that is in the file")
-    return concatenate(copies)
-
-
-def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[Structure, np.ndarray]:
-    """The atoms, and the label (n,) of the mmCIF subchain that each belongs to."""
-    try:
-        flat = gemmi.FlatStructure(parsed)
-    except RuntimeError as error:
-        raise DataError(f"{name}: a name is longer than 7 letters ({str(error).split()[-1]}); shorten it") from error
-    if len(flat.pos) == 0:
-        raise DataError(f"{name}: has no atoms")
-    residue_name = _strings(flat.residue_names)
-    atom_name = _strings(flat.atom_names)
-    element, unknown = decide_elements(np.array(flat.elements), atom_name, residue_name, name, skip_unknown)
-    if unknown.all():
-        raise DataError(f"{name}: has no atom of a known element")
-    hetero = flat.het_flags == ord("H")
-    structure = Structure(
-        xyz=np.array(flat.pos, dtype=np.float64),
-        element=element,
-        atom_name=atom_name,
-        residue_name=residue_name,
-        chain=_strings(flat.chain_ids),
-        residue_number=np.array(flat.resnums, dtype=np.int32),
-        insertion_code=_letters(flat.icodes),
-        altloc=_letters(flat.altlocs),
-        occupancy=np.array(flat.occ, dtype=np.float32),
-        b_factor=_b_factors(flat, name),
-        hetero=hetero,
-        kind=residue_kinds(residue_name, atom_name, hetero),
-        model=np.array(flat.model_num, dtype=np.int32),
-        name=name,
-    )
-    subchain = _strings(flat.subchains)
-    return (structure[~unknown], subchain[~unknown]) if unknown.any() else (structure, subchain)
-
-
-def _strings(characters: np.ndarray) -> np.ndarray:
-    """(n, 8) characters as n strings."""
-    codes = np.ascontiguousarray(characters).view(np.uint8).astype(np.uint32)  # how numpy keeps str
-    return codes.view(f"U{characters.shape[1]}").ravel()
-
-
-def _letters(codes: np.ndarray) -> np.ndarray:
-    """(n,) character codes as n strings of one letter, '' for a blank or a zero."""
-    codes = np.ascontiguousarray(codes).view(np.uint8)
-    return np.where(codes == ord(" "), 0, codes).astype(np.uint32).view("U1")
-
-
-def _b_factors(flat: gemmi.FlatStructure, name: str) -> np.ndarray:
-    b_factor = np.array(flat.b_iso, dtype=np.float32)
-    bad = ~np.isfinite(b_factor)
-    if bad.any():
-        warnings.warn(
-            f"{name}: {int(bad.sum())} B factors are not numbers and count as 0", CryotoolsWarning, stacklevel=5
-        )
-        b_factor[bad] = 0
-    return b_factor
+        asked = "biological assembly" if wanted == "first" else f"assembly {wanted}"
+        there = f"it describes {listing(list(known))}" if known else "it describes none"
+        raise DataError(f"{name}: has no {asked}; {there}")
+    return known[wanted]
 
 
 def _listed_once(structure: Structure) -> np.ndarray:
@@ -267,23 +191,10 @@ def _check(structure: Structure) -> None:
     name = structure.name
     bad = ~np.all(np.abs(structure.xyz) < _FARTHEST, axis=1)  # NaN compares false, so it is bad as well
     if bad.any():
-        raise DataError(f"{name}: {_first(structure, bad)} has no usable coordinates; mend or remove the atom")
-    negative = ~(structure.occupancy >= 0)
-    if negative.any():
-        raise DataError(f"{name}: {_first(structure, negative)} has no occupancy or one below 0; mend it")
+        first = structure.atom_words(int(np.flatnonzero(bad)[0]))
+        raise DataError(f"{name}: {first} has no usable coordinates; mend or remove the atom")
     below = structure.b_factor < 0
     if below.any():
         warnings.warn(
             f"{name}: {int(below.sum())} B factors are below 0 and count as 0", CryotoolsWarning, stacklevel=3
         )
-
-
-def _first(structure: Structure, which: np.ndarray) -> str:
-    at = int(np.flatnonzero(which)[0])
-    residue = f"{structure.residue_name[at]} {structure.chain[at]}{structure.residue_number[at]}"
-    return f"atom {structure.atom_name[at]} of {residue}"
-
-
-def _listing(items: Sequence[object]) -> str:
-    shown = ", ".join(str(item) for item in items[:10])
-    return shown + (", ..." if len(items) > 10 else "")

@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from cryotools.core.checkpoint import load_network
+from cryotools.core.checkpoint import shared_network
 from cryotools.core.distance import near_points, nearest_points
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.progress import Progress
@@ -72,7 +71,7 @@ def evaluate(
     *,
     contour: float | None = None,
     weights: str | Path = WEIGHTS,
-    device: str = "auto",
+    compute: Compute | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """The evaluation discriminator's verdict on a map.
@@ -82,9 +81,9 @@ def evaluate(
     DataError
         Nothing exceeds the contour, the structure lies elsewhere, or the weights are missing or damaged.
     """
-    network, _, about = load_network(weights, [EVALUATOR])
+    network, _, about = shared_network(weights, [EVALUATOR])
     prepared = prepare(volume, contour)
-    runner = Runner(network.to(memory_format=torch.channels_last_3d), Compute(device, batch=1))
+    runner = Runner(network, (compute or Compute()).for_large_tiles())
     sizes = {"halo": network.halo, "multiple": network.multiple, "core": _CORE}
     logits = run_tiled(runner, prepared.volume.data[None], progress=progress, **sizes)[0]
     probability = np.where(prepared.structured, 1 / (1 + np.exp(-logits)), np.float32(0))

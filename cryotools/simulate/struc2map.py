@@ -100,7 +100,7 @@ def struc2map(path: str, simulation: Simulation, progress: Progress | None = Non
 
 def centred(structure: Structure, options: MapOptions) -> Structure:
     """The structure with its centre of weight at (0, 0, 0)."""
-    weight = structure.element * (structure.occupancy if options.occupancy else 1.0)
+    weight = structure.element * (structure.usable_occupancy() if options.occupancy else 1.0)
     weight = weight if np.any(weight) else np.ones(len(structure))
     shift = np.average(structure.xyz, axis=0, weights=weight)
     warnings.warn(
@@ -128,6 +128,8 @@ def _check_choices(simulation: Simulation) -> None:
         raise UsageError("--sample draws from the latent of the vae-gan; add --method vae-gan")
     if simulation.options.network and simulation.method in CLASSICAL:
         raise UsageError(f"--network is for the learned methods; {simulation.method} has none")
+    if simulation.options.precision not in (MapOptions(1.0).precision, "auto") and simulation.method in CLASSICAL:
+        raise UsageError(f"--precision is for the learned methods; {simulation.method} computes in float32")
     if simulation.options.weights != MapOptions(1.0).weights and simulation.method not in CLASSICAL:
         raise UsageError(f"--weights are the classical methods'; add --method {' or '.join(CLASSICAL)}")
     if simulation.half_maps and simulation.noise:

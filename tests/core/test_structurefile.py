@@ -15,7 +15,7 @@ from broken_structures import atom_line, cif, cif_atom, pdb, saved
 from cryotools.core import structurefile
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, Structure
-from cryotools.core.structurefile import list_assemblies, read_structure
+from cryotools.core.structurefile import read_structure
 
 ONE = atom_line()
 TWO = (ONE, atom_line(" CB ", "12.104", serial="2"))
@@ -52,7 +52,6 @@ REFUSED = {
         pdb(atom_line(" X1 ", element="X", residue="UNL")),
         r"1 atoms are of an unknown element \(the first: UNL X1\); mend the element column",
     ),
-    "occupancy negative": (pdb(atom_line(occupancy="-0.50")), "atom CA of ALA A1 has no occupancy or one below 0"),
     "occupancy no number": (pdb(ONE, atom_line(occupancy="1.o0")), "line 2: the occupancy '  1.o0' is not a number"),
     "cif loop cut": (cif()[:-10], "cannot be parsed: line 4: Wrong number of values in loop _atom_site"),
     "cif name cut": (cif()[:200], "cannot be parsed: line 12: parse error"),
@@ -61,8 +60,6 @@ REFUSED = {
     "cif empty": (b"data_x\n", "has no atoms"),
     "cif unknown coordinate": (cif([cif_atom(Cartn_y="?")]), "atom CA of ALA A1 has no usable coordinates"),
     "cif text coordinate": (cif([cif_atom(Cartn_y="six")]), "has no usable coordinates"),
-    "cif occupancy text": (cif([cif_atom(occupancy="full")]), "has no occupancy or one below 0"),
-    "cif long name": (cif([cif_atom(auth_asym_id="CHAINNAME9")]), r"longer than 7 letters \(CHAINNAME9\); shorten it"),
     "BinaryCIF": (b"\x83\xa7encoder\xa9mol*\0", "BinaryCIF is not read: convert it to mmCIF"),
     "gzip cut": (gzip.compress(pdb(*TWO) * 50)[:-12], "compressed data are damaged or cut short"),
 }
@@ -85,7 +82,7 @@ ODD = {
     "element wrong": (pdb(atom_line(element="Xx")), "the element of 1 atoms was told from their names", 1),
     "models": (pdb("MODEL        1", ONE, "ENDMDL", "MODEL        2", *TWO, "ENDMDL"), "has 2 models; model 1 is", 1),
     "open models": (pdb("MODEL        1", ONE, "MODEL        2", *TWO), "2 MODEL but 0 ENDMDL", 1),
-    "two blocks": (cif() + OTHER, "2 data blocks hold atoms; the first is used", 1),
+    "two blocks": (cif() + OTHER, "2 data blocks hold atoms; each counts as a model", 1),
 }
 
 
@@ -196,6 +193,21 @@ def test_occupancies_and_b_factors_that_are_blank_or_extreme(tmp_path: Path) -> 
     np.testing.assert_allclose(structure.b_factor, [20, 0, 999.99, 0])
 
 
+@pytest.mark.parametrize(
+    "content",
+    [pdb(ONE, atom_line(" CB ", occupancy="-0.50")), cif([cif_atom(), cif_atom(label_atom_id="CB", occupancy="-0.5")])],
+    ids=["PDB", "mmCIF"],
+)
+def test_an_occupancy_below_0_stops_only_those_who_use_it(tmp_path: Path, content: bytes) -> None:
+    structure = read_structure(saved(tmp_path, content))
+    assert structure.occupancy.tolist() == [1, -0.5]
+    with pytest.raises(DataError, match="of ALA A1 has no occupancy or one below 0; mend it, or give --no-occupancy"):
+        structure.usable_occupancy()
+    no_number = read_structure(saved(tmp_path, cif([cif_atom(occupancy="full")])))
+    with pytest.raises(DataError, match="has no occupancy or one below 0"):
+        no_number.usable_occupancy()
+
+
 def test_kinds_are_told_by_residue_names(tmp_path: Path) -> None:
     residues = {"ALA": PROTEIN, "MSE": PROTEIN, " DA": NUCLEIC, "  U": NUCLEIC, "HOH": WATER, "HEM": LIGAND}
     lines = [atom_line(residue=name, number=str(i), x=float(i)) for i, name in enumerate(residues)]
@@ -227,67 +239,6 @@ def test_atoms_of_unknown_element_are_left_out_when_asked(tmp_path: Path) -> Non
         assert len(read_structure(saved(tmp_path, pdb(*TWO, unknown)), skip_unknown=True)) == 2
     with pytest.warns(CryotoolsWarning), pytest.raises(DataError, match="has no atom of a known element"):
         read_structure(saved(tmp_path, pdb(unknown)), skip_unknown=True)
-
-
-ASSEMBLY_CIF = """loop_
-_pdbx_struct_assembly.id
-_pdbx_struct_assembly.details
-_pdbx_struct_assembly.method_details
-_pdbx_struct_assembly.oligomeric_details
-_pdbx_struct_assembly.oligomeric_count
-1 author_defined_assembly ? dimeric 2
-#
-loop_
-_pdbx_struct_assembly_gen.assembly_id
-_pdbx_struct_assembly_gen.oper_expression
-_pdbx_struct_assembly_gen.asym_id_list
-1 1,2 A
-#
-loop_
-_pdbx_struct_oper_list.id
-_pdbx_struct_oper_list.type
-_pdbx_struct_oper_list.matrix[1][1]
-_pdbx_struct_oper_list.matrix[1][2]
-_pdbx_struct_oper_list.matrix[1][3]
-_pdbx_struct_oper_list.vector[1]
-_pdbx_struct_oper_list.matrix[2][1]
-_pdbx_struct_oper_list.matrix[2][2]
-_pdbx_struct_oper_list.matrix[2][3]
-_pdbx_struct_oper_list.vector[2]
-_pdbx_struct_oper_list.matrix[3][1]
-_pdbx_struct_oper_list.matrix[3][2]
-_pdbx_struct_oper_list.matrix[3][3]
-_pdbx_struct_oper_list.vector[3]
-1 'identity operation' 1 0 0 0 0 1 0 0 0 0 1 0
-2 'point symmetry operation' -1 0 0 100 0 -1 0 0 0 0 1 5
-"""
-ASSEMBLY_PDB = """REMARK 350 BIOMOLECULE: 1
-REMARK 350 APPLY THE FOLLOWING TO CHAINS: A
-REMARK 350   BIOMT1   1  1.000000  0.000000  0.000000        0.00000
-REMARK 350   BIOMT2   1  0.000000  1.000000  0.000000        0.00000
-REMARK 350   BIOMT3   1  0.000000  0.000000  1.000000        0.00000
-REMARK 350   BIOMT1   2 -1.000000  0.000000  0.000000      100.00000
-REMARK 350   BIOMT2   2  0.000000 -1.000000  0.000000        0.00000
-REMARK 350   BIOMT3   2  0.000000  0.000000  1.000000        5.00000"""
-
-
-@pytest.mark.parametrize(
-    "content", [cif(more=ASSEMBLY_CIF), pdb(*ASSEMBLY_PDB.splitlines(), ONE)], ids=["mmCIF", "REMARK 350"]
-)
-def test_an_assembly_is_built_from_its_operators(tmp_path: Path, content: bytes) -> None:
-    path = saved(tmp_path, content)
-    assert list_assemblies(path) == ["1"]
-    built = read_structure(path, assembly="1")
-    np.testing.assert_allclose(built.xyz, [[11.104, 6.134, -6.504], [88.896, -6.134, -1.504]], atol=1e-6)
-    assert built.chain.tolist() == ["A", "A"]
-    assert built.residue_index().tolist() == [0, 1]
-    with pytest.raises(DataError, match="has no assembly 7; it describes 1"):
-        read_structure(path, assembly="7")
-
-
-def test_an_assembly_of_a_file_that_describes_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no assembly 1; it describes none"):
-        read_structure(saved(tmp_path, pdb(ONE)), assembly="1")
 
 
 def test_biopython_reads_the_same_atoms(trypsin: Path) -> None:
