@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from cryotools.core.checkpoint import shared_network
+from cryotools.core.distance import near_points, nearest_points
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.progress import Progress
 from cryotools.core.resample import interpolate
@@ -126,14 +126,10 @@ def residues_csv_text(verdict: Verdict) -> str:
 
 def _near(structured: np.ndarray, volume: Volume, structure: Structure) -> tuple[np.ndarray, np.ndarray]:
     """Which structured voxels lie within 3 Å of an atom, bool (nz, ny, nx), and each one's nearest atom (n,)."""
-    index = np.argwhere(structured)
-    away, atom = cKDTree(structure.xyz).query(volume.grid.index_to_world(index[:, ::-1]), distance_upper_bound=NEAR)
-    close = np.isfinite(away)
-    if not close.any():
+    judged = structured & near_points(volume.grid, structure.xyz, NEAR)
+    if not judged.any():
         raise DataError(f"{structure.name}: no density above the contour lies within 3 A of its atoms")
-    judged = np.zeros_like(structured)
-    judged[tuple(index[close].T)] = True
-    return judged, atom[close]
+    return judged, nearest_points(volume.grid, judged, structure.xyz)[1]
 
 
 def _by_residue(structure: Structure, probability: np.ndarray, owner: np.ndarray) -> list[ResidueVerdict]:

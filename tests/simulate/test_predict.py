@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cryotools.core.checkpoint import save_network
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.mapfile import read_map
 from cryotools.core.runner import Compute
@@ -44,7 +44,7 @@ def made(small):
 
 def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
     volume, structure = real
-    near = distance_to_points(volume.grid, structure.xyz) <= 3
+    near = near_points(volume.grid, structure.xyz, 3)
     learned = generate(structure, volume.grid, Condition(3.2, b_factors=False), Compute("cpu"))
     score = pearson(learned[near], volume.data[near])
     for broader in (1.0, 1.2, 1.3, 1.4):
@@ -54,8 +54,8 @@ def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
 
 def test_there_is_nothing_where_there_are_no_atoms(made, small):
     grid, data = made
-    assert not data[distance_to_points(grid, small.xyz) > 7].any()
-    assert data[distance_to_points(grid, small.xyz) < 1].mean() > 0.3
+    assert not data[~near_points(grid, small.xyz, 7)].any()
+    assert data[near_points(grid, small.xyz, 1)].mean() > 0.3
 
 
 def test_moving_the_structure_by_whole_voxels_moves_the_map(made, small):

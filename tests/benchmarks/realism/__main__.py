@@ -15,7 +15,7 @@ import speed
 from fidelity import MEASURES, NEAR, Makers, fidelity
 from tables import gains, interval, table
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.runner import Compute
 from cryotools.metrics.correlation import pearson
 from cryotools.realism.predict import WEIGHTS as EVALUATOR
@@ -64,7 +64,7 @@ def best_factor(training: list[Pair]) -> float:
     for factor in factors:
         scores = []
         for pair in training:
-            near = distance_to_points(pair.target.grid, pair.structure.xyz) <= NEAR
+            near = near_points(pair.target.grid, pair.structure.xyz, NEAR)
             scores.append(pearson(_classical(pair, factor)[near], pair.target.data[near]))
         means.append(np.mean(scores))
     return float(factors[int(np.argmax(means))])
