@@ -124,6 +124,7 @@ def command(
             help="auto (a GPU for gan and vae-gan if there is one, else the CPU), cpu, cuda, cuda:N or mps.",
         ),
     ] = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     shard: opt.Shard = None,
     altloc: Annotated[
@@ -205,6 +206,7 @@ def command(
             occupancy=occupancy,
             b_factors=bfactor,
             device=device,
+            precision=precision.value,
             sharpness=sharpen,
             network=network,
         ),

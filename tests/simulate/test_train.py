@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cryotools.core.checkpoint import load_network, save_network
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
@@ -98,7 +98,7 @@ def test_bf16_trains_the_same_rule(pair, tmp_path):
 
 
 def test_what_does_not_count_does_not_count(pair):
-    far = distance_to_points(pair.target.grid, pair.structure.xyz) > 8.0
+    far = ~near_points(pair.target.grid, pair.structure.xyz, 8.0)
     weight, target = (np.where(far, value, of) for value, of in ((0.0, pair.weight), (1e3, pair.target.data)))
     task = GanTask([replace(pair, weight=weight, target=pair.target.with_data(target))], [], SMALL)
     spoiled, seen = [], []
