@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from small_structures import dozen, write_pdb
@@ -29,18 +30,21 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def summary(path="out/summary.csv"):
+    return list(csv.DictReader(Path(path).read_text().splitlines()))
+
+
 def statuses(path="out/summary.csv"):
-    with open(path, newline="") as stream:  # noqa: PTH123
-        return {row["structure"]: row["status"] for row in csv.DictReader(stream)}
+    return {row["structure"]: row["status"] for row in summary(path)}
 
 
 def test_the_maps_of_a_folder_are_those_of_the_command_for_one(run, folder):
     many = run("struc2map", "--list", "in", "out", *OPTIONS)
     assert many.code == 1
     assert many.out == ""
-    error, summary = many.err.splitlines()
+    error, told = many.err.splitlines()
     assert error == "cryotools struc2map: error: in/c.pdb: is neither PDB nor mmCIF text"
-    assert summary == "out: 2 made, 0 skipped, 1 failed; 0 with warnings or notes; see out/summary.csv"
+    assert told == "out: 2 made, 0 skipped, 1 failed; 0 with warnings or notes; see out/summary.csv"
     assert statuses() == {"in/a.pdb": "made", "in/b.pdb": "made", "in/c.pdb": "failed"}
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.mrc", "b.mrc", "summary.csv"]
     for name in "ab":
@@ -67,9 +71,9 @@ def test_a_table_has_options_for_each_structure(run, folder):
     assert done.code == 0, done.err
     made = sorted(str(path.relative_to(folder / "out")) for path in (folder / "out").rglob("*.mrc"))
     assert made == sorted(f"{name}{half}.mrc" for name in ("fine", "x/coarse") for half in ("", "_half1", "_half2"))
-    (row,) = (row for row in csv.DictReader(open("out/summary.csv")) if row["output"] == "out/fine.mrc")  # noqa: PTH123, SIM115
-    alone = run("struc2map", "in/b.pdb", "b.mrc", "--method", "molmap", "-R", 5, "-A", 2, "--half-maps", "--mode", 12,
-                "--seed", row["seed"])  # fmt: skip
+    seeds = {row["output"]: row["seed"] for row in summary()}
+    options = ["--method", "molmap", "-R", 5, "-A", 2, "--half-maps", "--mode", 12, "--seed", seeds["out/fine.mrc"]]
+    alone = run("struc2map", "in/b.pdb", "b.mrc", *options)
     assert alone.code == 0
     assert (folder / "b.mrc").read_bytes() == (folder / "out/fine.mrc").read_bytes()
     assert read_map("out/x/coarse.mrc").data.shape > read_map("out/fine.mrc").data.shape
