@@ -137,6 +137,7 @@ class Overflowing(nn.Module):
         return x / 0 if torch.is_autocast_enabled("cpu") else x
 
 
+@pytest.mark.usefixtures("cpu_takes_bf16")
 def test_an_overflow_is_computed_again_in_float32():
     with pytest.warns(CryotoolsWarning, match="float32"):
         (output,) = Runner(Overflowing(), Compute("cpu", "bf16")).run([torch.ones(3)])
