@@ -22,10 +22,11 @@ _BEHIND = {_ENDMDL: "lie outside any MODEL", _ANEW[0]: "follow a second HEADER",
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Atoms from one line to another, the number of their MODEL record, and the records before and after them."""
+    """Atoms from one line to another, their MODEL record and its number, and the records before and after them."""
 
     first: int
     last: int
+    opened: bool
     number: int | None
     before: int
     after: int
@@ -64,7 +65,8 @@ def _stretches(lines: PdbLines, marks: np.ndarray) -> list[_Stretch]:
             number = _number(lines, models[-1]) if models else None
             before = int(lines.record[since[0]]) if since else 0
             after = int(lines.record[marks[at]]) if at < len(marks) else 0
-            found.append(_Stretch(int(lines.atoms[low]), int(lines.atoms[high - 1]), number, before, after))
+            first, last = int(lines.atoms[low]), int(lines.atoms[high - 1])
+            found.append(_Stretch(first, last, bool(models), number, before, after))
             since = []
     return found
 
@@ -78,16 +80,18 @@ def _explain(lines: PdbLines, stretches: list[_Stretch], as_numbered: bool, name
     """Warn of what makes several models of a text that does not say so, or says so wrongly."""
     numbers = [stretch.number for stretch in stretches]
     opened, closed = (int((lines.record == code).sum()) for code in (_MODEL, _ENDMDL))
-    later = next((stretch for stretch in stretches[1:] if stretch.number is None), None)
+    later = next((stretch for stretch in stretches[1:] if not stretch.opened), None)
     if later:
         why = f"line {later.first + 1}: atoms {_BEHIND.get(later.before, 'follow END')}"
-    elif None in numbers:
+    elif not stretches[0].opened:
         why = f"line {stretches[0].first + 1}: atoms precede the first MODEL"
     elif opened > closed:
         why = f"{opened} MODEL but {closed} ENDMDL records; each MODEL ends at the next"
+    elif None in numbers:
+        why = "a MODEL has no number"
     elif not as_numbered:
         why = f"several models are MODEL {next(number for number in numbers if numbers.count(number) > 1)}"
     else:
         return  # nothing but END inside of models
-    counted = "" if as_numbered else f"; they are read as models 1 to {len(stretches)}"
+    counted = "" if as_numbered else f"; read as models 1 to {len(stretches)}"
     warnings.warn(f"{name}: {why}{counted}", CryotoolsWarning, stacklevel=5)

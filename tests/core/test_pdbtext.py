@@ -75,7 +75,7 @@ def test_charges_are_of_no_use_and_the_element_before_them_stays(read: Callable,
 
 FRAME = (ONE, TWO)
 MODELS = {
-    "END between": ((*FRAME, "END", THREE), [2, 1], "line 4: atoms follow END; they are read as models 1 to 2"),
+    "END between": ((*FRAME, "END", THREE), [2, 1], "line 4: atoms follow END; read as models 1 to 2"),
     "END first": (("END", *FRAME), [2], None),
     "END inside of models": (
         ("MODEL        1", *FRAME, "END", "ENDMDL", "MODEL        2", THREE, "END", "ENDMDL"),
@@ -91,12 +91,12 @@ MODELS = {
     "atoms before MODEL": (
         (ONE, "MODEL        1", TWO, "ENDMDL"),
         [1, 1],
-        "line 1: atoms precede the first MODEL; they are read as models 1 to 2",
+        "line 1: atoms precede the first MODEL; read as models 1 to 2",
     ),
     "atoms behind ENDMDL": (
         ("MODEL        1", ONE, "ENDMDL", TWO, THREE),
         [1, 2],
-        "line 4: atoms lie outside any MODEL; they are read as models 1 to 2",
+        "line 4: atoms lie outside any MODEL; read as models 1 to 2",
     ),
     "ENDMDL without MODEL": (
         (ONE, "ENDMDL", TWO, "ENDMDL", THREE, "ENDMDL"),
@@ -106,17 +106,17 @@ MODELS = {
     "numbers twice": (
         ("MODEL        1", ONE, "ENDMDL", "MODEL        1", TWO, "ENDMDL"),
         [1, 1],
-        "several models are MODEL 1; they are read as models 1 to 2",
+        "several models are MODEL 1; read as models 1 to 2",
     ),
     "numbers missing": (
         ("MODEL", ONE, "ENDMDL", "MODEL", TWO, "ENDMDL"),
         [1, 1],
-        "line 2: atoms precede the first MODEL",
+        "a MODEL has no number; read as models",
     ),
     "two files": (
         ("HEADER    A", "CRYST1   10.000", ONE, "MASTER", "HEADER    B", "REMARK   1", "CRYST1", TWO, THREE),
         [1, 2],
-        "line 8: atoms follow a second HEADER; they are read as models 1 to 2",
+        "line 8: atoms follow a second HEADER; read as models 1 to 2",
     ),
     "two files with END": (
         ("HEADER    A", ONE, "END", "HEADER    B", TWO),
@@ -126,7 +126,7 @@ MODELS = {
     "two ensembles": (
         ("MODEL        1", ONE, "ENDMDL", "MODEL        2", TWO, "ENDMDL", "END") * 2,
         [1, 1, 1, 1],
-        "several models are MODEL 1; they are read as models 1 to 4",
+        "several models are MODEL 1; read as models 1 to 4",
     ),
     "frames": (("CRYST1   10.000", ONE, TWO, "CRYST1   10.000", ONE, TWO), [2, 2], "atoms follow a second CRYST1"),
     "frames, numbered": (
