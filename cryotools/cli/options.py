@@ -26,6 +26,15 @@ class MapMode(StrEnum):
     float16 = "12"
 
 
+class Precision(StrEnum):
+    """What networks compute in."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+    auto = "auto"
+
+
 def _remember(name: str) -> Callable[[bool], bool]:
     def callback(value: bool) -> bool:
         if value:
@@ -135,6 +144,10 @@ Debug = Annotated[
     advanced(
         "--debug", metavar="", help="Show the full traceback of an error.", callback=_remember("debug"), is_eager=True
     ),
+]
+ResultPrecision = Annotated[
+    Precision,
+    compute("--precision", metavar="KIND", help="fp32, bf16, fp16 or auto; less than fp32 changes results a little."),
 ]
 Threads = Annotated[
     int | None,

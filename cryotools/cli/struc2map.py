@@ -114,6 +114,7 @@ def command(
             help="auto (a GPU for gan and vae-gan if there is one, else the CPU), cpu, cuda, cuda:N or mps.",
         ),
     ] = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     altloc: Annotated[
         str,
@@ -190,6 +191,7 @@ def command(
             occupancy=occupancy,
             b_factors=bfactor,
             device=device,
+            precision=precision.value,
             sharpness=sharpen,
             network=network,
         ),

@@ -128,6 +128,8 @@ def _check_choices(simulation: Simulation) -> None:
         raise UsageError("--sample draws from the latent of the vae-gan; add --method vae-gan")
     if simulation.options.network and simulation.method in CLASSICAL:
         raise UsageError(f"--network is for the learned methods; {simulation.method} has none")
+    if simulation.options.precision not in (MapOptions(1.0).precision, "auto") and simulation.method in CLASSICAL:
+        raise UsageError(f"--precision is for the learned methods; {simulation.method} computes in float32")
     if simulation.options.weights != MapOptions(1.0).weights and simulation.method not in CLASSICAL:
         raise UsageError(f"--weights are the classical methods'; add --method {' or '.join(CLASSICAL)}")
     if simulation.half_maps and simulation.noise:
