@@ -69,7 +69,7 @@ def resolution(text: str) -> Any:
     return main("--res", "-R", "-r", "--resolution", metavar="RES", help=text, callback=_positive("--res"))
 
 
-def one_output(positional: str | None, option: str | None) -> str:
+def one_output(positional: str | None, option: str | None, name: str = "OUTPUT") -> str:
     """The output, whichever way it was given.
 
     Raises
@@ -78,9 +78,9 @@ def one_output(positional: str | None, option: str | None) -> str:
         It was given twice or not at all.
     """
     if positional and option:
-        raise UsageError(f"OUTPUT ({positional}) and --output {option} are two outputs; give one")
+        raise UsageError(f"{name} ({positional}) and --output {option} are two outputs; give one")
     if not (positional or option):
-        raise UsageError(f"no OUTPUT is given; see `cryotools {state.command} --help`")
+        raise UsageError(f"no {name} is given; see `cryotools {state.command} --help`")
     return positional or option or ""
 
 

@@ -76,7 +76,7 @@ def struc2map(path: str, simulation: Simulation, progress: Progress | None = Non
     DataError
         The file is broken, nothing is selected, the box holds no atoms, or the map to match does not overlay them.
     """
-    _check_choices(simulation)
+    check_choices(simulation)
     like = read_grid(simulation.grid.like) if simulation.grid.like else None
     options = simulation.options
     as_read = choose_atoms(path, simulation.atoms)
@@ -112,8 +112,14 @@ def centred(structure: Structure, options: MapOptions) -> Structure:
     return structure.with_xyz(structure.xyz - shift)
 
 
-def _check_choices(simulation: Simulation) -> None:
-    """Refuse what can be refused before anything is read."""
+def check_choices(simulation: Simulation) -> None:
+    """Refuse what can be refused before anything is read.
+
+    Raises
+    ------
+    UsageError
+        Options contradict each other or are out of range.
+    """
     parse_box(simulation.grid.box)
     low, high = LIMITS
     sharpness = simulation.options.sharpness
