@@ -21,8 +21,9 @@ from typing import BinaryIO
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
-from cryotools.core.bytestream import impostor, open_bytes, read_upto
+from cryotools.core.bytestream import open_bytes, read_upto
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.impostors import impostor, wide_text
 from cryotools.core.mapheader import HEADER_BYTES, MODES, MapHeader, decode_header, refuse_stacks
 from cryotools.core.memory import available_bytes
 from cryotools.core.output import atomic_path
@@ -129,7 +130,7 @@ def _open(path: Path) -> Iterator[BinaryIO]:
 
 def _read_header(stream: BinaryIO, path: Path) -> MapHeader:
     raw = bytes(read_upto(stream, HEADER_BYTES))
-    what = impostor(raw)
+    what = impostor(raw) or ("text in UTF-16, not a map" if wide_text(raw) else None)
     if what:
         raise DataError(f"{path}: looks like {what}")
     if len(raw) < HEADER_BYTES:
