@@ -1,36 +1,56 @@
-"""Elements: from gemmi's numbering to atomic numbers, and from atom names where a file does not say."""
+"""The element of every atom, decided here and nowhere else.
+
+In this order: the element column where it holds an element that can be in such a residue; the names of residue and
+atom; for ligands that nobody knows, the column in which the atom's name begins. What was not plain is told.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
 import gemmi
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.atomnames import Fit, column_element, fit, is_dummy, named_element, repeats_name
+from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, UnknownElementError
+from cryotools.core.residueclass import ResidueClass, Residues, name_of
 
 HEAVIEST = 98  # californium: the last element with tabulated electron scattering factors
 
+# What the reader of PDB text gives the parser for an atom whose element column is blank: no element, and a charge that
+# says whether a symbol of two letters begins where the atom's name does.
+BLANK_COLUMN = {-9: True, -8: False}
+
 # FlatStructure numbers elements as gemmi's enumeration does: atomic numbers up to 118, then deuterium
-ELEMENT_NUMBERS = np.array([*range(119), 1] + [0] * 136, dtype=np.uint8)
+_NUMBERS = np.array([*range(119), 1] + [0] * 136, dtype=np.uint8)
+_STANDARD = (ResidueClass.AMINO, ResidueClass.NUCLEOTIDE)
+_LETTERS = {1: "HD0123456789", 6: "C", 7: "N", 8: "O", 15: "P", 16: "S"}  # what a standard residue's names begin with
 
-_ORGANIC = {"H": 1, "D": 1, "C": 6, "N": 7, "O": 8, "P": 15, "S": 16}
+
+class Verdict(Enum):
+    """Where an atom's element comes from."""
+
+    COLUMN = auto()
+    ODD_COLUMN = auto()  # the column, though it is unusual in such a residue
+    OTHER_COLUMN = auto()  # the column, though the name says another
+    WRONG_COLUMN = auto()  # the names, because the column cannot be right
+    NO_COLUMN = auto()  # the names; there is no element column
+    NAMES = auto()  # the names; the column holds no element
+    LAST_RESORT = auto()
+    DUMMY = auto()
+    UNKNOWN = auto()
 
 
-def guess_element(atom_name: str, residue_name: str) -> int:
-    """Atomic number told from an atom's name, 0 where it cannot be.
+@dataclass
+class _Tally:
+    """What was decided for how many atoms: their elements, the residues' names, and the first as text."""
 
-    Inside residues of proteins and nucleic acids the first letter after any digits decides (CA is a carbon); an
-    ion carries its element as its residue name (ZN in ZN).
-    """
-    letters = atom_name.lstrip("0123456789'\"*").upper()
-    residue = gemmi.find_tabulated_residue(residue_name)
-    if letters and letters == residue_name.upper():
-        return ELEMENT_NUMBERS[gemmi.Element(letters.capitalize()).atomic_number]
-    if residue.is_amino_acid() or residue.is_nucleic_acid() or residue.is_water():
-        return 34 if letters.startswith("SE") else _ORGANIC.get(letters[:1], 0)
-    two, one = gemmi.Element(letters[:2].capitalize()), _ORGANIC.get(letters[:1], 0)
-    return one or two.atomic_number or gemmi.Element(letters[:1]).atomic_number
+    first: str
+    elements: Counter[str] = field(default_factory=Counter)
+    residues: Counter[str] = field(default_factory=Counter)
 
 
 def symbol(number: int) -> str:
@@ -39,24 +59,133 @@ def symbol(number: int) -> str:
 
 
 def decide_elements(
-    number: np.ndarray, atom_name: np.ndarray, residue_name: np.ndarray, name: str, skip_unknown: bool
+    given: np.ndarray, charge: np.ndarray, residues: Residues, name: str, skip_unknown: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Atomic numbers (n,) with the missing ones guessed from names, and a mask of those that stay unknown."""
-    number = ELEMENT_NUMBERS[number]
-    missing = np.flatnonzero(number == 0)
-    for at in missing:
-        number[at] = guess_element(str(atom_name[at]), str(residue_name[at]))
-    unknown = number == 0
-    guessed = len(missing) - int(unknown.sum())
-    if guessed:
-        warnings.warn(
-            f"{name}: the element of {guessed} atoms was told from their names", CryotoolsWarning, stacklevel=5
-        )
-    if unknown.any():
-        first = int(np.flatnonzero(unknown)[0])
-        shown = f"{residue_name[first]} {atom_name[first]}"
-        where = f"{int(unknown.sum())} atoms are of an unknown element (the first: {shown})"
+    """Atomic numbers (n,), and a mask (n,) of the atoms to leave out: dummy sites, and unknown ones with `skip_unknown`.
+
+    `given` (n,) holds the parser's elements, `charge` (n,) its charges, which mark blank columns (`BLANK_COLUMN`).
+
+    Raises
+    ------
+    UnknownElementError
+        Atoms are of unknown element, and they are not to be skipped.
+    """
+    number = _NUMBERS[given]
+    at = np.flatnonzero(~_plain(number, residues))
+    if not len(at):
+        return number, np.zeros(len(number), dtype=bool)
+    rows, count, which = _combinations(number[at], charge[at], residues, at)
+    copied = any(
+        residues.classes[residue] in _STANDARD and was and repeats_name(atom, was) for residue, atom, was, _ in rows
+    )
+    decided = np.zeros(len(rows), dtype=np.uint8)
+    left_out = np.zeros(len(rows), dtype=bool)
+    tallies: dict[Verdict, _Tally] = {}
+    for i, (residue, atom, was, mark) in enumerate(rows):
+        sort, residue_name = ResidueClass(residues.classes[residue]), residues.names[residue]
+        decided[i], verdict = _decide(sort, residue_name, atom, (was, mark), copied)
+        left_out[i] = verdict in (Verdict.DUMMY, Verdict.UNKNOWN)
+        shown = f"{residue_name} {atom}" + (f" as {symbol(was)}" if was else "")
+        tally = tallies.setdefault(verdict, _Tally(shown))
+        tally.elements[symbol(decided[i])] += int(count[i])
+        tally.residues[residue_name] += int(count[i])
+    _tell(tallies, name, skip_unknown)
+    number[at] = decided[which]
+    mask = np.zeros(len(number), dtype=bool)
+    mask[at] = left_out[which]
+    return number, mask
+
+
+def _plain(number: np.ndarray, residues: Residues) -> np.ndarray:
+    """True for the atoms (n,) whose element needs no second look."""
+    allowed = np.zeros((len(ResidueClass), 256), dtype=bool)
+    allowed[:, [1, 6, 7, 8, 15, 16]] = True
+    allowed[ResidueClass.AMINO, 15] = False
+    allowed[ResidueClass.WATER] = False
+    allowed[[ResidueClass.ION, ResidueClass.DUMMY]] = False
+    begins = np.zeros((256, 256), dtype=bool)  # of an element and of the first letter of a name
+    for element, letters in _LETTERS.items():
+        begins[element, [ord(letter) for letter in letters]] = True
+    sort = residues.atom_classes
+    first = residues.atom.view(np.uint8).reshape(-1, 8)[:, 0]
+    # a water's name tells a dummy site whatever the column says
+    water = (sort == ResidueClass.WATER) & ((number == 1) | (number == 8)) & begins[number, first]
+    water &= residues.atom != np.frombuffer(b"OM".ljust(8, b"\0"), np.uint64)[0]
+    return water | (allowed[sort, number] & (begins[number, first] | ~np.isin(sort, _STANDARD)))
+
+
+def _combinations(
+    number: np.ndarray, charge: np.ndarray, residues: Residues, at: np.ndarray
+) -> tuple[list[tuple[int, str, int, bool | None]], np.ndarray, np.ndarray]:
+    """What differs among the atoms `at` (k,): residue, name of the atom, element, and where the element column is blank
+    whether the name begins with a symbol of two letters, else None; how often each occurs, and which each atom is (k,).
+    """
+    atoms, atom = np.unique(residues.atom[at], return_inverse=True)
+    mark = np.where((number == 0) & np.isin(charge, list(BLANK_COLUMN)), charge.astype(np.int64) + 10, 0)
+    key = residues.of_atom[at].astype(np.int64) * len(atoms) + atom
+    keys, which, count = np.unique((key * 256 + number) * 4 + mark, return_inverse=True, return_counts=True)
+    rows = []
+    for value in keys.tolist():
+        rest, mark_of = divmod(value, 4)
+        rest, was = divmod(rest, 256)
+        residue, name = divmod(rest, len(atoms))
+        rows.append((residue, name_of(atoms[name]), was, BLANK_COLUMN[mark_of - 10] if mark_of else None))
+    return rows, count, which
+
+
+def _decide(
+    sort: ResidueClass, residue: str, atom: str, column: tuple[int, bool | None], copied: bool
+) -> tuple[int, Verdict]:
+    """The atomic number of an atom, and where it comes from; `column` is the element given (0: none), and where
+    the element column is blank whether the name begins with a symbol of two letters.
+    """
+    was, two_letters = column
+    fits = fit(sort, residue, atom, was, copied) if was else Fit.WRONG
+    if is_dummy(sort, atom) and (fits == Fit.WRONG or sort in (ResidueClass.WATER, ResidueClass.DUMMY)):
+        return 0, Verdict.DUMMY
+    told = named_element(sort, residue, atom)
+    if fits == Fit.ODD:
+        return was, Verdict.ODD_COLUMN
+    if fits == Fit.GOOD:
+        other = sort in _STANDARD and told not in (0, was)
+        return was, Verdict.OTHER_COLUMN if other else Verdict.COLUMN
+    if sort == ResidueClass.LIGAND:
+        told = (column_element(atom) if two_letters else 0) or told
+        return told, Verdict.LAST_RESORT if told else Verdict.UNKNOWN
+    if not told:
+        return 0, Verdict.UNKNOWN
+    if was:
+        return told, Verdict.WRONG_COLUMN
+    return told, Verdict.NAMES if two_letters is None else Verdict.NO_COLUMN
+
+
+def _tell(tallies: dict[Verdict, _Tally], name: str, skip_unknown: bool) -> None:
+    """Say what was not plain: one warning for each way in which it was not."""
+    for verdict, tally in tallies.items():
+        total, first = sum(tally.elements.values()), tally.first
+        counts = ", ".join(f"{element} {count}" for element, count in sorted(tally.elements.items()))
+        unknown_to_us = ", ".join(sorted(tally.residues)[:5])
+        text = {
+            Verdict.ODD_COLUMN: f"{total} atoms are of an element that is unusual in their residue (the first: "
+            f"{first}); taken from the element column",
+            Verdict.OTHER_COLUMN: f"{total} atoms have another element than their names say (the first: {first}); "
+            "taken from the element column",
+            Verdict.WRONG_COLUMN: f"the element column cannot be right for {total} atoms (the first: {first}); "
+            f"told from their residues and names: {counts}",
+            Verdict.NAMES: f"the element of {total} atoms was told from their names: {counts}",
+            Verdict.LAST_RESORT: f"the element of {total} atoms of {unknown_to_us} is a guess from their names: "
+            f"{counts}; fill the element column to be sure",
+        }.get(verdict)
+        if text:
+            warnings.warn(f"{name}: {text}", CryotoolsWarning, stacklevel=5)
+    if Verdict.DUMMY in tallies:
+        tally = tallies[Verdict.DUMMY]
+        total = sum(tally.elements.values())
+        sites = f"{total} sites without mass (the first: {tally.first})"
+        warnings.warn(f"{name}: {sites} are left out", CryotoolsNote, stacklevel=5)
+    if Verdict.UNKNOWN in tallies:
+        tally = tallies[Verdict.UNKNOWN]
+        where = f"{sum(tally.elements.values())} atoms are of an unknown element (the first: {tally.first})"
         if not skip_unknown:
-            raise DataError(f"{name}: {where}; mend the element column, or give struc2map --skip-unknown")
+            raise UnknownElementError(f"{name}: {where}; mend the element column")
         warnings.warn(f"{name}: {where}; left out", CryotoolsWarning, stacklevel=5)
-    return number, unknown
