@@ -1,5 +1,7 @@
 """The errors and warnings that reach a user as one line each."""
 
+from collections.abc import Sequence
+
 
 class CryotoolsError(Exception):
     """Base of every expected failure; `exit_code` is what the program leaves with."""
@@ -27,3 +29,9 @@ class CryotoolsNote(UserWarning):
 
 class CryotoolsWarning(UserWarning):
     """Something odd that does not stop the work; shown to the user once."""
+
+
+def listing(items: Sequence[object]) -> str:
+    """The first ten of `items`, as messages name what there is to choose from."""
+    shown = ", ".join(str(item) for item in items[:10])
+    return shown + (", ..." if len(items) > 10 else "")

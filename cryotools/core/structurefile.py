@@ -10,19 +10,19 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 import gemmi
 import numpy as np
 
+from cryotools.core.assembly import Assembly, build_assembly, check_rotation, mmcif_assemblies, pdb_assemblies
 from cryotools.core.bytestream import impostor, open_bytes, read_upto
 from cryotools.core.elements import decide_elements
-from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.errors import CryotoolsWarning, DataError, listing
 from cryotools.core.kinds import residue_kinds
 from cryotools.core.memory import available_bytes
 from cryotools.core.pdbtext import check_pdb_text, close_models
-from cryotools.core.structure import Structure, concatenate
+from cryotools.core.structure import Structure
 
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
@@ -46,7 +46,7 @@ def read_structure(
     Parameters
     ----------
     model : number of the model to keep, "first" or "all"
-    assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350)
+    assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350), or "first"
     ncs : apply the file's non-crystallographic symmetry that is not given explicitly (PDB MTRIX records)
     skip_unknown : leave out atoms whose element cannot be told; without it they are an error
 
@@ -56,20 +56,21 @@ def read_structure(
         The file is not a structure, is broken, or lacks the model or assembly asked for.
     """
     name = "standard input" if str(path) == "-" else str(path)
-    parsed = _parse(_content(path), name)
+    parsed, assemblies = _parse(_content(path), name)
     parsed = _pick_model(parsed, model, name)
     if ncs:
-        parsed.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
+        _expand_ncs(parsed, name)
     structure, subchain = _to_arrays(parsed, name, skip_unknown)
     once = _listed_once(structure)
     structure, subchain = structure[once], subchain[once]
     _check(structure)
-    return structure if assembly is None else _build_assembly(structure, subchain, parsed.assemblies, assembly)
+    return structure if assembly is None else build_assembly(structure, subchain, _chosen(assemblies, assembly, name))
 
 
 def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
     """Ids of the biological assemblies that a structure file describes."""
-    return [assembly.name for assembly in _parse(_content(path), str(path)).assemblies]
+    _, assemblies = _parse(_content(path), str(path))
+    return [assembly.name for assembly in assemblies]
 
 
 def looks_like_structure(start: bytes) -> bool:
@@ -92,7 +93,7 @@ def _content(path: str | os.PathLike[str]) -> bytes:
     return content if b"\n" in content else content.replace(b"\r", b"\n")
 
 
-def _parse(content: bytes, name: str) -> gemmi.Structure:
+def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
     what = impostor(content[:200])
     if what:
         raise DataError(f"{name}: looks like {what}")
@@ -104,17 +105,19 @@ def _parse(content: bytes, name: str) -> gemmi.Structure:
         if _is_cif(content):
             document = gemmi.cif.read_string(content)
             del content  # a large file's text need not stay while its atoms are built
-            return _structure_of(document, name)
+            block = _block_with_atoms(document, name)
+            return gemmi.make_structure_from_block(block), mmcif_assemblies(block)
         if _is_pdb(content):
             content = check_pdb_text(content, name)
-            return gemmi.read_pdb_string(close_models(content, name))
+            parsed = gemmi.read_pdb_string(close_models(content, name))
+            return parsed, pdb_assemblies([line for line in parsed.raw_remarks if line.startswith("REMARK 350")])
     except (RuntimeError, ValueError, IndexError, UnicodeDecodeError) as error:
         said = re.sub(r"^[^:]*:(\d+):\d+\(\d+\): ", r"line \1: ", " ".join(str(error).split()))
         raise DataError(f"{name}: cannot be parsed: {said}") from error
     raise DataError(f"{name}: is neither PDB nor mmCIF text")
 
 
-def _structure_of(document: gemmi.cif.Document, name: str) -> gemmi.Structure:
+def _block_with_atoms(document: gemmi.cif.Document, name: str) -> gemmi.cif.Block:
     with_atoms = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
     if not with_atoms:
         raise DataError(f"{name}: has no atoms (no _atom_site with coordinates)")
@@ -122,7 +125,7 @@ def _structure_of(document: gemmi.cif.Document, name: str) -> gemmi.Structure:
         warnings.warn(
             f"{name}: {len(with_atoms)} data blocks hold atoms; the first is used", CryotoolsWarning, stacklevel=4
         )
-    return gemmi.make_structure_from_block(with_atoms[0])
+    return with_atoms[0]
 
 
 def _is_cif(content: bytes) -> bool:
@@ -155,30 +158,28 @@ def _pick_model(parsed: gemmi.Structure, model: int | str, name: str) -> gemmi.S
     elif int(model) in numbers:
         keep = numbers.index(int(model))
     else:
-        raise DataError(f"{name}: has no model {model}; it has {_listing(numbers)}")
+        raise DataError(f"{name}: has no model {model}; it has {listing(numbers)}")
     for at in reversed([i for i in range(len(numbers)) if i != keep]):
         del parsed[at]
     return parsed
 
 
-def _build_assembly(
-    structure: Structure, subchain: np.ndarray, assemblies: Sequence[gemmi.Assembly], wanted: str
-) -> Structure:
-    """The copies that an assembly's operators make; each keeps its original's names."""
+def _expand_ncs(parsed: gemmi.Structure, name: str) -> None:
+    for operator in parsed.ncs:
+        matrix = np.column_stack([operator.tr.mat.tolist(), operator.tr.vec.tolist()])
+        check_rotation(matrix, f"{name}: non-crystallographic operator {operator.id}")
+    parsed.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
+
+
+def _chosen(assemblies: list[Assembly], wanted: str, name: str) -> Assembly:
     known = {assembly.name: assembly for assembly in assemblies}
+    if wanted == "first" and known:
+        return assemblies[0]
     if wanted not in known:
-        there = f"it describes {_listing(list(known))}" if known else "it describes none"
-        raise DataError(f"{structure.name}: has no assembly {wanted}; {there}")
-    copies = []
-    for generator in known[wanted].generators:
-        moved = np.isin(structure.chain, list(generator.chains)) | np.isin(subchain, list(generator.subchains))
-        part = structure[moved]
-        for operator in generator.operators:
-            turn, shift = np.array(operator.transform.mat.tolist()), np.array(operator.transform.vec.tolist())
-            copies.append(part.with_xyz(part.xyz @ turn.T + shift))
-    if not any(len(copy) for copy in copies):
-        raise DataError(f"{structure.name}: assembly {wanted} names no chain that is in the file")
-    return concatenate(copies)
+        asked = "biological assembly" if wanted == "first" else f"assembly {wanted}"
+        there = f"it describes {listing(list(known))}" if known else "it describes none"
+        raise DataError(f"{name}: has no {asked}; {there}")
+    return known[wanted]
 
 
 def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[Structure, np.ndarray]:
@@ -282,8 +283,3 @@ def _first(structure: Structure, which: np.ndarray) -> str:
     at = int(np.flatnonzero(which)[0])
     residue = f"{structure.residue_name[at]} {structure.chain[at]}{structure.residue_number[at]}"
     return f"atom {structure.atom_name[at]} of {residue}"
-
-
-def _listing(items: Sequence[object]) -> str:
-    shown = ", ".join(str(item) for item in items[:10])
-    return shown + (", ..." if len(items) > 10 else "")

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import CryotoolsWarning, UsageError
 from cryotools.core.mapfile import read_grid
 from cryotools.core.progress import Progress
 from cryotools.core.splat import Gaussians, splat
 from cryotools.core.structure import Structure
-from cryotools.core.structurefile import list_assemblies, read_structure
+from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.gaussians import SIGMA_PER_RESOLUTION, unit_height
 from cryotools.simulate.layout import check_inside, make_grid
@@ -65,14 +65,7 @@ def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) 
 
 
 def _read(path: str, options: MolmapOptions) -> Structure:
-    if options.symmetry != "biomt":
-        return read_structure(path)
-    if path == "-":
-        raise UsageError("--symmetry biomt reads the structure twice; name a file instead of -")
-    assemblies = list_assemblies(path)
-    if not assemblies:
-        raise DataError(f"{path}: describes no biological assembly; leave --symmetry biomt out")
-    return read_structure(path, assembly=assemblies[0])
+    return read_structure(path, assembly="first" if options.symmetry == "biomt" else None)
 
 
 def _copies(structure: Structure, options: MolmapOptions) -> Structure:

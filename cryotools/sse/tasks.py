@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import torch
 from cryotools.core.checkpoint import load_network
 from cryotools.core.errors import DataError, UsageError
 from cryotools.core.progress import Progress
+from cryotools.core.table import read_table
 from cryotools.sse.examples import experimental_examples
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
 from cryotools.sse.simulated import KEPT, digest, simulated_examples
@@ -54,22 +54,18 @@ def list_structures(path: str, fold: int | None) -> list[Path]:
     Raises
     ------
     DataError
-        There is no such folder or list, or it names nothing.
+        There is no such folder or list, it is no table, or it names nothing.
     """
     source = Path(path)
     if source.is_dir():
         found = sorted(file for file in source.iterdir() if file.name.lower().endswith(_SUFFIXES))
     else:
-        try:
-            with source.open(newline="", encoding="utf-8-sig") as stream:
-                rows = list(csv.DictReader(stream))
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: neither a folder of structures nor a CSV list of them ({error})") from error
-        if rows and "file" not in rows[0]:
-            raise DataError(f"{path}: line 1: column file is missing")
+        rows = read_table(source, ("file", "homolog_of_fold"), ("file",))
+        if empty := [row.line for row in rows if not row.values["file"]]:
+            raise DataError(f"{path}: line {empty[0]}: column file is empty")
         related = str(fold) if fold is not None else None
-        kept = [row for row in rows if related is None or (row.get("homolog_of_fold") or "").strip() != related]
-        found = [source.parent / row["file"] for row in kept]
+        kept = [row.values for row in rows if related is None or row.values.get("homolog_of_fold") != related]
+        found = [source.parent / values["file"] for values in kept]
     if not found:
         raise DataError(f"{path}: names no structures (files that end in {', '.join(_SUFFIXES[:4])}, or these in .gz)")
     return found

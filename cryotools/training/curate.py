@@ -5,7 +5,6 @@ What is kept and what is dropped, and why, is part of the result (struc2mapGAN's
 
 from __future__ import annotations
 
-import csv
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ from cryotools.core.resample import grid_at_spacing, resample
 from cryotools.core.selection import select
 from cryotools.core.structure import WATER, Structure
 from cryotools.core.structurefile import read_structure
+from cryotools.core.table import number, read_table
 from cryotools.core.volume import Grid, Volume
 from cryotools.metrics.correlation import cosine, pearson
 from cryotools.simulate.classical import MapOptions, molmap
@@ -35,7 +35,8 @@ _NEAR = 3.0  # Å from an atom: where density is the model's
 _FAR = 5.0  # Å: density farther than this from every atom is unmodelled
 _SHIFT = 4.0  # Å, or the resolution where that is coarser: how far atoms are moved to see what their place gains
 _UNMODELLED_SIGMA = 1.0
-_REQUIRED = ("id", "map", "model", "resolution", "family")
+_COLUMNS = ("id", "map", "model", "resolution", "family", "fold", "emdb", "pdb")
+_REQUIRED = ("id", "map|emdb", "model|pdb", "resolution", "family")
 _ARCHIVED = {"map": ("emdb", emdb_id, "EMD-3488"), "model": ("pdb", pdb_id, "5NI1")}
 
 
@@ -67,7 +68,8 @@ class Entry:
 
 
 def read_list(path: str | os.PathLike[str]) -> list[Entry]:
-    """Read a list of pairs: CSV with the columns id, map, model, resolution, family and optionally fold, emdb, pdb.
+    """Read a list of pairs: a table (`core.table.read_table`) with the columns id, map, model, resolution, family and
+    optionally fold, emdb, pdb.
 
     Paths are relative to the list's folder. An id in place of a path counts as emdb or pdb; with one of these given,
     map or model may be empty, and so may the resolution. Without a fold column, families are dealt to four folds in
@@ -79,24 +81,16 @@ def read_list(path: str | os.PathLike[str]) -> list[Entry]:
         A column is missing, a value is not what it should be, or ids repeat; the message names line and column.
     """
     path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
+    rows = read_table(path, _COLUMNS, _REQUIRED)
     if not rows:
         raise DataError(f"{path}: lists no pairs")
-    stand_ins = {column: archived[0] for column, archived in _ARCHIVED.items()}
-    missing = [column for column in _REQUIRED if column not in rows[0] and stand_ins.get(column) not in rows[0]]
-    if missing:
-        raise DataError(f"{path}: line 1: column {missing[0]} is missing; needed are {', '.join(_REQUIRED)}")
-    families = list(dict.fromkeys(row["family"] for row in rows))
+    families = list(dict.fromkeys(row.values["family"] for row in rows))
     entries = []
-    for number, row in enumerate(rows, start=2):
+    for row in rows:
         try:
-            entries.append(_entry(row, path.parent, families.index(row["family"]) % 4))
+            entries.append(_entry(row.values, path.parent, families.index(row.values["family"]) % 4))
         except ValueError as error:
-            raise DataError(f"{path}: line {number}: {error}") from error
+            raise DataError(f"{path}: line {row.line}: {error}") from error
     if len({entry.id for entry in entries}) < len(entries):
         raise DataError(f"{path}: ids repeat; give each pair its own")
     return entries
@@ -213,9 +207,8 @@ def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, Verdict]:
     return pair, Verdict(entry.id, DROPPED if reason else KEPT, reason, **found)
 
 
-def _entry(row: Mapping[str, str | None], folder: Path, fold: int) -> Entry:
+def _entry(values: Mapping[str, str], folder: Path, fold: int) -> Entry:
     """One line of the list, in fold `fold` where it gives none; raises ValueError at a mistake."""
-    values = {column: (value or "").strip() for column, value in row.items() if column}
     if not values["id"] or Path(values["id"]).name != values["id"]:
         raise ValueError(f"id {values['id']!r} cannot name a file; use letters, digits, - and _")
     found: dict[str, str] = {}
@@ -228,9 +221,11 @@ def _entry(row: Mapping[str, str | None], folder: Path, fold: int) -> Entry:
         if not (file or accession):
             raise ValueError(f"neither {column} nor {stand_in} is given")
         found |= {column: str(folder / file) if file else "", stand_in: parse(accession)}
-    resolution = float(values["resolution"] or "nan")
+    resolution = number(values["resolution"] or "nan")
     if values["resolution"] and not (np.isfinite(resolution) and resolution > 0):
         raise ValueError(f"resolution {resolution:g} is not positive")
+    if values.get("fold") and not values["fold"].isdecimal():
+        raise ValueError(f"fold {values['fold']} is not a whole number")
     fold = int(values["fold"]) if values.get("fold") else fold
     return Entry(values["id"], resolution=resolution, family=values["family"], fold=fold, **found)
 

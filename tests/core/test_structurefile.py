@@ -15,7 +15,7 @@ from broken_structures import atom_line, cif, cif_atom, pdb, saved
 from cryotools.core import structurefile
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER, Structure
-from cryotools.core.structurefile import list_assemblies, read_structure
+from cryotools.core.structurefile import read_structure
 
 ONE = atom_line()
 TWO = (ONE, atom_line(" CB ", "12.104", serial="2"))
@@ -227,67 +227,6 @@ def test_atoms_of_unknown_element_are_left_out_when_asked(tmp_path: Path) -> Non
         assert len(read_structure(saved(tmp_path, pdb(*TWO, unknown)), skip_unknown=True)) == 2
     with pytest.warns(CryotoolsWarning), pytest.raises(DataError, match="has no atom of a known element"):
         read_structure(saved(tmp_path, pdb(unknown)), skip_unknown=True)
-
-
-ASSEMBLY_CIF = """loop_
-_pdbx_struct_assembly.id
-_pdbx_struct_assembly.details
-_pdbx_struct_assembly.method_details
-_pdbx_struct_assembly.oligomeric_details
-_pdbx_struct_assembly.oligomeric_count
-1 author_defined_assembly ? dimeric 2
-#
-loop_
-_pdbx_struct_assembly_gen.assembly_id
-_pdbx_struct_assembly_gen.oper_expression
-_pdbx_struct_assembly_gen.asym_id_list
-1 1,2 A
-#
-loop_
-_pdbx_struct_oper_list.id
-_pdbx_struct_oper_list.type
-_pdbx_struct_oper_list.matrix[1][1]
-_pdbx_struct_oper_list.matrix[1][2]
-_pdbx_struct_oper_list.matrix[1][3]
-_pdbx_struct_oper_list.vector[1]
-_pdbx_struct_oper_list.matrix[2][1]
-_pdbx_struct_oper_list.matrix[2][2]
-_pdbx_struct_oper_list.matrix[2][3]
-_pdbx_struct_oper_list.vector[2]
-_pdbx_struct_oper_list.matrix[3][1]
-_pdbx_struct_oper_list.matrix[3][2]
-_pdbx_struct_oper_list.matrix[3][3]
-_pdbx_struct_oper_list.vector[3]
-1 'identity operation' 1 0 0 0 0 1 0 0 0 0 1 0
-2 'point symmetry operation' -1 0 0 100 0 -1 0 0 0 0 1 5
-"""
-ASSEMBLY_PDB = """REMARK 350 BIOMOLECULE: 1
-REMARK 350 APPLY THE FOLLOWING TO CHAINS: A
-REMARK 350   BIOMT1   1  1.000000  0.000000  0.000000        0.00000
-REMARK 350   BIOMT2   1  0.000000  1.000000  0.000000        0.00000
-REMARK 350   BIOMT3   1  0.000000  0.000000  1.000000        0.00000
-REMARK 350   BIOMT1   2 -1.000000  0.000000  0.000000      100.00000
-REMARK 350   BIOMT2   2  0.000000 -1.000000  0.000000        0.00000
-REMARK 350   BIOMT3   2  0.000000  0.000000  1.000000        5.00000"""
-
-
-@pytest.mark.parametrize(
-    "content", [cif(more=ASSEMBLY_CIF), pdb(*ASSEMBLY_PDB.splitlines(), ONE)], ids=["mmCIF", "REMARK 350"]
-)
-def test_an_assembly_is_built_from_its_operators(tmp_path: Path, content: bytes) -> None:
-    path = saved(tmp_path, content)
-    assert list_assemblies(path) == ["1"]
-    built = read_structure(path, assembly="1")
-    np.testing.assert_allclose(built.xyz, [[11.104, 6.134, -6.504], [88.896, -6.134, -1.504]], atol=1e-6)
-    assert built.chain.tolist() == ["A", "A"]
-    assert built.residue_index().tolist() == [0, 1]
-    with pytest.raises(DataError, match="has no assembly 7; it describes 1"):
-        read_structure(path, assembly="7")
-
-
-def test_an_assembly_of_a_file_that_describes_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no assembly 1; it describes none"):
-        read_structure(saved(tmp_path, pdb(ONE)), assembly="1")
 
 
 def test_biopython_reads_the_same_atoms(trypsin: Path) -> None:

@@ -174,8 +174,6 @@ def test_biomt_builds_the_first_assembly(tmp_path):
 def test_biomt_without_an_assembly_is_an_error(pdb):
     with pytest.raises(DataError, match="no biological assembly"):
         molmap(pdb, MolmapOptions(4.0, symmetry="biomt"))
-    with pytest.raises(UsageError, match="name a file instead of -"):
-        molmap("-", MolmapOptions(4.0, symmetry="biomt"))
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,12 @@ def test_relatives_of_the_held_out_fold_are_left_out(tmp_path):
     assert names == [["a.pdb", "b.pdb", "c.pdb"], ["a.pdb", "c.pdb"], ["a.pdb", "b.pdb"]]
     with pytest.raises(DataError, match="names no structures"):
         list_structures(str(tmp_path), None)
+    listed.write_text("homolog_of_fold;file\n;a.pdb\n1;\n")
+    with pytest.raises(DataError, match="line 3: column file is empty"):
+        list_structures(str(listed), None)
+    listed.write_bytes("file\nPräparat.pdb\n".encode("latin-1"))
+    with pytest.raises(DataError, match="line 2: is not UTF-8 text"):
+        list_structures(str(listed), None)
 
 
 def test_a_miniature_training_is_better_than_the_majority_class(pair, tmp_path):

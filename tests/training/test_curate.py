@@ -205,9 +205,13 @@ def test_the_resolution_is_the_reconstructions(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "lists no pairs"),
+        ("", "is an empty file"),
+        ("id,map,model,resolution,family\n", "lists no pairs"),
+        ("id;map;model;resolution;family\na;b;c;3,2;d\n", r"line 2: 3,2 is not a number; write 3\.2, with a point"),
+        ("id,map,model,resolution,family,fold\na,b,c,3,d,one\n", "line 2: fold one is not a whole number"),
+        ("id,model,resolution,family\na,c,3,d\n", "column map or emdb is missing"),
         ("id,map,model,family\na,b,c,d\n", "line 1: column resolution is missing"),
-        ("id,map,model,resolution,family\na,b,c,3.1,d\na2,b,c,three,d\n", "line 3: could not convert"),
+        ("id,map,model,resolution,family\na,b,c,3.1,d\na2,b,c,three,d\n", "line 3: three is not a number"),
         ("id,map,model,resolution,family\na,b,c,-3,d\n", "line 2: resolution -3 is not positive"),
         ("id,map,model,resolution,family\na,b,c,nan,d\n", "line 2: resolution nan is not positive"),
         ("id,map,model,resolution,family\na,b,c,3,d\na,b,c,3,d\n", "ids repeat"),
