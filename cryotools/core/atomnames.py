@@ -1,4 +1,4 @@
-"""What an atom's name says of its element, and whether its element column can be right, given the sort of its residue."""
+"""What an atom's name says of its element, and whether its element column can be right, in each sort of residue."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import re
 from enum import Enum, auto
 
 from cryotools.core.residueclass import SYMBOLS, ResidueClass, ion_symbol
-from cryotools.core.residuetables import COFACTORS, TWO_HALVES
+from cryotools.core.residuetables import COFACTORS, TWO_HALVES, names
 
 _AMINO, _NUCLEOTIDE, _WATER, _ION = (ResidueClass[n] for n in ("AMINO", "NUCLEOTIDE", "WATER", "ION"))
+_STANDARD = (_AMINO, _NUCLEOTIDE)
 _KRYPTON = 36  # no natural amino acid or nucleotide holds a heavier element
 _HEAVIEST = 98
 _ORGANIC = {"H": 1, "D": 1, "C": 6, "N": 7, "O": 8, "P": 15, "S": 16}
 _NOBLE = frozenset(SYMBOLS[s] for s in ("HE", "NE", "AR", "KR", "XE", "RN", "OG"))
 _RADIOACTIVE = frozenset({43, 61, 84, 85, 87, 88, 89, 90, 91, *range(93, 119)})  # uranium is seen in crystals
 # symbols of two letters that names of ligands begin with; CA, CD, NA, HG … are rather carbon, nitrogen, hydrogen
-_TWO_LETTERS = frozenset(
-    "CL BR FE ZN MG MN LI BE AL AS AU AG GA GE TE TI TL MO RU RH RE RB IR ZR BI GD EU TB YB LU SI".split()
-)
-_WHOLE_NAMES = frozenset("SE CU NI PT".split())  # the same where the name has no other letters
-_PLACES = frozenset("CA CD CE NA NB ND NE HE HO HF PA NP CM CF NO HS".split())  # an element's letter and a place
+_TWO_LETTERS = names("CL BR FE ZN MG MN LI BE AL AS AU AG GA GE TE TI TL MO RU RH RE RB IR ZR BI GD EU TB YB LU SI")
+_WHOLE_NAMES = names("SE CU NI PT")  # the same where the name has no other letters
+_PLACES = names("CA CD CE NA NB ND NE HE HO HF PA NP CM CF NO HS")  # a lighter element's letter and a place
 _DUMMY = re.compile(r"EPW?|LP[A-Z]*|DUM[A-Z]*|DRUD?|VS|VIRT|ORIG|D[CNOPS][A-Z]*")
 _AMINO_DUMMY = re.compile(r"M[CN][A-Z]*|Q[A-Z]*|V|X|NV")  # mass and virtual sites, means of several hydrogens
 
@@ -78,34 +77,44 @@ def fit(sort: ResidueClass, residue: str, atom: str, number: int, copied: bool) 
 
     `copied` says that the column repeats the first letters of names elsewhere in the file.
     """
+    letters = _letters(atom)
     if sort == _ION and ion_symbol(residue, atom):
         return _good(number == SYMBOLS[ion_symbol(residue, atom)])
     if number in _NOBLE or number > _HEAVIEST:
         return Fit.WRONG
-    if sort == _WATER:
-        return _good(number in (1, 8))
+    if sort == _WATER and number not in (1, 8):
+        return Fit.ODD if letters.startswith(_SYMBOL_OF[number]) else Fit.WRONG
     if number in _ORGANIC.values():
-        return _good(number != SYMBOLS["P"] or sort != _AMINO or _letters(atom).startswith("P"))
-    letters, symbol = _letters(atom), _SYMBOL_OF[number]
-    if sort == ResidueClass.COFACTOR and letters in COFACTORS[residue.upper()]:
-        return _good(letters == symbol)  # F for FE is wrong
-    begins = letters.startswith(symbol)
-    doubtful = repeats_name(atom, number)
-    if doubtful and (copied or symbol in _PLACES) and sort not in (ResidueClass.LIGAND, _ION):
-        return Fit.WRONG
-    if sort in (_AMINO, _NUCLEOTIDE):
-        return (Fit.GOOD if number <= _KRYPTON else Fit.ODD) if begins and not doubtful else Fit.WRONG
+        return _good(number != SYMBOLS["P"] or sort != _AMINO or letters.startswith("P"))
     if sort in (ResidueClass.LIGAND, _ION):
-        if doubtful and copied:
-            return Fit.WRONG
-        return Fit.ODD if letters == "FE" and symbol == "F" else Fit.GOOD
+        return _fit_unknown(letters, number, copied)
+    return _fit_known(sort, letters, number, copied, COFACTORS.get(residue.upper(), ()))
+
+
+def _fit_unknown(letters: str, number: int, copied: bool) -> Fit:
+    """Of an element in a residue that nobody knows."""
+    if copied and repeats_name(letters, number):
+        return Fit.WRONG
+    return Fit.ODD if letters == "FE" and number == SYMBOLS["F"] else Fit.GOOD
+
+
+def _fit_known(sort: ResidueClass, letters: str, number: int, copied: bool, metals: tuple[str, ...]) -> Fit:
+    """Of an element other than H, C, N, O, P and S in a residue whose chemistry is known."""
+    if sort == ResidueClass.COFACTOR and letters in metals:
+        return _good(letters == _SYMBOL_OF[number])  # F for FE is wrong
+    doubtful = repeats_name(letters, number)
+    if doubtful and (copied or sort in _STANDARD or _SYMBOL_OF[number] in _PLACES):
+        return Fit.WRONG
+    begins = letters.startswith(_SYMBOL_OF[number])
+    if sort in _STANDARD:
+        return Fit.WRONG if not begins else Fit.GOOD if number <= _KRYPTON else Fit.ODD
     if not begins:
         return _good(number in _HETERO_ATOMS)
     return Fit.ODD if doubtful and sort in _LIKE_POLYMERS else Fit.GOOD
 
 
 def repeats_name(atom: str, number: int) -> bool:
-    """True where an element may be nothing but the first two letters of a name that stand for a lighter one: Cd, CD1."""
+    """True where an element may be but the first two letters of a name that stand for a lighter one: Cd of CD1."""
     symbol = _SYMBOL_OF[number]
     known = symbol in _TWO_LETTERS or symbol == "SE"
     return len(symbol) == 2 and symbol[0] in _ORGANIC and not known and _letters(atom).startswith(symbol)
@@ -131,6 +140,10 @@ def _of_ligand(letters: str) -> int:
 
 _SYMBOL_OF = {number: symbol for symbol, number in SYMBOLS.items() if symbol != "D"}
 _HETERO_ATOMS = frozenset(SYMBOLS[s] for s in ("B", "F", "SI", "CL", "BR", "I", "SE"))
-_LIKE_POLYMERS = tuple(
-    ResidueClass[name] for name in ("MODIFIED_AMINO", "AMINO_LIKE", "MODIFIED_NUCLEOTIDE", "NUCLEOTIDE_LIKE", "BOTH_LIKE")
+_LIKE_POLYMERS = (
+    ResidueClass.MODIFIED_AMINO,
+    ResidueClass.AMINO_LIKE,
+    ResidueClass.MODIFIED_NUCLEOTIDE,
+    ResidueClass.NUCLEOTIDE_LIKE,
+    ResidueClass.BOTH_LIKE,
 )

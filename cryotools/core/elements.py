@@ -30,6 +30,9 @@ _STANDARD = (ResidueClass.AMINO, ResidueClass.NUCLEOTIDE)
 _LETTERS = {1: "HD0123456789", 6: "C", 7: "N", 8: "O", 15: "P", 16: "S"}  # what a standard residue's names begin with
 
 
+_LONE_PAIR = np.frombuffer(b"OM".ljust(8, b"\0"), np.uint64)[0]  # of CHARMM's four-site water
+
+
 class Verdict(Enum):
     """Where an atom's element comes from."""
 
@@ -61,7 +64,7 @@ def symbol(number: int) -> str:
 def decide_elements(
     given: np.ndarray, charge: np.ndarray, residues: Residues, name: str, skip_unknown: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Atomic numbers (n,), and a mask (n,) of the atoms to leave out: dummy sites, and unknown ones with `skip_unknown`.
+    """Atomic numbers (n,), and a mask (n,) of the atoms to leave out: dummy sites, and unknown ones if skipped.
 
     `given` (n,) holds the parser's elements, `charge` (n,) its charges, which mark blank columns (`BLANK_COLUMN`).
 
@@ -110,7 +113,7 @@ def _plain(number: np.ndarray, residues: Residues) -> np.ndarray:
     first = residues.atom.view(np.uint8).reshape(-1, 8)[:, 0]
     # a water's name tells a dummy site whatever the column says
     water = (sort == ResidueClass.WATER) & ((number == 1) | (number == 8)) & begins[number, first]
-    water &= residues.atom != np.frombuffer(b"OM".ljust(8, b"\0"), np.uint64)[0]
+    water &= residues.atom != _LONE_PAIR
     return water | (allowed[sort, number] & (begins[number, first] | ~np.isin(sort, _STANDARD)))
 
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 import numpy as np
 
 from cryotools.core.elements import BLANK_COLUMN
+from cryotools.core.pdbtext import AtomLines
 
-_NAME, _RESIDUE, _ELEMENT, _END = 12, 17, 76, 80  # columns, counted from 0
+_NAME, _RESIDUE, _OCCUPANCY, _ELEMENT, _END = 12, 17, 54, 76, 80  # columns, counted from 0
 _MARKS = {two: f" X{-charge}-".encode() for charge, two in BLANK_COLUMN.items()}
 _ONE_LETTER = np.frombuffer(b"HCNOPSDBFIK", np.uint8)
 
 
-def mark_blank_elements(content: bytes, starts: np.ndarray, length: np.ndarray) -> bytes:
-    """The text with no element, and a mark in place of a charge, in all atom lines whose element column is blank.
-
-    The lines (n,) begin at `starts` and have `length` letters; they become longer where they have to.
+def mark_blank_elements(content: bytes, atoms: AtomLines) -> bytes:
+    """The text with no element, and a mark in place of a charge, in all atom lines whose element column is blank; they
+    become longer where they have to.
     """
     text = np.frombuffer(content, np.uint8)
+    starts, length = atoms.start, atoms.length
     blank = np.ones(len(starts), dtype=bool)
     reaching = np.flatnonzero(length > _ELEMENT)
     for column in (_ELEMENT, _ELEMENT + 1):
@@ -35,6 +36,8 @@ def mark_blank_elements(content: bytes, starts: np.ndarray, length: np.ndarray) 
     longer = np.insert(text, where, ord(" ")) if len(where) else text.copy()
     at = starts + np.cumsum(missing) - missing + _ELEMENT
     longer[at[:, None] + np.arange(_END - _ELEMENT)] = marks[_two_letters(text, starts).astype(np.int64)]
+    ended = at[length < _OCCUPANCY + 4] - _ELEMENT + _OCCUPANCY  # to the parser a blank is 0, a line's end is 1
+    longer[ended[:, None] + np.arange(6)] = np.frombuffer(b"  1.00", np.uint8)
     return longer.tobytes()
 
 

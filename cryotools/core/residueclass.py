@@ -1,4 +1,4 @@
-"""What sort of residue each atom stands in, told from the residue's name and, where that says nothing, from its atoms."""
+"""What sort of residue each atom stands in, told from its name and, where that says nothing, from its atoms."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class ResidueClass(IntEnum):
 
 @dataclass(frozen=True)
 class Residues:
-    """Residue names of atoms: `names` (m,) those there are, `of_atom` int (n,) which each atom has, `classes` uint8 (m,)
-    a `ResidueClass` each, `atom` uint64 (n,) the atoms' names as codes for `name_of`.
+    """Residue names of n atoms: `names` (m,) those there are, `classes` uint8 (m,) a `ResidueClass` of each, `of_atom`
+    int (n,) which an atom has; `atom` uint64 (n,), the atoms' own names as codes for `name_of`.
     """
 
     names: list[str]

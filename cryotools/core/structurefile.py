@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import gemmi
@@ -21,7 +22,10 @@ from cryotools.core.elements import decide_elements
 from cryotools.core.errors import CryotoolsWarning, DataError, listing
 from cryotools.core.kinds import residue_kinds
 from cryotools.core.memory import available_bytes
-from cryotools.core.pdbtext import check_pdb_text, close_models
+from cryotools.core.pdbelements import mark_blank_elements
+from cryotools.core.pdbqt import is_pdbqt, pdbqt_elements
+from cryotools.core.pdbtext import check_pdb_text, close_models, find_atom_lines
+from cryotools.core.residueclass import sort_residues
 from cryotools.core.structure import Structure
 
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
@@ -108,7 +112,11 @@ def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
             block = _block_with_atoms(document, name)
             return gemmi.make_structure_from_block(block), mmcif_assemblies(block)
         if _is_pdb(content):
-            content = check_pdb_text(content, name)
+            atoms = find_atom_lines(content, name)
+            content = check_pdb_text(content, atoms, name)
+            if is_pdbqt(content, atoms):
+                content = pdbqt_elements(content, atoms)
+            content = mark_blank_elements(content, atoms)
             parsed = gemmi.read_pdb_string(close_models(content, name))
             return parsed, pdb_assemblies([line for line in parsed.raw_remarks if line.startswith("REMARK 350")])
     except (RuntimeError, ValueError, IndexError, UnicodeDecodeError) as error:
@@ -192,10 +200,11 @@ def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[
         raise DataError(f"{name}: has no atoms")
     residue_name = _strings(flat.residue_names)
     atom_name = _strings(flat.atom_names)
-    element, unknown = decide_elements(np.array(flat.elements), atom_name, residue_name, name, skip_unknown)
-    if unknown.all():
-        raise DataError(f"{name}: has no atom of a known element")
     hetero = flat.het_flags == ord("H")
+    residues = sort_residues(flat.residue_names, flat.atom_names, hetero)
+    element, left_out = decide_elements(np.array(flat.elements), np.array(flat.charge), residues, name, skip_unknown)
+    if left_out.all():
+        raise DataError(f"{name}: has no atom of a known element")
     structure = Structure(
         xyz=np.array(flat.pos, dtype=np.float64),
         element=element,
@@ -208,12 +217,13 @@ def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[
         occupancy=np.array(flat.occ, dtype=np.float32),
         b_factor=_b_factors(flat, name),
         hetero=hetero,
-        kind=residue_kinds(residue_name, atom_name, hetero),
+        kind=np.zeros(len(element), dtype=np.uint8),
         model=np.array(flat.model_num, dtype=np.int32),
         name=name,
     )
+    structure = replace(structure, kind=residue_kinds(structure, residues))
     subchain = _strings(flat.subchains)
-    return (structure[~unknown], subchain[~unknown]) if unknown.any() else (structure, subchain)
+    return (structure[~left_out], subchain[~left_out]) if left_out.any() else (structure, subchain)
 
 
 def _strings(characters: np.ndarray) -> np.ndarray:
