@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 NAME = "annotate-sse"
 EPILOG = """Writes PREFIX_helix.mrc, PREFIX_sheet.mrc and PREFIX_nucleotide.mrc, the probabilities (0 to 1) of these
-classes, and PREFIX_labels.mrc, the most probable one: 0 other, 1 helix, 2 sheet, 3 nucleotide; all on the map's own
-grid and at its place. PREFIX.cxc shows them in ChimeraX: helix red, sheet blue, nucleotide orange, the rest grey.
+classes, and PREFIX_labels.mrc, the most probable class: 0 other, 1 helix, 2 sheet, 3 nucleotide. All of them overlay
+the input map, on its grid. PREFIX.cxc shows them in ChimeraX: helix red, sheet blue, nucleotide orange, the rest grey.
 
-With --structure, PREFIX_residues.csv has a line per residue of the model: the class that DSSP's hydrogen bonds (or the
-authors' records) assign to it, the class that the map shows, the probabilities, and the density at its backbone in σ.
-Without, PREFIX_elements.csv and PREFIX_elements.pdb hold the axes of helices (chain H) and the points of sheets (chain
-S); B factors are confidence × 100, the mean probability around each point.
+With --structure, PREFIX_residues.csv has one line per residue of the model: its class by DSSP's hydrogen bonds (or the
+author's records), its class in the map, the probabilities, and the density at its backbone in σ. Without it,
+PREFIX_elements.csv and PREFIX_elements.pdb hold helix axes (chain H) and points on sheets (chain S); their B factors
+are confidence × 100, the mean probability around each point.
 
-Tell the resolution where it is known; maps from 2 to 8 Å are what the network knows. Empty solvent costs no time.
+Give the resolution if it is known. The network was trained on maps from 2 to 8 Å. Empty solvent costs no time.
 
 Examples:
 
@@ -42,26 +42,26 @@ cryotools annotate-sse map.mrc out --structure examples/1gbt.cif --rotations 4 -
 
 def command(
     map_file: Annotated[str, typer.Argument(metavar="MAP", help="The map to annotate.")],
-    prefix: Annotated[str, typer.Argument(metavar="OUT_PREFIX", help="What the names of the outputs begin with.")],
-    resolution: sserun.Resolution = None,
+    prefix: Annotated[str, typer.Argument(metavar="OUT_PREFIX", help="Prefix of the output file names.")],
+    resolution: opt.ReportedResolution = None,
     structure: Annotated[
-        str | None, opt.main("--structure", "-s", metavar="MODEL", help="Compare with this model, residue by residue.")
+        str | None, opt.main("--structure", "-s", metavar="MODEL", help="Compare with this model residue by residue.")
     ] = None,
     assignment: sserun.Assignment = sserun.Classes.dssp,
     invert: sserun.Invert = False,
     weights: sserun.Weights = None,
-    lean: sserun.Lean = 0.0,
+    bias: sserun.Bias = 0.0,
     preview: Annotated[
-        str | None, opt.output("--preview", metavar="PNG", help="Draw the classes as a picture.")
+        str | None, opt.output("--preview", metavar="PNG", help="Also draw the classes as a picture.")
     ] = None,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
-    device: sserun.Device = "auto",
+    device: opt.Device = "auto",
     threads: opt.Threads = None,
     rotations: sserun.Rotations = 1,
-    apix: sserun.VoxelSize = None,
+    apix: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -77,7 +77,7 @@ def command(
     from cryotools.sse.evaluate import Reading, naming
     from cryotools.sse.predict import Annotator
 
-    annotator = Annotator(weights, Compute(device=device, threads=threads), rotations, lean)
+    annotator = Annotator(weights, Compute(device=device, threads=threads), rotations, bias)
     reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
     volume = reading.volume(map_file)
     model = _read_model(structure, reading, volume) if structure else None
@@ -95,7 +95,8 @@ def command(
         print_json(figures)
     _summarise(map_file, figures, found)
     detail(
-        f"background {annotation.levels.background:.4g}, strength {annotation.levels.strength:.4g}, {threads} threads"
+        f"background {annotation.levels.background:.4g}, molecule density {annotation.levels.strength:.4g}, "
+        f"{threads} threads"
     )
 
 
@@ -108,9 +109,9 @@ def _check_arguments(
     from cryotools.core.picture import check_can_draw
 
     if by_author and not structure:
-        raise UsageError("--assignment author needs the records; give --structure")
+        raise UsageError("--assignment author needs a model with HELIX and SHEET records; give --structure")
     if by_author and structure == "-":
-        raise UsageError("--assignment author reads the model twice; give a file in place of -")
+        raise UsageError("--assignment author reads the model twice; give a file instead of -")
     inputs = [source for source in (map_file, structure, weights) if source and source != "-"]
     for output in files.all(bool(structure)):
         check_output(output, inputs)
@@ -125,7 +126,7 @@ def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure,
 
     atoms, residues = reading.model(path)
     if not volume.grid.contains(atoms.xyz).any():
-        raise DataError(f"{path}: no atom lies in the map; see whether the two overlay")
+        raise DataError(f"{path}: no atom lies in the map; check that the two overlay")
     return atoms, residues
 
 
@@ -183,7 +184,9 @@ def _summarise(map_file: str, figures: dict[str, Any], found: ResidueScores | li
     volumes = ", ".join(f"{name} {figures[f'{name}_A3']:.0f}" for name in ("helix", "sheet", "nucleotide"))
     note(f"{map_file}: {volumes} A^3")
     if isinstance(found, list):
-        note(f"{figures['n_helices']} helices, {figures['helix_length_A']:.0f} A in all; {figures['n_sheets']} sheets")
+        note(
+            f"{figures['n_helices']} helices, {figures['helix_length_A']:.0f} A in total; {figures['n_sheets']} sheets"
+        )
     else:
         names = ("q3", "q3_baseline", "recall", "precision")
         q3, baseline, recall, precision = (sserun.score(figures[name]) for name in names)

@@ -12,9 +12,9 @@ from cryotools.cli.console import print_json, set_threads
 from cryotools.core.errors import UsageError
 
 NAME = "compare-maps"
-EPILOG = """B is placed on A's grid first. correlation and correlation_about_mean are ChimeraX's `measure correlation #A
-inMap #B`; pcc and ssim are struc2mapGAN's, over the strongest tenth of each map; fsc_0.5_A and fsc_0.143_A are
-resolutions in Å, empty where the curve never falls so low.
+EPILOG = """B is first resampled onto the grid of A. correlation and correlation_about_mean are those of ChimeraX's
+`measure correlation #A inMap #B`; pcc and ssim are struc2mapGAN's, over the strongest tenth of each map; fsc_0.5_A and
+fsc_0.143_A are resolutions in Å, empty if the curve never falls that low.
 
 Examples:
 
@@ -26,18 +26,22 @@ cryotools compare-maps map.mrc other.mrc --around examples/1gbt.cif --radius 4 -
 
 def command(
     map_a: Annotated[str, typer.Argument(metavar="A", help="The reference map.")],
-    map_b: Annotated[str, typer.Argument(metavar="B", help="The map to judge.")],
+    map_b: Annotated[str, typer.Argument(metavar="B", help="The map to compare with it.")],
     contour: Annotated[
         float | None,
-        opt.main("--contour", "-t", help="Level in A for ChimeraX's correlations; default: 1 % of voxels exceed it."),
+        opt.main(
+            "--contour",
+            "-t",
+            help="Level in A for ChimeraX's correlations; default: the level that 1 % of voxels exceed.",
+        ),
     ] = None,
     mask: Annotated[
         str | None, opt.main("--mask", "-m", metavar="MAP", help="Compare inside this mask (0 to 1).")
     ] = None,
     around: Annotated[
-        str | None, opt.main("--around", metavar="STRUCTURE", help="Compare around this structure.")
+        str | None, opt.main("--around", metavar="MODEL", help="Compare around the atoms of this model.")
     ] = None,
-    radius: Annotated[float, opt.main("--radius", help="Distance from its atoms, Å.")] = 3.0,
+    radius: Annotated[float, opt.main("--radius", metavar="D", help="Distance from the atoms of --around, Å.")] = 3.0,
     csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="Scores as CSV; - is stdout.")] = None,
     fsc_csv: Annotated[str | None, opt.output("--fsc-csv", metavar="FILE", help="The FSC curve as CSV.")] = None,
     fsc_plot: Annotated[str | None, opt.output("--fsc-plot", metavar="PNG", help="The FSC curve as a plot.")] = None,
@@ -46,10 +50,14 @@ def command(
     quiet: opt.Quiet = False,
     threads: opt.Threads = None,
     interpolation: Annotated[
-        str, opt.advanced("--interp", help="How B is placed on A's grid: fourier, cubic or linear.")
+        str,
+        opt.advanced(
+            "--interp", metavar="NAME", help="How B is resampled onto the grid of A: fourier, cubic or linear."
+        ),
     ] = "fourier",
     apix: Annotated[
-        float | None, opt.advanced("--apix", "-A", help="Voxel size of both maps, Å, in place of their headers'.")
+        float | None,
+        opt.advanced(*opt.APIX, metavar="APIX", help="Voxel size of both maps, Å, overriding their headers."),
     ] = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
@@ -57,7 +65,7 @@ def command(
     """Compare two maps: correlations, SSIM and Fourier shell correlation."""
     set_threads(threads)
     if mask and around:
-        raise UsageError("--mask and --around both say where to compare; give one")
+        raise UsageError("--mask and --around both define the region to compare; give one")
     files = [name for name in (csv, fsc_csv, fsc_plot, preview) if name and name != "-"]
     if len({os.path.realpath(name) for name in files}) < len(files):
         raise UsageError("--csv, --fsc-csv, --fsc-plot and --preview name the same file; give each its own")

@@ -12,14 +12,14 @@ from cryotools.cli.console import detail, note, print_json, progress, set_thread
 from cryotools.core.errors import UsageError
 
 NAME = "curate"
-EPILOG = """PAIRS is a CSV file with the columns id, map, model, resolution (Å) and family; a column fold (0 to 3)
-fixes the cross-validation fold, else families are dealt in order. Paths are relative to the list. OUT_DIR gets ID.npz
-per pair that is kept, report.csv and report.html with every verdict and its reason, and report.png with a section of
-each pair.
+EPILOG = """PAIRS is a CSV file with the columns id, map, model, resolution (Å) and family. A column fold (0 to 3) sets
+the cross-validation fold; without it, families are assigned to folds in order. Paths are relative to the list. OUT_DIR
+receives ID.npz for each pair that is kept, report.csv and report.html with every verdict and its reason, and report.png
+with a section through each pair.
 
-With --fetch, columns emdb (EMD-3488) and pdb (5NI1) may stand for map and model, and the resolution may be left empty:
-files are downloaded once, resumed where they were cut, and checked whenever they are used. Without --fetch nothing
-touches the network.
+With --fetch, the columns emdb (EMD-3488) and pdb (5NI1) may replace map and model, and the resolution may be left
+empty. Files are downloaded once, interrupted downloads are resumed, and files are checked each time they are used.
+Without --fetch the network is never used.
 
 Examples:
 
@@ -31,25 +31,34 @@ cryotools curate pairs.csv training-set --shard 1/4 --least-correlation 0.7 --js
 
 def command(
     pairs: Annotated[str, typer.Argument(metavar="PAIRS", help="CSV list of maps and models.")],
-    folder: Annotated[str, typer.Argument(metavar="OUT_DIR", help="Folder of the training set.")],
+    folder: Annotated[str, typer.Argument(metavar="OUT_DIR", help="Folder for the training set.")],
     least_correlation: Annotated[
-        float, opt.main("--least-correlation", help="Drop pairs below this correlation with molmap near atoms.")
+        float,
+        opt.main(
+            "--least-correlation",
+            metavar="X",
+            help="Drop pairs whose map correlates less than this with molmap near the atoms.",
+        ),
     ] = 0.6,
     least_gain: Annotated[
-        float, opt.main("--least-gain", help="Drop pairs whose backbone gains less over shifted copies, σ.")
+        float,
+        opt.main(
+            "--least-gain",
+            metavar="X",
+            help="Drop pairs whose backbone density exceeds that of shifted copies by less than this, σ.",
+        ),
     ] = 0.5,
     fetch: Annotated[
-        bool, opt.main("--fetch", metavar="", help="Download maps and models that are listed by EMDB and PDB id.")
+        bool, opt.main("--fetch", metavar="", help="Download maps and models listed by their EMDB and PDB IDs.")
     ] = False,
     cache: Annotated[
-        str | None, opt.output("--cache", metavar="DIR", help="Where downloads stay; default: OUT_DIR/downloads.")
+        str | None, opt.output("--cache", metavar="DIR", help="Folder for downloads; default: OUT_DIR/downloads.")
     ] = None,
     archive: Annotated[
-        str | None, opt.advanced("--archive", metavar="URL", help="A mirror; default: https://files.wwpdb.org/pub.")
+        str | None,
+        opt.advanced("--archive", metavar="URL", help="Mirror to download from; default: https://files.wwpdb.org/pub."),
     ] = None,
-    shard: Annotated[
-        str | None, opt.compute("--shard", metavar="I/N", help="Take part I of N; default: the SLURM array's task.")
-    ] = None,
+    shard: opt.Shard = None,
     threads: opt.Threads = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -64,12 +73,12 @@ def command(
     from cryotools.training.report import DROPPED, FAILED, KEPT, draw_report, write_page, write_report
 
     if not fetch and (cache or archive):
-        raise UsageError(f"{'--cache' if cache else '--archive'} says how to download; add --fetch")
+        raise UsageError(f"{'--cache' if cache else '--archive'} is for downloads; add --fetch")
     downloads = Cache(Path(cache or Path(folder, "downloads")), archive or ARCHIVE, say=detail) if fetch else None
     part = parse_shard(shard)
     entries = read_list(pairs)
     if not fetch and (by_id := [entry.id for entry in entries if not (entry.map and entry.model)]):
-        raise UsageError(f"{pairs}: {by_id[0]} names an archive's id in place of a file; add --fetch to download it")
+        raise UsageError(f"{pairs}: {by_id[0]} gives an accession instead of a file; add --fetch to download it")
     entries = part.of(entries)
     with progress() as reporter:
         reporter.start(len(entries), "pairs")

@@ -10,11 +10,11 @@ from cryotools.cli import options as opt
 from cryotools.cli.console import check_map_output, label, note, print_json, progress, set_threads, skip_existing
 
 NAME = "eval-disc"
-EPILOG = """Judged are the voxels (of 1 Å) above a contour that the map's histogram gives, with --structure those within
-3 Å of its atoms. Every map is resampled, scaled and masked in the same way first, so that none of these tells it apart.
-fraction_real is the share of voxels that the discriminator takes for experimental; discriminator_accuracy is its own
-accuracy between real maps and molmap on protein families it never saw. OUTPUT holds the probability, 0 where nothing
-is judged.
+EPILOG = """The voxels judged (of 1 Å) are those above a contour taken from the map's histogram or, with --structure,
+those within 3 Å of its atoms. Every map is first resampled, scaled and masked in the same way, so that none of these
+gives it away. fraction_real is the fraction of voxels that the discriminator takes for experimental;
+discriminator_accuracy is its accuracy in telling real maps from molmap's on protein families it was not trained on.
+OUTPUT holds the probability; it is 0 where nothing is judged.
 
 Examples:
 
@@ -27,26 +27,28 @@ cryotools eval-disc map.mrc --structure examples/1gbt.cif --residues residues.cs
 def command(
     map_file: Annotated[str, typer.Argument(metavar="MAP", help="The map to judge.")],
     output: Annotated[
-        str | None, typer.Argument(metavar="[OUTPUT]", help="Map of the probability of being experimental.")
+        str | None, typer.Argument(metavar="OUTPUT", help="Map of the probability of being experimental.")
     ] = None,
     structure: Annotated[
-        str | None, opt.main("--structure", "-s", metavar="STRUCTURE", help="Judge near these atoms.")
+        str | None,
+        opt.main("--structure", "-s", metavar="MODEL", help="Judge the voxels near the atoms of this model."),
     ] = None,
-    contour: Annotated[float | None, opt.main("--contour", "-t", help="Level above which voxels are judged.")] = None,
+    contour: Annotated[float | None, opt.main("--contour", "-t", help="Judge the voxels above this level.")] = None,
     weights: Annotated[
-        str | None, opt.main("--weights", metavar="FILE", help="A discriminator made by train-disc.")
+        str | None, opt.main("--weights", metavar="FILE", help="Discriminator trained by train-disc.")
     ] = None,
     csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="The verdict as CSV; - is stdout.")] = None,
     residues: Annotated[
-        str | None, opt.output("--residues", metavar="FILE", help="A verdict per residue as CSV (with --structure).")
+        str | None,
+        opt.output("--residues", metavar="FILE", help="The verdict on each residue as CSV (with --structure)."),
     ] = None,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
-    device: Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: opt.Device = "auto",
     threads: opt.Threads = None,
-    apix: Annotated[float | None, opt.advanced("--apix", "-A", help="Voxel size, Å, in place of the header's.")] = None,
+    apix: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -61,7 +63,7 @@ def command(
     from cryotools.core.output import check_output, write_text
 
     if residues and not structure:
-        raise UsageError("--residues needs the atoms; give --structure")
+        raise UsageError("--residues needs a model; give --structure")
     if json and csv == "-":
         raise UsageError("--json and --csv - both write to standard output; give one")
     for table in (csv, residues):

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from cryotools.training.curate import Entry
 
 NAME = "eval-sse"
-EPILOG = """Each residue of MODEL has a class by DSSP's hydrogen bonds; its predicted class is the one with the highest
-mean probability at its backbone. recall and precision are those of residues in helices, sheets and nucleic acids whose
-backbone has a density of 1 σ or more; q3 is the share of all amino acids that are right. The columns named baseline
-say what one class for all residues scores: quote them together. With --list there is a line per map, then the mean,
-the median and the ends of their 95 % bootstrap intervals over maps.
+EPILOG = """The true class of a residue comes from DSSP's hydrogen bonds in MODEL; the predicted class is the one with
+the highest mean probability at its backbone. recall and precision are those of residues in helices, sheets and nucleic
+acids whose backbone density is at least 1 σ; q3 is the fraction of all amino acids that are right. The baseline columns
+are the scores of giving all residues the same class: quote them beside the scores. With --list there is one line per
+map, followed by the mean, the median and their 95 % bootstrap intervals over maps.
 
---list takes a CSV file as curate does. --probabilities scores class maps that exist: PREFIX_helix.mrc,
-PREFIX_sheet.mrc and PREFIX_nucleotide.mrc (or Haruspex's PREFIX_npair.mrc) on any grid; with --list, {id} in PREFIX
-stands for each pair's id.
+--list takes the same CSV file as curate. --probabilities scores existing class maps on any grid: PREFIX_helix.mrc,
+PREFIX_sheet.mrc and PREFIX_nucleotide.mrc (or Haruspex's PREFIX_npair.mrc); with --list, {id} in PREFIX stands for the
+id of each pair.
 
 Examples:
 
@@ -36,31 +36,35 @@ cryotools eval-sse --list pairs.csv --csv scores.csv --residues residues.csv
 
 
 def command(
-    map_file: Annotated[str | None, typer.Argument(metavar="[MAP]", help="The map.")] = None,
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="The model that was built into it.")] = None,
+    map_file: Annotated[str | None, typer.Argument(metavar="MAP", help="The map to score.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="The model built into it.")] = None,
     pairs: Annotated[
-        str | None, opt.main("--list", metavar="PAIRS", help="CSV list of maps and models, in place of one pair.")
+        str | None, opt.main("--list", metavar="PAIRS", help="CSV list of maps and models, instead of one pair.")
     ] = None,
-    resolution: sserun.Resolution = None,
+    resolution: opt.ReportedResolution = None,
     assignment: sserun.Assignment = sserun.Classes.dssp,
     invert: sserun.Invert = False,
     weights: sserun.Weights = None,
-    lean: sserun.Lean = 0.0,
+    bias: sserun.Bias = 0.0,
     probabilities: Annotated[
-        str | None, opt.main("--probabilities", metavar="PREFIX", help="Score these class maps; no network runs.")
+        str | None,
+        opt.main(
+            "--probabilities", metavar="PREFIX", help="Score these existing class maps instead of running a network."
+        ),
     ] = None,
     csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="The scores as CSV; - is stdout.")] = None,
     residues: Annotated[
-        str | None, opt.output("--residues", metavar="FILE", help="All residues with their probabilities as CSV.")
+        str | None,
+        opt.output("--residues", metavar="FILE", help="A table of all residues and their probabilities, as CSV."),
     ] = None,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
-    device: sserun.Device = "auto",
+    device: opt.Device = "auto",
     threads: opt.Threads = None,
     rotations: sserun.Rotations = 1,
-    apix: sserun.VoxelSize = None,
+    apix: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -70,7 +74,7 @@ def command(
     if last and skip_existing(last, no_clobber):
         return
     _check_outputs(csv, residues, json=json)
-    _check_network(probabilities, weights, rotations, lean)
+    _check_network(probabilities, weights, rotations, bias)
     entries = _entries(map_file, model, pairs, resolution)
     _check_entries(entries, probabilities, by_author=assignment == "author")
     _check_tables((csv, residues), [file for file in (pairs, weights) if file], entries)
@@ -83,7 +87,7 @@ def command(
             predict = by_files(probabilities)
         else:
             compute = Compute(device, threads=threads)
-            predict = by_network(weights, compute, rotations, lean, None if pairs else reporter)
+            predict = by_network(weights, compute, rotations, bias, None if pairs else reporter)
         if pairs:
             found = _evaluate(entries, predict, reading, reporter)
         else:
@@ -100,16 +104,16 @@ def _check_outputs(csv: str | None, residues: str | None, *, json: bool) -> None
     if json and csv == "-":
         raise UsageError("--json and --csv - both write to standard output; give one")
     if residues == "-":
-        raise UsageError("--residues has no place on standard output; name a file")
+        raise UsageError("--residues cannot go to standard output; name a file")
     if csv and residues and Path(csv).resolve() == Path(residues).resolve():
-        raise UsageError(f"--csv and --residues both write {csv}; name two files")
+        raise UsageError(f"--csv and --residues both write {csv}; name different files")
 
 
-def _check_network(probabilities: str | None, weights: str | None, rotations: int, lean: float) -> None:
+def _check_network(probabilities: str | None, weights: str | None, rotations: int, bias: float) -> None:
     """Refuse options of a network where none runs."""
     from cryotools.core.errors import UsageError
 
-    given = {"--weights": weights, "--rotations": rotations != 1, "--lean": lean}
+    given = {"--weights": weights, "--rotations": rotations != 1, "--bias": bias}
     wrong = next((option for option, value in given.items() if value), None)
     if probabilities and wrong:
         raise UsageError(f"--probabilities runs no network; leave out {wrong}")
@@ -122,7 +126,7 @@ def _check_entries(entries: list[Entry], probabilities: str | None, *, by_author
     if probabilities and len(entries) > 1 and "{id}" not in probabilities:
         raise UsageError(f"--probabilities {probabilities}: put {{id}} where each pair's id belongs")
     if by_author and any(entry.model == "-" for entry in entries):
-        raise UsageError("--assignment author reads the model twice; give a file in place of -")
+        raise UsageError("--assignment author reads the model twice; give a file instead of -")
 
 
 def _check_tables(tables: tuple[str | None, ...], inputs: list[str], entries: list[Entry]) -> None:
@@ -142,14 +146,14 @@ def _entries(map_file: str | None, model: str | None, pairs: str | None, resolut
 
     if pairs is None:
         if not (map_file and model):
-            raise UsageError("give a map and its model, or many with --list")
+            raise UsageError("give a map and its model, or a list of pairs with --list")
         told = float("nan") if resolution is None else resolution
         return [Entry(Path(map_file).name, map_file, model, told, "", 0)]
     if map_file or resolution is not None:
         raise UsageError(f"--list names the {'maps and models' if map_file else 'resolutions'}; give one or the other")
     entries = read_list(pairs)
     if by_id := [entry.id for entry in entries if not (entry.map and entry.model)]:
-        raise UsageError(f"{pairs}: {by_id[0]} names an archive's id in place of a file; download it first")
+        raise UsageError(f"{pairs}: {by_id[0]} gives an accession instead of a file; download it first")
     return entries
 
 
@@ -210,4 +214,4 @@ def _say(found: list[Evaluation]) -> None:
         value = {score: each.value for score, each in summary(found)["mean"].items()}
     shown = {key: sserun.score(number) for key, number in value.items()}
     recall, precision, q3 = (f"{shown[key]} ({shown[f'{key}_baseline']})" for key in ("recall", "precision", "q3"))
-    note(f"{name}: recall {recall}, precision {precision}, Q3 {q3}; in brackets one class, the commonest, for all")
+    note(f"{name}: recall {recall}, precision {precision}, Q3 {q3}; in brackets: the commonest class for all")

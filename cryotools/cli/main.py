@@ -31,6 +31,7 @@ from cryotools.cli import (
     train_gan,
     train_sse,
 )
+from cryotools.cli.command import Command
 from cryotools.cli.console import complain, state
 from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
 
@@ -55,7 +56,9 @@ def _version(value: bool) -> None:
 @app.callback()
 def _root(
     context: typer.Context,
-    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Versions, and exit.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the versions and exit.")
+    ] = False,
 ) -> None:
     state.command = context.invoked_subcommand or ""
 
@@ -104,12 +107,12 @@ def _report(error: Exception) -> int:
         complain("error", f"{message}; see `cryotools {state.command}{' ' if state.command else ''}--help`")
         return error.exit_code
     if isinstance(error, OSError) and error.strerror:
-        complain("error", f"{error.filename or 'the system says'}: {error.strerror}")
+        complain("error", f"{error.filename or 'system error'}: {error.strerror}")
         return 1
     if isinstance(error, MemoryError):
-        complain("error", f"out of memory ({error}); take a smaller box or larger voxels")
+        complain("error", f"out of memory ({error}); use a smaller box or larger voxels")
         return 1
-    complain("error", f"{type(error).__name__}: {error} (unforeseen; --debug shows where)")
+    complain("error", f"{type(error).__name__}: {error} (unexpected error; rerun with --debug to see where)")
     return 1
 
 
@@ -150,4 +153,4 @@ _COMMANDS = (
     doctor,
 )
 for module in _COMMANDS:
-    app.command(module.NAME, epilog=_paragraphs(module.EPILOG))(module.command)
+    app.command(module.NAME, cls=Command, epilog=_paragraphs(module.EPILOG))(module.command)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,7 +35,9 @@ def _remember(name: str) -> Callable[[bool], bool]:
     return callback
 
 
-def _finite(option: str) -> Callable[[float | None], float | None]:
+def finite(option: str) -> Callable[[float | None], float | None]:
+    """A callback that refuses NaN and infinity."""
+
     def callback(value: float | None) -> float | None:
         if value is not None and not math.isfinite(value):
             raise UsageError(f"{option} {value}: give a finite number")
@@ -44,18 +46,78 @@ def _finite(option: str) -> Callable[[float | None], float | None]:
     return callback
 
 
-StructureIn = Annotated[
-    str, typer.Argument(metavar="STRUCTURE", help="PDB or mmCIF file, .gz and .bz2 too; - reads standard input.")
-]
-MapOut = Annotated[str, typer.Argument(metavar="OUTPUT", help="Map to write: .mrc, .map or .ccp4; .gz compresses it.")]
+def _positive(option: str) -> Callable[[float | None], float | None]:
+    def callback(value: float | None) -> float | None:
+        if value is not None and not 0 < value < math.inf:
+            raise UsageError(f"{option} {value:g}: give a positive number of angstroms")
+        return value
 
-Mode = Annotated[MapMode, output("--mode", help="MRC mode: 2 (float32) or 12 (float16).")]
-Preview = Annotated[str | None, output("--preview", metavar="PNG", help="Draw the map as a picture too.")]
-NoClobber = Annotated[bool, output("--no-clobber", metavar="", help="Leave an existing output as it is and exit 0.")]
-Json = Annotated[bool, output("--json", metavar="", help="Print the result's figures as one JSON object.")]
+    return callback
+
+
+def resolution(text: str) -> Any:
+    """The option that says a resolution, with `text` as its help."""
+    return main("--res", "-R", "-r", "--resolution", metavar="RES", help=text, callback=_positive("--res"))
+
+
+def one_output(positional: str | None, option: str | None) -> str:
+    """The output, whichever way it was given.
+
+    Raises
+    ------
+    UsageError
+        It was given twice or not at all.
+    """
+    if positional and option:
+        raise UsageError(f"OUTPUT ({positional}) and --output {option} are two outputs; give one")
+    if not (positional or option):
+        raise UsageError(f"no OUTPUT is given; see `cryotools {state.command} --help`")
+    return positional or option or ""
+
+
+def chain_ids(text: str | None) -> tuple[str, ...] | None:
+    """What --chains names; None for all."""
+    return None if text is None else tuple(text.split(","))
+
+
+STRUCTURE_HELP = "PDB or mmCIF file, also .gz or .bz2; - reads standard input."
+StructureIn = Annotated[str, typer.Argument(metavar="STRUCTURE", help=STRUCTURE_HELP)]
+MapOut = Annotated[
+    str | None,
+    typer.Argument(metavar="OUTPUT", help="Map to write: .mrc, .map or .ccp4, also .gz or .bz2.", show_default=False),
+]
+OutputOption = Annotated[str | None, output("--output", "-o", metavar="FILE", help="Another way to give OUTPUT.")]
+
+APIX = ("--apix", "-A", "--angpix", "--voxel-size")
+Resolution = Annotated[float, resolution("Resolution, Å: the Fourier transform falls to 1/e at 1/RES.")]
+ReportedResolution = Annotated[float | None, resolution("The map's resolution, Å.")]
+VoxelSize = Annotated[float | None, advanced(*APIX, metavar="APIX", help="Voxel size, Å, overriding the map header's.")]
+Chains = Annotated[str | None, main("--chains", metavar="A,B", help="Use only these chains; _ is the blank chain ID.")]
+Select = Annotated[str | None, main("--select", metavar="TEXT", help="Use only these atoms; see below.")]
+Device = Annotated[str, compute("--device", "-d", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
+Shard = Annotated[
+    str | None,
+    compute("--shard", metavar="I/N", help="Do part I of N of the list; default: the SLURM array task's part."),
+]
+
+SELECTION = """A selection (--select) combines terms with not, and, or and parentheses. Terms: chain A,B;
+residue 10-50,60; resname HEM; atom CA; element FE; altloc A; protein; nucleic; polymer; ligand; water; hydrogen;
+hetero; backbone; all."""
+
+Mode = Annotated[MapMode, output("--mode", metavar="MODE", help="MRC mode: 2 (32-bit floats) or 12 (16-bit floats).")]
+Preview = Annotated[str | None, output("--preview", metavar="PNG", help="Also draw the map as a picture.")]
+NoClobber = Annotated[bool, output("--no-clobber", metavar="", help="Do not overwrite an existing output; exit 0.")]
+Json = Annotated[bool, output("--json", metavar="", help="Print the results as one JSON object.")]
 Quiet = Annotated[
     bool,
-    output("--quiet", "-q", metavar="", help="No summary, no progress.", callback=_remember("quiet"), is_eager=True),
+    output(
+        "--quiet",
+        "-q",
+        metavar="",
+        help="Print no summary and no progress.",
+        callback=_remember("quiet"),
+        is_eager=True,
+    ),
 ]
 Verbose = Annotated[
     bool,
@@ -63,26 +125,34 @@ Verbose = Annotated[
         "--verbose",
         "-v",
         metavar="",
-        help="Say how long it took, and with what.",
+        help="Print more detail, such as the time taken.",
         callback=_remember("verbose"),
         is_eager=True,
     ),
 ]
 Debug = Annotated[
     bool,
-    advanced("--debug", metavar="", help="Show the traceback of an error.", callback=_remember("debug"), is_eager=True),
+    advanced(
+        "--debug", metavar="", help="Show the full traceback of an error.", callback=_remember("debug"), is_eager=True
+    ),
 ]
 Threads = Annotated[
     int | None,
-    compute("--threads", "-j", min=1, help="Default: SLURM_CPUS_PER_TASK, else the processors we may use."),
+    compute(
+        "--threads",
+        "-j",
+        min=1,
+        metavar="N",
+        help="CPU threads; default: SLURM_CPUS_PER_TASK, else all available processors.",
+    ),
 ]
-Seed = Annotated[int, compute("--seed", min=0, help="Seed of every random choice.")]
+Seed = Annotated[int, compute("--seed", min=0, metavar="N", help="Seed for all random numbers.")]
 ReplaceNan = Annotated[
     float | None,
     advanced(
         "--replace-nan",
         metavar="VALUE",
-        help="Put VALUE where a map holds NaN or infinity.",
-        callback=_finite("--replace-nan"),
+        help="Replace NaN and infinite map values with VALUE.",
+        callback=finite("--replace-nan"),
     ),
 ]

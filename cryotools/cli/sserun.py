@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Annotated
 
 from cryotools.cli import options as opt
-from cryotools.core.errors import UsageError
 
 
 class Classes(StrEnum):
@@ -17,31 +15,30 @@ class Classes(StrEnum):
     author = "author"
 
 
-def _positive(value: float | None) -> float | None:
-    if value is not None and not 0 < value < math.inf:
-        raise UsageError(f"--res {value:g}: give a positive number of A")
-    return value
-
-
-Resolution = Annotated[
-    float | None,
-    opt.main("--res", "-R", "-r", "--resolution", help="Resolution, Å, told to the network.", callback=_positive),
-]
 Assignment = Annotated[
     Classes,
-    opt.main("--assignment", help="Classes of the model's residues: dssp, or author (HELIX and SHEET records)."),
+    opt.main(
+        "--assignment",
+        metavar="NAME",
+        help="Source of the model's secondary structure: dssp, or author (HELIX and SHEET records).",
+    ),
 ]
-Invert = Annotated[bool, opt.main("--invert", metavar="", help="Turn the map's values over first.")]
-Weights = Annotated[str | None, opt.main("--weights", metavar="FILE", help="A network made by train-sse.")]
-Device = Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")]
+Invert = Annotated[bool, opt.main("--invert", metavar="", help="Invert the contrast of the map (negate its values).")]
+Weights = Annotated[str | None, opt.main("--weights", metavar="FILE", help="Network trained by train-sse.")]
 Rotations = Annotated[
-    int, opt.compute("--rotations", help="Average over 1, 4 or 24 turns of the map, at as many times the cost.")
+    int,
+    opt.compute("--rotations", metavar="N", help="Average over 1, 4 or 24 rotations of the map, at N times the cost."),
 ]
-Lean = Annotated[
+Bias = Annotated[
     float,
-    opt.main("--lean", metavar="X", help="Above 0 more is found, below 0 less (added to the logits of elements)."),
+    opt.main(
+        "--bias",
+        "--lean",
+        metavar="X",
+        help="Logit bias of helix, sheet and nucleotide: above 0 finds more of them, below 0 fewer.",
+        callback=opt.finite("--bias"),
+    ),
 ]
-VoxelSize = Annotated[float | None, opt.advanced("--apix", "-A", help="Voxel size, Å, in place of the header's.")]
 
 
 def score(value: float) -> str:

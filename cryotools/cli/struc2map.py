@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from cryotools.simulate.struc2map import Simulation
 
 NAME = "struc2map"
-EPILOG = """A selection (--select) joins terms by not, and, or and parentheses. Terms: chain A,B; residue 10-50,60;
-resname HEM; atom CA; element FE; altloc A; protein; nucleic; polymer; ligand; water; hydrogen; hetero; backbone; all.
+EPILOG = f"""{opt.SELECTION}
 
 Examples:
 
@@ -46,48 +45,60 @@ class Weights(StrEnum):
 
 
 _METHOD_HELP = (
-    "gan and vae-gan: learned from experimental maps. molmap: integrates to the weights. pdb2mrc: a lone atom peaks at "
-    "its weight."
+    "gan, vae-gan: learned from experimental maps; molmap: ChimeraX's Gaussians, the map integrates to the sum of the "
+    "weights; pdb2mrc: EMAN2's, an isolated atom peaks at its weight."
 )
 
 
 def command(
     structure: opt.StructureIn,
-    output: opt.MapOut,
-    method: Annotated[Method, opt.main("--method", help=_METHOD_HELP)] = Method.gan,
+    output: opt.MapOut = None,
+    method: Annotated[Method, opt.main("--method", metavar="NAME", help=_METHOD_HELP)] = Method.gan,
     network: Annotated[
-        str | None, opt.main("--network", metavar="FILE", help="Weights by train-gan, for gan or vae-gan.")
+        str | None, opt.main("--network", metavar="FILE", help="Network trained by train-gan, for gan or vae-gan.")
     ] = None,
-    res: Annotated[float, opt.main("--res", "-R", help="Resolution, Å (1/e of the transform at 1/RES).")] = 3.0,
-    apix: Annotated[
-        float | None, opt.main("--apix", "-A", "--angpix", "--voxel-size", help="Voxel size, Å; default 1.")
-    ] = None,
+    res: opt.Resolution = 3.0,
+    apix: Annotated[float | None, opt.main(*opt.APIX, metavar="APIX", help="Voxel size, Å; default 1.")] = None,
     box: Annotated[
         str | None,
-        opt.main("--box", "-B", metavar="N|X,Y,Z", help="Voxels, around the atoms; default: a margin of 3 RES."),
+        opt.main(
+            "--box",
+            "-B",
+            metavar="N|X,Y,Z",
+            help="Box size in voxels, centred on the atoms; default: the atoms with a margin of 3 × RES.",
+        ),
     ] = None,
-    center: Annotated[bool, opt.main("--center", metavar="", help="Move the centre of weight to (0, 0, 0).")] = False,
-    like: Annotated[str | None, opt.main("--like", metavar="MAP", help="Take this map's grid.")] = None,
-    chains: Annotated[
-        str | None, opt.main("--chains", metavar="A,B", help="Chains to keep; _ is the blank one.")
+    center: Annotated[
+        bool, opt.main("--center", metavar="", help="Move the weighted centre of the atoms to (0, 0, 0).")
+    ] = False,
+    like: Annotated[str | None, opt.main("--like", metavar="MAP", help="Use the grid of this map.")] = None,
+    chains: opt.Chains = None,
+    select: opt.Select = None,
+    model: Annotated[
+        str, opt.main("--model", metavar="N", help="Model to use: its number, first, or all (summed).")
+    ] = "first",
+    assembly: Annotated[
+        str | None, opt.main("--assembly", metavar="ID", help="Build this biological assembly first.")
     ] = None,
-    select: Annotated[str | None, opt.main("--select", metavar="TEXT", help="Atoms to keep; see below.")] = None,
-    model: Annotated[str, opt.main("--model", help="Model number, first or all.")] = "first",
-    assembly: Annotated[str | None, opt.main("--assembly", metavar="ID", help="Build a biological assembly.")] = None,
     hydrogens: Annotated[
-        bool, opt.main("--hydrogens/--no-hydrogens", metavar="", help="Count the file's hydrogens.")
+        bool, opt.main("--hydrogens/--no-hydrogens", metavar="", help="Ignore the hydrogens in the file.")
     ] = True,
-    waters: Annotated[bool, opt.main("--waters", metavar="", help="Count waters, which are left out else.")] = False,
+    waters: Annotated[
+        bool, opt.main("--waters", metavar="", help="Include water molecules, which are ignored by default.")
+    ] = False,
+    output_file: opt.OutputOption = None,
     mode: opt.Mode = opt.MapMode.float32,
     preview: opt.Preview = None,
     half_maps: Annotated[
         bool,
         opt.output(
-            "--half-maps", metavar="", help="Write OUTPUT's half maps too, of FSC 0.143 at RES; OUTPUT is their mean."
+            "--half-maps",
+            metavar="",
+            help="Also write two half maps whose FSC falls to 0.143 at RES; OUTPUT is their mean.",
         ),
     ] = False,
     sample: Annotated[
-        int, opt.output("--sample", metavar="N", min=0, help="Draw N more maps of the vae-gan beside OUTPUT.")
+        int, opt.output("--sample", metavar="N", min=0, help="Also write N random samples of the vae-gan.")
     ] = 0,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
@@ -95,39 +106,59 @@ def command(
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
     device: Annotated[
-        str, opt.compute("--device", "-d", help="auto (the CPU, but for learned methods), cpu, cuda, cuda:N or mps.")
+        str,
+        opt.compute(
+            "--device",
+            "-d",
+            metavar="NAME",
+            help="auto (a GPU for gan and vae-gan if there is one, else the CPU), cpu, cuda, cuda:N or mps.",
+        ),
     ] = "auto",
     threads: opt.Threads = None,
-    altloc: Annotated[str, opt.advanced("--altloc", help="Alternate locations: all, highest, or a letter.")] = "all",
+    altloc: Annotated[
+        str,
+        opt.advanced(
+            "--altloc", metavar="NAME", help="Alternate locations to use: all, highest (occupancy), or a letter."
+        ),
+    ] = "all",
     occupancy: Annotated[
-        bool, opt.advanced("--occupancy/--no-occupancy", metavar="", help="Scale atoms by occupancy.")
+        bool, opt.advanced("--occupancy/--no-occupancy", metavar="", help="Do not scale atoms by their occupancy.")
     ] = True,
     bfactor: Annotated[
-        bool, opt.advanced("--bfactor", metavar="", help="Blur each atom by its own B factor too.")
+        bool, opt.advanced("--bfactor", metavar="", help="Also blur each atom by its own B factor.")
     ] = False,
     weights: Annotated[
-        Weights, opt.advanced("--weights", help="Atomic number, or electron scattering factor.")
+        Weights,
+        opt.advanced(
+            "--weights",
+            metavar="NAME",
+            help="Weight of an atom: number (atomic number) or electron (electron scattering factor).",
+        ),
     ] = Weights.number,
     sharpen: Annotated[
-        float | None, opt.advanced("--sharpen", metavar="B", help="Sharpness over molmap, Å²; below 0 blurs.")
+        float | None,
+        opt.advanced("--sharpen", metavar="B", help="Sharpen by B, Å², relative to molmap; negative values blur."),
     ] = None,
     match: Annotated[
-        str | None, opt.advanced("--match", metavar="MAP", help="Take the sharpness of this map of the structure.")
+        str | None,
+        opt.advanced("--match", metavar="MAP", help="Match the sharpness of this map, which must overlay the model."),
     ] = None,
     noise: Annotated[
         str,
         opt.advanced(
             "--noise",
-            metavar="L|auto",
-            help="White noise of L times the mean density at the atoms; auto: that of --half-maps.",
+            metavar="L",
+            help="Add white noise with a standard deviation of L times the mean density at the atoms; auto: the noise "
+            "of --half-maps.",
         ),
     ] = "0",
     skip_unknown: Annotated[
-        bool, opt.advanced("--skip-unknown", metavar="", help="Leave out atoms of unknown element.")
+        bool, opt.advanced("--skip-unknown", metavar="", help="Leave out atoms of unknown elements.")
     ] = False,
     debug: opt.Debug = False,
 ) -> None:
     """Make a density map from an atomic model."""
+    output = opt.one_output(output, output_file)
     if skip_existing(output, no_clobber):
         return
     set_threads(threads)
@@ -145,7 +176,7 @@ def command(
     atoms = AtomChoice(
         model=model,
         assembly=assembly,
-        chains=None if chains is None else tuple(chains.split(",")),
+        chains=opt.chain_ids(chains),
         selection=select,
         hydrogens=hydrogens,
         waters=waters,

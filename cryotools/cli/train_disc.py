@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 NAME = "train-disc"
 EPILOG = """DATA is a folder made by `cryotools curate`. The discriminator learns to tell its maps from classical
-simulations of the same atoms, clean and with noise, and from random density; with --against from a generator's maps
-too, which is the harder task. Never judge a generator by a discriminator that was trained against it. OUT gets
+simulations of the same atoms, with and without noise, and from random density; with --against also from the maps of a
+generator, which is harder. Never judge a generator with a discriminator that was trained against it. OUT receives
 model.safetensors, metrics.csv, losses.png, config.json and state.pt.
 
 Examples:
@@ -35,14 +35,14 @@ def command(
         opt.main(
             "--against",
             metavar="gan|FILE",
-            help="Train against the shipped generator's maps too, or those of weights made by train-gan.",
+            help="Also train against the maps of the shipped generator (gan) or of one trained by train-gan.",
         ),
     ] = None,
     fold: run.Fold = "0",
     steps: run.Steps = 1500,
     batch: run.Batch = 16,
     cube: run.Cube = 32,
-    width: Annotated[int, opt.main("--width", min=1, help="Channels at the finest level.")] = 16,
+    width: Annotated[int, opt.main("--width", min=1, metavar="N", help="Channels at the finest level.")] = 16,
     learning_rate: run.LearningRate = 2e-3,
     resume: run.Resume = False,
     every: run.Every = 500,
@@ -50,7 +50,7 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
-    device: run.Device = "auto",
+    device: opt.Device = "auto",
     precision: run.PrecisionOption = run.Precision.auto,
     threads: opt.Threads = None,
     debug: opt.Debug = False,

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from cryotools.training.pairs import Pair
 
 NAME = "train-gan"
-EPILOG = """DATA is a folder made by `cryotools curate`. OUT gets model.safetensors (the generator), metrics.csv and
-losses.png with a line and a point per validation, held_out.csv with the scores of each map that training does not see,
-config.json, and state.pt, from which --resume goes on. torchrun starts it on several GPUs or nodes. unet is the network
-of struc2map's shipped weights, unetpp struc2mapGAN's U-Net++, vae-gan cryo-GAN's.
+EPILOG = """DATA is a folder made by `cryotools curate`. OUT receives model.safetensors (the generator), metrics.csv and
+losses.png with one line or point per validation, held_out.csv with the scores of each held-out map, config.json, and
+state.pt, from which --resume continues. Use torchrun to train on several GPUs or nodes. unet is the architecture of the
+network shipped for struc2map, unetpp is struc2mapGAN's U-Net++, vae-gan is cryo-GAN's.
 
 Examples:
 
@@ -39,25 +39,30 @@ class Arch(StrEnum):
 def command(
     data: run.Data,
     out: run.Out,
-    arch: Annotated[Arch, opt.main("--arch", help="Which generator; see below.")] = Arch.unet,
+    arch: Annotated[
+        Arch, opt.main("--arch", metavar="NAME", help="Architecture: unet, unetpp or vae-gan; see below.")
+    ] = Arch.unet,
     fold: run.Fold = "0",
     steps: run.Steps = 5000,
     batch: run.Batch = 8,
     cube: run.Cube = 32,
     width: Annotated[
-        int | None, opt.main("--width", min=1, help="Channels at the finest level; default 32, or as in --init.")
+        int | None,
+        opt.main("--width", min=1, metavar="N", help="Channels at the finest level; default: 32, or as in --init."),
     ] = None,
     levels: Annotated[
         int | None,
-        opt.main("--levels", min=1, max=6, help="Default 2, for unetpp 4, or as in --init."),
+        opt.main("--levels", min=1, max=6, metavar="N", help="Levels; default: 2, 4 for unetpp, or as in --init."),
     ] = None,
     adversarial: Annotated[
         float | None,
-        opt.main("--adversarial", min=0, help="Weight of the adversary; default 0.01, for vae-gan 0.05."),
+        opt.main(
+            "--adversarial", min=0, metavar="X", help="Weight of the adversarial loss; default: 0.01, 0.05 for vae-gan."
+        ),
     ] = None,
     learning_rate: run.LearningRate = 2e-3,
     init: Annotated[
-        str | None, opt.main("--init", metavar="WEIGHTS", help="Start from a trained generator's weights.")
+        str | None, opt.main("--init", metavar="FILE", help="Start from the weights of this trained generator.")
     ] = None,
     resume: run.Resume = False,
     every: run.Every = 500,
@@ -65,12 +70,12 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
-    device: run.Device = "auto",
+    device: opt.Device = "auto",
     precision: run.PrecisionOption = run.Precision.auto,
     threads: opt.Threads = None,
     debug: opt.Debug = False,
 ) -> None:
-    """Train a generator of maps, against a discriminator, on curated pairs."""
+    """Train a map generator against a discriminator on curated pairs."""
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
         from cryotools.simulate.tasks import TaskOptions, describe, make_task

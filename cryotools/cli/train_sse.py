@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from cryotools.training.pairs import Pair
 
 NAME = "train-sse"
-EPILOG = """DATA is a folder made by `cryotools curate`. Every map is shown as it is and in --versions turned, blurred,
-sharpened and at lower resolutions; beside them stand boxes of --structures, simulated with noise, masks and uneven
-order, which OUT/simulated (or --cache) keeps for the next run. --structures is a folder, or a CSV list with the column
-file and maybe homolog_of_fold: relatives of the held-out fold are left out. OUT gets model.safetensors for annotate-sse
---weights, metrics.csv, losses.png, config.json, and state.pt, from which --resume goes on. Held-out scores are means
-over maps, per residue.
+EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used as it is and in --versions that are rotated,
+blurred, sharpened or at lower resolution. Maps can also be simulated from --structures, with noise, masks and uneven
+local resolution; OUT/simulated (or --cache) keeps them for the next run. --structures is a folder, or a CSV list with
+the column file and optionally homolog_of_fold, to leave out relatives of the held-out fold. OUT receives
+model.safetensors (for annotate-sse --weights), metrics.csv, losses.png, config.json, and state.pt, from which --resume
+continues. Held-out scores are per residue, averaged over maps.
 
 Examples:
 
@@ -36,41 +36,52 @@ def command(
     data: run.Data,
     out: run.Out,
     structures: Annotated[
-        str | None, opt.main("--structures", metavar="FOLDER|CSV", help="Simulate maps of these, too.")
+        str | None,
+        opt.main(
+            "--structures",
+            metavar="PATH",
+            help="Also train on maps simulated from these structures: a folder or a CSV list.",
+        ),
     ] = None,
     simulated: Annotated[
-        int | None, opt.main("--simulated", min=1, help="Boxes to simulate; default three of each structure.")
+        int | None, opt.main("--simulated", min=1, metavar="N", help="Boxes to simulate; default: three per structure.")
     ] = None,
-    versions: Annotated[int, opt.main("--versions", min=1, help="Forms of each experimental map.")] = 10,
+    versions: Annotated[
+        int, opt.main("--versions", min=1, metavar="N", help="Versions of each experimental map.")
+    ] = 10,
     fold: run.Fold = "0",
     steps: run.Steps = 5000,
     batch: run.Batch = 6,
     cube: run.Cube = 48,
-    width: Annotated[int, opt.main("--width", min=1, help="Channels at the finest level; --init has its own.")] = 24,
+    width: Annotated[
+        int, opt.main("--width", min=1, metavar="N", help="Channels at the finest level; ignored with --init.")
+    ] = 24,
     experimental: Annotated[
-        float, opt.main("--experimental", min=0, max=1, help="Share of cubes from experimental maps.")
+        float, opt.main("--experimental", min=0, max=1, metavar="X", help="Fraction of cubes from experimental maps.")
     ] = 0.5,
     learning_rate: run.LearningRate = 2e-3,
     init: Annotated[
-        str | None, opt.main("--init", metavar="WEIGHTS", help="Start from a trained network's weights.")
+        str | None, opt.main("--init", metavar="FILE", help="Start from the weights of this trained network.")
     ] = None,
-    cache: Annotated[str | None, opt.main("--cache", metavar="FOLDER", help="Where simulated boxes are kept.")] = None,
+    cache: Annotated[
+        str | None, opt.main("--cache", metavar="FOLDER", help="Folder that keeps the simulated boxes.")
+    ] = None,
     resume: run.Resume = False,
     every: run.Every = 500,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
-    device: run.Device = "auto",
+    device: opt.Device = "auto",
     precision: run.PrecisionOption = run.Precision.auto,
     threads: opt.Threads = None,
     debug: opt.Debug = False,
 ) -> None:
-    """Train a network that tells helices, sheets and nucleotides in maps."""
+    """Train a network that finds helices, sheets and nucleotides in maps."""
     if not structures:
         for option, given in (("--simulated", simulated is not None), ("--cache", cache is not None)):
             if given:
-                raise UsageError(f"{option} is for simulated maps; give --structures")
+                raise UsageError(f"{option} is for simulated maps; add --structures")
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
         from cryotools.sse.network import SecondaryStructureConfig

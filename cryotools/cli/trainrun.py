@@ -30,16 +30,17 @@ class Precision(StrEnum):
     bf16 = "bf16"
 
 
-Data = Annotated[str, typer.Argument(metavar="DATA", help="Training set, made by curate.")]
-Out = Annotated[str, typer.Argument(metavar="OUT", help="Folder of the run.")]
-Fold = Annotated[str, opt.main("--fold", metavar="N|none", help="Hold out the maps of this fold.")]
-Steps = Annotated[int, opt.main("--steps", min=1, help="Updates in all.")]
-Batch = Annotated[int, opt.main("--batch", min=1, help="Cubes per update and process.")]
-Cube = Annotated[int, opt.main("--cube", min=8, help="Voxels (of 1 Å) along a cube's edge.")]
-LearningRate = Annotated[float, opt.main("--learning-rate", min=0, help="Its peak, after the warm-up.")]
-Resume = Annotated[bool, opt.main("--resume", metavar="", help="Go on with the run in OUT.")]
-Every = Annotated[int, opt.output("--every", min=1, help="Validate and save every so many steps.")]
-Device = Annotated[str, opt.compute("--device", "-d", help="auto, cpu, cuda, cuda:N or mps.")]
+Data = Annotated[str, typer.Argument(metavar="DATA", help="Training set made by curate.")]
+Out = Annotated[str, typer.Argument(metavar="OUT", help="Folder for the run.")]
+Fold = Annotated[str, opt.main("--fold", metavar="N", help="Hold out the maps of this fold; none trains on all maps.")]
+Steps = Annotated[int, opt.main("--steps", min=1, metavar="N", help="Total number of updates.")]
+Batch = Annotated[int, opt.main("--batch", min=1, metavar="N", help="Cubes per update and process.")]
+Cube = Annotated[int, opt.main("--cube", min=8, metavar="N", help="Edge of a cube in voxels of 1 Å.")]
+LearningRate = Annotated[
+    float, opt.main("--learning-rate", min=0, metavar="X", help="Peak learning rate, after the warm-up.")
+]
+Resume = Annotated[bool, opt.main("--resume", metavar="", help="Continue the run in OUT.")]
+Every = Annotated[int, opt.output("--every", min=1, metavar="N", help="Validate and save every N steps.")]
 PrecisionOption = Annotated[
     Precision, opt.compute("--precision", help="auto is bf16 where the hardware multiplies it fast.")
 ]
@@ -102,7 +103,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
         return
     for name, value in scores.items():
         typer.echo(f"{name.removeprefix('held_out_')} {value:.4f}")
-    judged = f"scores are means over {len(held_out)} held-out maps" if scores else "no map was held out, so no scores"
+    judged = f"scores are means over {len(held_out)} held-out maps" if scores else "no scores, as no map was held out"
     note(f"{folder / 'model.safetensors'}: trained on {len(pairs)} maps; {judged}")
 
 

@@ -114,6 +114,7 @@ def _describe_structure(path: str) -> dict[str, Any]:
 def _structure_oddities(structure: Structure) -> list[str]:
     found = {
         "atoms are in alternate locations": structure.altloc != "",
+        "atoms have no occupancy or one below 0": ~(structure.occupancy >= 0),
         "atoms have occupancy 0": structure.occupancy == 0,
         "atoms have an occupancy between 0 and 1": (structure.occupancy > 0) & (structure.occupancy < 1),
         "atoms have an occupancy above 1": structure.occupancy > 1,

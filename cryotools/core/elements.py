@@ -16,7 +16,7 @@ import numpy as np
 
 from cryotools.core.atomnames import Fit, column_element, fit, is_dummy, named_element, repeats_name
 from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, UnknownElementError
-from cryotools.core.residueclass import ResidueClass, Residues, name_of
+from cryotools.core.residueclass import ResidueClass, Residues
 
 HEAVIEST = 98  # californium: the last element with tabulated electron scattering factors
 
@@ -132,7 +132,7 @@ def _combinations(
         rest, mark_of = divmod(value, 4)
         rest, was = divmod(rest, 256)
         residue, name = divmod(rest, len(atoms))
-        rows.append((residue, name_of(atoms[name]), was, BLANK_COLUMN[mark_of - 10] if mark_of else None))
+        rows.append((residue, residues.name_of(atoms[name]), was, BLANK_COLUMN[mark_of - 10] if mark_of else None))
     return rows, count, which
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -48,13 +48,19 @@ class ResidueClass(IntEnum):
 @dataclass(frozen=True)
 class Residues:
     """Residue names of n atoms: `names` (m,) those there are, `classes` uint8 (m,) a `ResidueClass` of each, `of_atom`
-    int (n,) which an atom has; `atom` uint64 (n,), the atoms' own names as codes for `name_of`.
+    int (n,) which an atom has; `atom` uint64 (n,), the atoms' own names as codes for `name_of`; `full`, the names that
+    others stand in for.
     """
 
     names: list[str]
     of_atom: np.ndarray
     classes: np.ndarray
     atom: np.ndarray
+    full: Mapping[str, str]
+
+    def name_of(self, code: np.uint64) -> str:
+        """The name that a code of `atom` stands for."""
+        return _decoded(code, self.full)
 
     @property
     def atom_classes(self) -> np.ndarray:
@@ -62,31 +68,31 @@ class Residues:
         return self.classes[self.of_atom]
 
 
-def name_codes(characters: np.ndarray) -> np.ndarray:
-    """Names (n, 8), one byte a letter, as one number each (n,), which compares faster than text."""
-    return np.ascontiguousarray(characters).view(np.uint64).ravel()
-
-
-def name_of(code: np.uint64) -> str:
-    """The name that a code stands for."""
-    return code.tobytes().rstrip(b"\0").decode("utf-8", "replace")
-
-
-def sort_residues(residue_names: np.ndarray, atom_names: np.ndarray, hetero: np.ndarray) -> Residues:
-    """The sorts of residue of n atoms, from names (n, 8) as bytes and whether they are HETATM (n,)."""
-    code, atom = name_codes(residue_names), name_codes(atom_names)
+def sort_residues(
+    residue_names: np.ndarray, atom_names: np.ndarray, hetero: np.ndarray, full: Mapping[str, str]
+) -> Residues:
+    """The sorts of residue of n atoms, from names (n, 8), one byte a letter, and whether they are HETATM (n,); `full`
+    has the names for which others stand in.
+    """
+    # eight letters are one number, which is compared faster than text
+    code, atom = (np.ascontiguousarray(letters).view(np.uint64).ravel() for letters in (residue_names, atom_names))
     starts = np.flatnonzero(np.append(True, code[1:] != code[:-1]))
     unique, run = np.unique(code[starts], return_inverse=True)
     of_atom = np.repeat(run, np.diff(starts, append=len(code)))
-    names = [name_of(one) for one in unique]
+    names = [_decoded(one, full) for one in unique]
     classes = np.array([_by_name(name) for name in names], dtype=np.int16)
     unsure = classes[of_atom] < 0
     if unsure.any():
-        within, their, recorded = of_atom[unsure], atom[unsure], np.zeros(len(names), dtype=bool)
-        recorded[within[~hetero[unsure]]] = True
-        for at, atoms in _pools(within, their).items():
-            classes[at] = _by_atoms(names[at], atoms, bool(recorded[at]))
-    return Residues(names, of_atom, classes.astype(np.uint8), atom)
+        in_chain = np.zeros(len(names), dtype=bool)
+        in_chain[of_atom[unsure & ~hetero]] = True
+        for at, atoms in _pools(of_atom[unsure], atom[unsure], full).items():
+            classes[at] = _by_atoms(names[at], atoms, bool(in_chain[at]))
+    return Residues(names, of_atom, classes.astype(np.uint8), atom, full)
+
+
+def _decoded(code: np.uint64, full: Mapping[str, str]) -> str:
+    name = code.tobytes().rstrip(b"\0").decode("utf-8", "replace")
+    return full.get(name, name)
 
 
 def ion_symbol(residue: str, atom: str) -> str:
@@ -143,11 +149,11 @@ def _is_amino(name: str) -> bool:
     return name in AMINO_ACIDS or gemmi.find_tabulated_residue(name).is_amino_acid()
 
 
-def _pools(residue: np.ndarray, atom: np.ndarray) -> dict[int, set[str]]:
+def _pools(residue: np.ndarray, atom: np.ndarray, full: Mapping[str, str]) -> dict[int, set[str]]:
     """The names of atoms that occur under each residue name."""
     unique, index = np.unique(atom, return_inverse=True)
     pairs = np.unique(residue.astype(np.int64) * len(unique) + index)
-    names = [name_of(code) for code in unique]
+    names = [_decoded(code, full) for code in unique]
     pools: dict[int, set[str]] = {}
     for pair in pairs.tolist():
         pools.setdefault(pair // len(unique), set()).add(names[pair % len(unique)])

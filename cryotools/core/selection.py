@@ -65,6 +65,20 @@ def in_chains(structure: Structure, chains: tuple[str, ...]) -> np.ndarray:
     return np.isin(structure.chain, sorted(wanted))
 
 
+def chosen(structure: Structure, chains: tuple[str, ...] | None, text: str | None) -> np.ndarray:
+    """Mask (n,) of the atoms that are in `chains` and that `text` describes; None is everything.
+
+    Raises
+    ------
+    UsageError
+        The text does not follow the grammar.
+    DataError
+        A chain does not exist.
+    """
+    keep = np.ones(len(structure), dtype=bool) if chains is None else in_chains(structure, chains)
+    return keep if text is None else keep & select(structure, text)
+
+
 def select(structure: Structure, text: str) -> np.ndarray:
     """The mask (n,) of the atoms that `text` describes.
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from cryotools.core.errors import DataError
+
 LIGAND, PROTEIN, NUCLEIC, WATER = range(4)
 KIND_NAMES = ("ligand", "protein", "nucleic acid", "water")
 WATER_NAMES = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TP3", "SOL", "OH2"})
@@ -25,7 +27,8 @@ class Structure:
     atom_name, residue_name, chain : str (n,), without padding; a blank chain is ''
     residue_number : int32 (n,)
     insertion_code, altloc : str (n,), '' where there is none
-    occupancy, b_factor : float32 (n,); b_factor in Å²
+    occupancy, b_factor : float32 (n,); b_factor in Å². Occupancies are the file's, below 0 or NaN included:
+        `usable_occupancy` checks them
     hetero : bool (n,), recorded as HETATM
     kind : uint8 (n,), one of LIGAND, PROTEIN, NUCLEIC, WATER; ions are ligands, modified residues of a
         polymer belong to it
@@ -62,6 +65,27 @@ class Structure:
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest coordinates `(3,)`, Å."""
         return self.xyz.min(axis=0), self.xyz.max(axis=0)
+
+    def atom_words(self, at: int) -> str:
+        """How a message names the atom `at`: `atom CA of ALA A17`."""
+        return f"atom {self.atom_name[at]} of {self.residue_name[at]} {self.chain[at]}{self.residue_number[at]}"
+
+    def usable_occupancy(self) -> np.ndarray:
+        """`occupancy` as float64 (n,), for who weighs atoms by it.
+
+        Raises
+        ------
+        DataError
+            An occupancy is below 0 or no number; reading lets it pass, since few uses need it.
+        """
+        bad = np.flatnonzero(~(self.occupancy >= 0))
+        if len(bad):
+            more = f" ({len(bad)} atoms in all)" if len(bad) > 1 else ""
+            raise DataError(
+                f"{self.name}: {self.atom_words(int(bad[0]))} has no occupancy or one below 0{more}; "
+                "mend it, or give --no-occupancy"
+            )
+        return self.occupancy.astype(np.float64)
 
     def residue_index(self) -> np.ndarray:
         """Which residue each atom belongs to, int (n,), counted from 0 in the order of the file.

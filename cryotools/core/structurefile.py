@@ -1,7 +1,7 @@
 """Read atomic models from PDB or mmCIF, plain or compressed, told apart by content.
 
 gemmi parses. What it accepts without a word is checked here: coordinates that are not numbers, elements it cannot
-name, duplicate atoms, occupancies below zero, models that are never closed.
+name, duplicate atoms, models that are never closed.
 """
 
 from __future__ import annotations
@@ -10,22 +10,20 @@ import os
 import re
 import sys
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import gemmi
 import numpy as np
 
-from cryotools.core.assembly import Assembly, build_assembly, check_rotation, mmcif_assemblies, pdb_assemblies
+from cryotools.core.assembly import Assembly, build_assembly, check_rotation, pdb_assemblies
+from cryotools.core.atomarrays import atom_arrays
 from cryotools.core.bytestream import impostor, open_bytes, read_upto
-from cryotools.core.elements import decide_elements
+from cryotools.core.ciftext import cif_atoms, looks_like_cif, parse_cif
 from cryotools.core.errors import CryotoolsWarning, DataError, listing
-from cryotools.core.kinds import residue_kinds
 from cryotools.core.memory import available_bytes
 from cryotools.core.pdbelements import mark_blank_elements
 from cryotools.core.pdbqt import is_pdbqt, pdbqt_elements
 from cryotools.core.pdbtext import check_pdb_text, close_models, find_atom_lines
-from cryotools.core.residueclass import sort_residues
 from cryotools.core.structure import Structure
 
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
@@ -64,7 +62,7 @@ def read_structure(
     parsed = _pick_model(parsed, model, name)
     if ncs:
         _expand_ncs(parsed, name)
-    structure, subchain = _to_arrays(parsed, name, skip_unknown)
+    structure, subchain = atom_arrays(parsed, name, skip_unknown)
     once = _listed_once(structure)
     structure, subchain = structure[once], subchain[once]
     _check(structure)
@@ -79,7 +77,7 @@ def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
 
 def looks_like_structure(start: bytes) -> bool:
     """True when a file that begins with these bytes is PDB or mmCIF text."""
-    return _is_cif(start) or _is_pdb(start)
+    return looks_like_cif(start) or _is_pdb(start)
 
 
 def _content(path: str | os.PathLike[str]) -> bytes:
@@ -106,11 +104,10 @@ def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
     if b"\0" in content[:1024]:
         raise DataError(f"{name}: is a binary file, not PDB or mmCIF text (BinaryCIF is not read: convert it to mmCIF)")
     try:
-        if _is_cif(content):
-            document = gemmi.cif.read_string(content)
+        if looks_like_cif(content):
+            document = parse_cif(content)
             del content  # a large file's text need not stay while its atoms are built
-            block = _block_with_atoms(document, name)
-            return gemmi.make_structure_from_block(block), mmcif_assemblies(block)
+            return cif_atoms(document, name)
         if _is_pdb(content):
             atoms = find_atom_lines(content, name)
             content = check_pdb_text(content, atoms, name)
@@ -123,25 +120,6 @@ def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
         said = re.sub(r"^[^:]*:(\d+):\d+\(\d+\): ", r"line \1: ", " ".join(str(error).split()))
         raise DataError(f"{name}: cannot be parsed: {said}") from error
     raise DataError(f"{name}: is neither PDB nor mmCIF text")
-
-
-def _block_with_atoms(document: gemmi.cif.Document, name: str) -> gemmi.cif.Block:
-    with_atoms = [block for block in document if len(block.find_values("_atom_site.Cartn_x"))]
-    if not with_atoms:
-        raise DataError(f"{name}: has no atoms (no _atom_site with coordinates)")
-    if len(with_atoms) > 1:
-        warnings.warn(
-            f"{name}: {len(with_atoms)} data blocks hold atoms; the first is used", CryotoolsWarning, stacklevel=4
-        )
-    return with_atoms[0]
-
-
-def _is_cif(content: bytes) -> bool:
-    for line in content[:20000].splitlines():
-        text = line.strip()
-        if text and not text.startswith(b"#"):
-            return text[:5].lower() == b"data_"
-    return False
 
 
 def _is_pdb(content: bytes) -> bool:
@@ -190,65 +168,6 @@ def _chosen(assemblies: list[Assembly], wanted: str, name: str) -> Assembly:
     return known[wanted]
 
 
-def _to_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[Structure, np.ndarray]:
-    """The atoms, and the label (n,) of the mmCIF subchain that each belongs to."""
-    try:
-        flat = gemmi.FlatStructure(parsed)
-    except RuntimeError as error:
-        raise DataError(f"{name}: a name is longer than 7 letters ({str(error).split()[-1]}); shorten it") from error
-    if len(flat.pos) == 0:
-        raise DataError(f"{name}: has no atoms")
-    residue_name = _strings(flat.residue_names)
-    atom_name = _strings(flat.atom_names)
-    hetero = flat.het_flags == ord("H")
-    residues = sort_residues(flat.residue_names, flat.atom_names, hetero)
-    element, left_out = decide_elements(np.array(flat.elements), np.array(flat.charge), residues, name, skip_unknown)
-    if left_out.all():
-        raise DataError(f"{name}: has no atom of a known element")
-    structure = Structure(
-        xyz=np.array(flat.pos, dtype=np.float64),
-        element=element,
-        atom_name=atom_name,
-        residue_name=residue_name,
-        chain=_strings(flat.chain_ids),
-        residue_number=np.array(flat.resnums, dtype=np.int32),
-        insertion_code=_letters(flat.icodes),
-        altloc=_letters(flat.altlocs),
-        occupancy=np.array(flat.occ, dtype=np.float32),
-        b_factor=_b_factors(flat, name),
-        hetero=hetero,
-        kind=np.zeros(len(element), dtype=np.uint8),
-        model=np.array(flat.model_num, dtype=np.int32),
-        name=name,
-    )
-    structure = replace(structure, kind=residue_kinds(structure, residues))
-    subchain = _strings(flat.subchains)
-    return (structure[~left_out], subchain[~left_out]) if left_out.any() else (structure, subchain)
-
-
-def _strings(characters: np.ndarray) -> np.ndarray:
-    """(n, 8) characters as n strings."""
-    codes = np.ascontiguousarray(characters).view(np.uint8).astype(np.uint32)  # how numpy keeps str
-    return codes.view(f"U{characters.shape[1]}").ravel()
-
-
-def _letters(codes: np.ndarray) -> np.ndarray:
-    """(n,) character codes as n strings of one letter, '' for a blank or a zero."""
-    codes = np.ascontiguousarray(codes).view(np.uint8)
-    return np.where(codes == ord(" "), 0, codes).astype(np.uint32).view("U1")
-
-
-def _b_factors(flat: gemmi.FlatStructure, name: str) -> np.ndarray:
-    b_factor = np.array(flat.b_iso, dtype=np.float32)
-    bad = ~np.isfinite(b_factor)
-    if bad.any():
-        warnings.warn(
-            f"{name}: {int(bad.sum())} B factors are not numbers and count as 0", CryotoolsWarning, stacklevel=5
-        )
-        b_factor[bad] = 0
-    return b_factor
-
-
 def _listed_once(structure: Structure) -> np.ndarray:
     """Mask (n,) without the repetitions of an atom that is listed twice: same residue, same name, same place."""
     seen: set[tuple[object, ...]] = set()
@@ -278,18 +197,10 @@ def _check(structure: Structure) -> None:
     name = structure.name
     bad = ~np.all(np.abs(structure.xyz) < _FARTHEST, axis=1)  # NaN compares false, so it is bad as well
     if bad.any():
-        raise DataError(f"{name}: {_first(structure, bad)} has no usable coordinates; mend or remove the atom")
-    negative = ~(structure.occupancy >= 0)
-    if negative.any():
-        raise DataError(f"{name}: {_first(structure, negative)} has no occupancy or one below 0; mend it")
+        first = structure.atom_words(int(np.flatnonzero(bad)[0]))
+        raise DataError(f"{name}: {first} has no usable coordinates; mend or remove the atom")
     below = structure.b_factor < 0
     if below.any():
         warnings.warn(
             f"{name}: {int(below.sum())} B factors are below 0 and count as 0", CryotoolsWarning, stacklevel=3
         )
-
-
-def _first(structure: Structure, which: np.ndarray) -> str:
-    at = int(np.flatnonzero(which)[0])
-    residue = f"{structure.residue_name[at]} {structure.chain[at]}{structure.residue_number[at]}"
-    return f"atom {structure.atom_name[at]} of {residue}"

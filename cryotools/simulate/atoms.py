@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import CryotoolsNote, DataError, UsageError
-from cryotools.core.selection import in_chains, select
+from cryotools.core.selection import chosen
 from cryotools.core.structure import WATER, Structure
 from cryotools.core.structurefile import read_structure
 
@@ -44,11 +44,7 @@ def choose_atoms(path: str, choice: AtomChoice) -> Structure:
     """
     model = choice.model if choice.model in ("first", "all") else _model_number(choice.model)
     structure = read_structure(path, model=model, assembly=choice.assembly, skip_unknown=choice.skip_unknown)
-    keep = _altloc_mask(structure, choice.altloc)
-    if choice.chains is not None:
-        keep &= in_chains(structure, choice.chains)
-    if choice.selection is not None:
-        keep &= select(structure, choice.selection)
+    keep = _altloc_mask(structure, choice.altloc) & chosen(structure, choice.chains, choice.selection)
     if not choice.hydrogens:
         keep &= structure.element != 1
     waters = int((keep & (structure.kind == WATER)).sum())

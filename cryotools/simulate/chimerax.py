@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, UsageError
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.mapfile import read_grid
 from cryotools.core.progress import Progress
+from cryotools.core.selection import chosen
 from cryotools.core.splat import Gaussians, splat
 from cryotools.core.structure import Structure
 from cryotools.core.structurefile import read_structure
@@ -29,6 +30,7 @@ class MolmapOptions:
 
     `grid_spacing` None is a third of the resolution, `edge_padding` None three times it; `cube` is None, "true" or
     a number of voxels; `symmetry` is a name for `simulate.symmetry`, "biomt" or None, about `axis` through `centre`.
+    `chains` are ids, `selection` is a text for `core.selection`; None is everything.
     """
 
     resolution: float
@@ -41,6 +43,8 @@ class MolmapOptions:
     symmetry: str | None = None
     axis: str = "z"
     centre: str = "0,0,0"
+    chains: tuple[str, ...] | None = None
+    selection: str | None = None
 
 
 def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
@@ -55,7 +59,7 @@ def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) 
     """
     _check(options)
     like = read_grid(options.on_grid) if options.on_grid else None
-    structure = _read(path, options)
+    structure = _choose(_read(path, options), options)
     copies = _copies(structure, options)
     grid = like or _grid(copies, options)
     check_inside(copies, grid)
@@ -66,6 +70,14 @@ def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) 
 
 def _read(path: str, options: MolmapOptions) -> Structure:
     return read_structure(path, assembly="first" if options.symmetry == "biomt" else None)
+
+
+def _choose(structure: Structure, options: MolmapOptions) -> Structure:
+    """The atoms that the chains and the selection name."""
+    keep = chosen(structure, options.chains, options.selection)
+    if not keep.any():
+        raise DataError(f"{structure.name}: none of its {len(structure)} atoms is selected; loosen the selection")
+    return structure if keep.all() else structure[keep]
 
 
 def _copies(structure: Structure, options: MolmapOptions) -> Structure:

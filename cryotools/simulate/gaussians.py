@@ -50,11 +50,11 @@ def atoms_as_gaussians(
     Raises
     ------
     DataError
-        Every atom has occupancy 0, or an element has no tabulated scattering factor.
+        Every atom has occupancy 0, one has none or one below 0, or an element has no tabulated scattering factor.
     UsageError
         `sharpness` leaves an atom no width.
     """
-    scale = structure.occupancy.astype(np.float64) if occupancy else np.ones(len(structure))
+    scale = structure.usable_occupancy() if occupancy else np.ones(len(structure))
     if not scale.any():
         raise DataError(f"{structure.name}: every atom has occupancy 0; give --no-occupancy to count them fully")
     variance = np.full(len(structure), sigma_of_resolution(resolution) ** 2)

@@ -100,7 +100,7 @@ def struc2map(path: str, simulation: Simulation, progress: Progress | None = Non
 
 def centred(structure: Structure, options: MapOptions) -> Structure:
     """The structure with its centre of weight at (0, 0, 0)."""
-    weight = structure.element * (structure.occupancy if options.occupancy else 1.0)
+    weight = structure.element * (structure.usable_occupancy() if options.occupancy else 1.0)
     weight = weight if np.any(weight) else np.ones(len(structure))
     shift = np.average(structure.xyz, axis=0, weights=weight)
     warnings.warn(

@@ -104,7 +104,7 @@ class Annotator:
         if rotations not in TURNS:
             raise UsageError(f"--rotations {rotations}: give 1, 4 or 24")
         if not np.isfinite(lean):
-            raise UsageError(f"--lean {lean:g}: give a finite number")
+            raise UsageError(f"--bias {lean:g}: give a finite number")
         compute = compute or Compute()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryotoolsNote)  # which device it is, is told when it is used

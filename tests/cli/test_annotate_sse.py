@@ -120,7 +120,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
     ("arguments", "code", "words"),
     [
         (["map.mrc", "out", "--rotations", "3"], 2, "1, 4 or 24"),
-        (["gone.mrc", "out", "--lean", "nan"], 2, "--lean nan: give a finite number"),
+        (["gone.mrc", "out", "--bias", "nan"], 2, "--bias nan: give a finite number"),
         (["map.mrc", "out", "--res", "0"], 2, "--res 0: give a positive number"),
         (["gone.mrc", "out", "--rotations", "3"], 2, "1, 4 or 24"),
         (["gone.mrc", "out", "--device", "cuda:99"], 1, "--device cuda:99"),
@@ -128,7 +128,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
         (["map.mrc", "out.mrc"], 2, "leave out the ending"),
         (["map.mrc", "gone/out"], 1, "does not exist"),
         (["map.mrc", "out", "--assignment", "author"], 2, "give --structure"),
-        (["map.mrc", "out", "--assignment", "author", "-s", "-"], 2, "give a file in place of -"),
+        (["map.mrc", "out", "--assignment", "author", "-s", "-"], 2, "give a file instead of -"),
         (["map.mrc", "out", "--assignment", "stride", "-s", MODEL], 2, "'author'"),
         (["map.mrc", "out", "-s", MODEL], 1, "no atom lies in the map"),
         (["map.mrc", "out", "--preview", "out.gif"], 2, ".png"),

@@ -45,7 +45,7 @@ def refused(folder: Path, run: Callable) -> Callable[..., str]:
         assert ended.code == code, ended.err
         assert ended.err.count("\n") == 1, ended.err
         assert ended.err.startswith(f"cryotools {verb}: error: ")
-        assert "unforeseen" not in ended.err
+        assert "unexpected error" not in ended.err
         assert ended.out == ""
         assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
         return ended.err

@@ -92,7 +92,7 @@ def test_without_fetch_ids_are_one_clear_error_and_nothing_touches_the_network(r
     pairs.write_text("id,map,model,resolution,family,emdb,pdb\ntrypsin,,,4,protease,EMD-0001,1gbt\n")
     done = run("curate", pairs, tmp_path / "set")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
-    assert "trypsin names an archive's id in place of a file; add --fetch to download it" in done.err
+    assert "trypsin gives an accession instead of a file; add --fetch to download it" in done.err
     assert not (tmp_path / "set").exists()
     pairs.write_text(f"id,map,model,resolution,family,emdb,pdb\ntrypsin,lost.mrc,{trypsin},4,protease,EMD-0001,1gbt\n")
     assert run("curate", pairs, tmp_path / "set").code == 1
@@ -103,4 +103,4 @@ def test_without_fetch_ids_are_one_clear_error_and_nothing_touches_the_network(r
 def test_options_of_fetch_without_it_are_refused(run, tmp_path, option):
     done = run("curate", tmp_path / "pairs.csv", tmp_path / "set", option, "x")
     assert done.code == 2
-    assert f"{option} says how to download; add --fetch" in done.err
+    assert f"{option} is for downloads; add --fetch" in done.err

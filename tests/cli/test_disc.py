@@ -47,7 +47,7 @@ def test_the_verdict_comes_as_map_and_tables(run, folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["map.mrc", "--residues", "r.csv"], 2, "--residues needs the atoms"),
+        (["map.mrc", "--residues", "r.csv"], 2, "--residues needs a model"),
         (["map.mrc", "--json", "--csv", "-"], 2, "give one"),
         (["map.mrc", "map.mrc"], 2, "is the input as well"),
         (["map.mrc", "out.txt"], 2, "end the name in .mrc"),

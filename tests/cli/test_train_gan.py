@@ -89,7 +89,7 @@ def test_a_set_without_a_fold_to_hold_out_says_what_to_do(run, data, tmp_path):
     assert not (tmp_path / "out").exists()
     done = run("train-gan", one, tmp_path / "out", *SMALL, "--fold", "none", "--adversarial", 0)
     assert (done.code, done.out) == (0, "")
-    assert "no map was held out, so no scores" in done.err
+    assert "no scores, as no map was held out" in done.err
     assert "held_out" not in (tmp_path / "out/metrics.csv").read_text()
 
 

@@ -208,3 +208,37 @@ def test_viewers_find_the_density_at_the_atoms(pdb, tmp_path):
     assert origin == pytest.approx(volume.origin[0], abs=1e-5)
     heavy = volume.sample(positions(ATOMS)[[4]])[0]
     assert heavy > 0.8 * volume.data.max()
+
+
+def test_the_atoms_that_are_selected_make_the_map_and_its_grid(tmp_path):
+    atoms = [
+        A("C", (0, 0, 0)),
+        A("S", (5, 1, 2), chain="B", number=2),
+        A("Zn", (9, 9, 9), "ZN", "ZN", "B", 3, hetero=True),
+    ]
+    every = str(write_pdb(tmp_path / "all.pdb", atoms))
+    cases = [
+        ({"chains": ("B",)}, atoms[1:]),
+        ({"selection": "not ligand"}, atoms[:2]),
+        ({"chains": ("B",), "selection": "element S"}, atoms[1:2]),
+        ({"selection": "residue 1-2 or element ZN"}, atoms),
+    ]
+    for options, kept in cases:
+        few = str(write_pdb(tmp_path / "few.pdb", kept))
+        volume, used = molmap(every, MolmapOptions(4.0, **options))
+        alone, _ = molmap(few, MolmapOptions(4.0))
+        assert len(used) == len(kept)
+        assert volume.same_grid_as(alone)
+        assert np.array_equal(volume.data, alone.data)
+    with pytest.raises(DataError, match="none of its 3 atoms is selected; loosen the selection"):
+        molmap(every, MolmapOptions(4.0, selection="water"))
+    with pytest.raises(DataError, match="has no chain C; it has A, B"):
+        molmap(every, MolmapOptions(4.0, chains=("C",)))
+    with pytest.raises(UsageError, match="'protien' is not a term"):
+        molmap(every, MolmapOptions(4.0, selection="protien"))
+
+
+def test_symmetry_copies_are_of_the_selected_atoms(tmp_path):
+    atoms = [A("C", (6, 0, 0)), A("S", (9, 0, 0), chain="B")]
+    volume, _ = molmap(str(write_pdb(tmp_path / "two.pdb", atoms)), MolmapOptions(4.0, symmetry="C4", chains=("A",)))
+    assert volume.data.sum(dtype=np.float64) * np.prod(volume.voxel_size) == pytest.approx(4 * 6, rel=1e-3)

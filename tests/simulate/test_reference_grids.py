@@ -42,3 +42,11 @@ def test_pdb2mrc_lays_the_box_that_eman_laid(corners, options, shape_xyz, nstart
     volume, _ = pdb2mrc(corners, options)
     assert volume.data.shape[::-1] == shape_xyz
     assert volume.grid.nstart() == nstart
+
+
+@pytest.mark.filterwarnings("ignore:voxels of 2 A cannot hold")
+def test_pdb2mrcs_box_is_the_mended_one_and_an_older_releases_can_be_asked_for(tmp_path):
+    # EMAN2 2.99.72 by its tag leaves the extent undivided by the voxel size: 72 voxels, where its successors lay 37
+    ends = str(write_pdb(tmp_path / "ends.pdb", [A("C", (0, 0, 0)), A("C", (36.5, 1, 2), number=2)]))
+    assert pdb2mrc(ends, EmanOptions(2.0, center=True))[0].data.shape == (37, 37, 37)
+    assert pdb2mrc(ends, EmanOptions(2.0, center=True, box="72"))[0].data.shape == (72, 72, 72)
