@@ -48,7 +48,7 @@ def named_element(sort: ResidueClass, residue: str, atom: str) -> int:
         if letters[0] == "S" and letters[:2] not in ("SD", "SG", "SE"):
             return 0  # SC1 is a bead of a side chain
         return SYMBOLS["SE"] if letters == "SE" else _ORGANIC.get(letters[0], 0)
-    if residue in TWO_HALVES and re.match(r"[AN][CNOP][0-9*']", atom):
+    if residue in TWO_HALVES and re.match(r"[AN][CNOP](?:[0-9*']|$)", atom):
         return _ORGANIC[atom[1]]
     number = _of_ligand(letters)
     return 0 if sort == _NUCLEOTIDE and number > _KRYPTON else number

@@ -32,7 +32,8 @@ def residue_kinds(structure: Structure, residues: Residues) -> np.ndarray:
     for which, (tail, head) in _ENDS.items():
         ends = np.flatnonzero(np.isin(structure.atom_name, tail + head) & (unsure | (kind == which)))
         before, after = ends[:-1], ends[1:]
-        joined = np.isin(structure.atom_name[before], tail) & np.isin(structure.atom_name[after], head)
+        joined = residue[before] != residue[after]
+        joined &= np.isin(structure.atom_name[before], tail) & np.isin(structure.atom_name[after], head)
         joined &= np.linalg.norm(structure.xyz[after] - structure.xyz[before], axis=1) <= _BOND
         bonded = np.concatenate([residue[before[joined]], residue[after[joined]]])
         kind[unsure & np.isin(residue, bonded)] = which

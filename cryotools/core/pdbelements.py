@@ -32,13 +32,21 @@ def mark_blank_elements(content: bytes, atoms: AtomLines) -> bytes:
     starts, length = starts[blank], length[blank]
     marks = np.array([np.frombuffer(_MARKS[two], np.uint8) for two in (False, True)])
     missing = np.maximum(_END - length, 0)
-    where = np.repeat(starts + length, missing)
-    longer = np.insert(text, where, ord(" ")) if len(where) else text.copy()
+    longer = _with_blanks(text, np.repeat(starts + length, missing))
     at = starts + np.cumsum(missing) - missing + _ELEMENT
     longer[at[:, None] + np.arange(_END - _ELEMENT)] = marks[_two_letters(text, starts).astype(np.int64)]
     ended = at[length < _OCCUPANCY + 4] - _ELEMENT + _OCCUPANCY  # to the parser a blank is 0, a line's end is 1
     longer[ended[:, None] + np.arange(6)] = np.frombuffer(b"  1.00", np.uint8)
     return longer.tobytes()
+
+
+def _with_blanks(text: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """A copy of `text` with a blank put before each of these places, in ascending order (np.insert would sort them)."""
+    longer = np.full(len(text) + len(before), ord(" "), dtype=np.uint8)
+    old = np.ones(len(longer), dtype=bool)
+    old[before + np.arange(len(before))] = False
+    longer[old] = text
+    return longer
 
 
 def _two_letters(text: np.ndarray, starts: np.ndarray) -> np.ndarray:

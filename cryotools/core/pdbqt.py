@@ -16,6 +16,7 @@ from cryotools.core.residueclass import SYMBOLS
 
 _TREE = re.compile(rb"(?m)^(?:ROOT|ENDROOT|BRANCH|ENDBRANCH|TORSDOF)\b")
 _CHARGE = re.compile(rb"[ +-]*\d*\.\d+ *")
+_NEAR = 5000  # bytes from the ends of a text where records of the tree are looked for
 _CHARGES, _TYPES = slice(70, 76), slice(77, 79)
 # types of AutoDock 4 and Vina whose first letters are not their element's symbol; G, J, Q close rings with a carbon
 _ELEMENTS = {
@@ -29,7 +30,7 @@ _ELEMENTS = {
 
 def is_pdbqt(content: bytes, atoms: AtomLines) -> bool:
     """True for PDB text with records of a torsion tree, or charges and types in the places where AutoDock has them."""
-    if _TREE.search(content):
+    if _TREE.search(content[:_NEAR]) or _TREE.search(content[-_NEAR:]):
         return True
     lines = [content[start : start + length] for start, length in zip(atoms.start[:50], atoms.length[:50], strict=True)]
     return all(

@@ -128,9 +128,9 @@ def _by_atoms(name: str, atoms: Set[str], in_chain: bool) -> ResidueClass:
         return ResidueClass.ION
     if upper in WATERS and not any(atom.lstrip("0123456789")[:1] in "CNPS" for atom in atoms):
         return ResidueClass.WATER
-    if upper in AMINO_ACIDS or (len(name) == 4 and name[0] in "NC" and _is_amino(name[1:])):
-        return ResidueClass.AMINO
     sugar = {atom.replace("*", "'") for atom in atoms} >= _SUGAR
+    if (in_chain or (atoms >= _BACKBONE and not sugar)) and _is_amino(upper):
+        return ResidueClass.AMINO
     if NUCLEOTIDES.fullmatch(upper) and (sugar or in_chain):
         return ResidueClass.NUCLEOTIDE
     if upper in COFACTORS:
@@ -146,7 +146,9 @@ def _by_atoms(name: str, atoms: Set[str], in_chain: bool) -> ResidueClass:
 
 
 def _is_amino(name: str) -> bool:
-    return name in AMINO_ACIDS or gemmi.find_tabulated_residue(name).is_amino_acid()
+    """True for force fields' names of the twenty, at the ends of chains (NALA, CARG) too."""
+    known = {name, name[1:]} if len(name) == 4 and name[0] in "NC" else {name}
+    return bool(known & AMINO_ACIDS) or any(gemmi.find_tabulated_residue(one).is_amino_acid() for one in known)
 
 
 def _pools(residue: np.ndarray, atom: np.ndarray, full: Mapping[str, str]) -> dict[int, set[str]]:
