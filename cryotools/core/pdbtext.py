@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
@@ -16,27 +15,15 @@ _AS_PRINTED = ((30, 4, 8), (38, 4, 8), (46, 4, 8), (54, 3, 6), (60, 3, 6))  # fi
 _CASE_BIT = 0xDF  # cleared in a letter it makes a capital; the parser compares record names so
 
 
-@dataclass(frozen=True)
-class AtomLines:
-    """The ATOM and HETATM lines of a text: for each its `number` from 0, where it `start`s, and its `length`, without
-    the line's end; int (n,).
-    """
+def check_pdb_text(content: bytes, name: str) -> bytes:
+    """The text with an occupancy of 1.00 where it is blank, which the parser would take for 0.
 
-    number: np.ndarray
-    start: np.ndarray
-    length: np.ndarray
-
-    def __getitem__(self, which: np.ndarray) -> AtomLines:
-        return AtomLines(self.number[which], self.start[which], self.length[which])
-
-
-def find_atom_lines(content: bytes, name: str) -> AtomLines:
-    """Where the atoms of a PDB text are.
+    Looks at columns 31-66 of all ATOM and HETATM lines at once.
 
     Raises
     ------
     DataError
-        There are none, or their record names are in lower case.
+        Coordinates or an occupancy are not plain numbers; the message gives the line.
     """
     text = np.frombuffer(content, np.uint8)
     starts = np.concatenate([[0], np.flatnonzero(text == ord("\n")) + 1])
@@ -54,39 +41,26 @@ def find_atom_lines(content: bytes, name: str) -> AtomLines:
         number = lines[in_lower_case][0] + 1
         raise DataError(f"{name}: line {number}: the record name is in lower case; PDB needs ATOM and HETATM")
     length = ends[lines] - starts[lines] - (text[ends[lines] - 1] == ord("\r"))
-    return AtomLines(lines, starts[lines], length)
-
-
-def check_pdb_text(content: bytes, atoms: AtomLines, name: str) -> bytes:
-    """The text, as long as it was, with an occupancy of 1.00 where it is blank, which the parser would take for 0.
-
-    Looks at columns 31-66 of all atoms at once.
-
-    Raises
-    ------
-    DataError
-        Coordinates or an occupancy are not plain numbers; the message gives the line.
-    """
-    columns = _columns(content, atoms)
+    columns = _columns(content, starts[lines], length)
     # nearly every line is as programs print it, which is quick to see; the others are looked at field by field
-    odd = np.flatnonzero(~_as_printed(columns) | (atoms.length < _COORDINATES.stop))
+    odd = np.flatnonzero(~_as_printed(columns) | (length < _COORDINATES.stop))
     if not len(odd):
         return content
-    atoms, columns = atoms[odd], columns[odd]
-    unreadable = atoms.length < _COORDINATES.stop
+    lines, length, columns = lines[odd], length[odd], columns[odd]
+    unreadable = length < _COORDINATES.stop
     unreadable |= ~_is_number(columns[:, _COORDINATES].reshape(-1, 3, 8)).all(axis=1)
     unreadable |= ~(_is_number(columns[:, _OCCUPANCY]) | _is_blank(columns[:, _OCCUPANCY]))
     if unreadable.any():
-        number, start, length = (values[unreadable][0] for values in (atoms.number, atoms.start, atoms.length))
-        _explain(content[start : start + length], number + 1, name)
+        line = lines[unreadable][0]
+        _explain(content[starts[line] : ends[line]], line + 1, name)
     odd_b = int((~(_is_number(columns[:, _B_FACTOR]) | _is_blank(columns[:, _B_FACTOR]))).sum())
     if odd_b:
         warnings.warn(f"{name}: {odd_b} B factors are not numbers and count as 0", CryotoolsWarning, stacklevel=4)
-    blank = _is_blank(columns[:, _OCCUPANCY]) & (atoms.length >= _OCCUPANCY.start + 4)
+    blank = _is_blank(columns[:, _OCCUPANCY]) & (length >= _OCCUPANCY.start + 4)
     if not blank.any():
         return content
-    filled = np.frombuffer(content, np.uint8).copy()
-    filled[atoms.start[blank][:, None] + np.arange(55, 58)] = np.frombuffer(b"1.0", np.uint8)
+    filled = text.copy()
+    filled[starts[lines[blank]][:, None] + np.arange(55, 58)] = np.frombuffer(b"1.0", np.uint8)
     return filled.tobytes()
 
 
@@ -106,12 +80,12 @@ def close_models(content: bytes, name: str) -> bytes:
     return first + b"".join(part.rstrip(b"\n") + b"\nENDMDL\n" for part in rest)
 
 
-def _columns(content: bytes, atoms: AtomLines) -> np.ndarray:
-    """The first 66 letters (n, 66) of the lines, with blanks beyond their ends."""
+def _columns(content: bytes, starts: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """The first 66 letters (n, 66) of the lines of `length` that begin at `starts`, with blanks beyond their ends."""
     text = np.frombuffer(content + b" " * _B_FACTOR.stop, np.uint8)
-    columns = np.lib.stride_tricks.sliding_window_view(text, _B_FACTOR.stop)[atoms.start]
-    short = np.flatnonzero(atoms.length < _B_FACTOR.stop)
-    columns[short] = np.where(np.arange(_B_FACTOR.stop) < atoms.length[short, None], columns[short], ord(" "))
+    columns = np.lib.stride_tricks.sliding_window_view(text, _B_FACTOR.stop)[starts]
+    short = np.flatnonzero(length < _B_FACTOR.stop)
+    columns[short] = np.where(np.arange(_B_FACTOR.stop) < length[short, None], columns[short], ord(" "))
     return columns
 
 
