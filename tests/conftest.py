@@ -27,6 +27,14 @@ def trypsin() -> Path:
 
 
 @pytest.fixture
+def cpu_takes_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a CPU that multiplies bf16 fast and right, whatever this one does."""
+    from cryotools.core import device
+
+    monkeypatch.setattr(device, "why_not_bfloat16", lambda: "")
+
+
+@pytest.fixture
 def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Run]:
     """Run `cryotools ARGUMENTS…` in this process and return its exit code, stdout and stderr."""
     from cryotools.cli.main import main

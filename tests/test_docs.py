@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import importlib.util
 import os
 import re
@@ -79,7 +80,7 @@ def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatc
         "id,map,model,resolution,family\n1gbt,map.mrc,examples/1gbt.cif,3,trypsin\n2gbt,other.mrc,examples/1gbt.cif,4,trypsin\n"
     )
     examples = _help_examples()
-    assert len(examples) == 2 * len(_generator().COMMANDS)
+    assert all([words[1] for words in examples].count(name) >= 2 for name in _generator().COMMANDS)
     for _, *arguments in examples:
         done = run(*arguments)
         assert done.code == 0, f"{' '.join(arguments)}\n{done.err}"
@@ -93,6 +94,50 @@ def test_the_lines_of_the_readme_run(checkout, run, monkeypatch):
     for line in lines:
         done = run(*shlex.split(line)[1:])
         assert done.code == 0, f"{line}\n{done.err}"
+
+
+def _blocks(page: str, kind: str) -> list[str]:
+    """The fenced blocks of a kind in a page of docs."""
+    return re.findall(rf"```{kind}\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+def listed(checkout, monkeypatch):
+    """The files that the examples on many structures name: two models, a list and a table of them."""
+    monkeypatch.chdir(checkout)
+    models = checkout / "models"
+    models.mkdir()
+    shutil.copy(ROOT / "examples/1gbt.cif", models / "trypsin.cif")
+    (models / "other.cif.gz").write_bytes(gzip.compress((ROOT / "examples/1gbt.cif").read_bytes()))
+    (checkout / "structures.txt").write_text("models/trypsin.cif\nmodels/other.cif.gz\n")
+    (table,) = _blocks("simulation.md", "csv")
+    (checkout / "structures.csv").write_text(table.replace('"A,B"', "A"))
+    return checkout
+
+
+def test_the_examples_on_many_structures_run(listed, run):
+    (block,) = (block for block in _blocks("simulation.md", "sh") if "--list" in block)
+    counts = []
+    for line in block.splitlines():
+        done = run(*shlex.split(line)[1:])
+        assert done.code == 0, f"{line}\n{done.err}"
+        counts.append(done)
+    assert '"made": 3, "skipped": 0, "failed": 0' in counts[-1].out
+    assert {path.stem for path in (listed / "maps").glob("*.mrc")} == {"trypsin", "other", "trypsin_4A", "trypsin_8A"}
+
+
+def test_the_array_job_makes_all_maps_once(listed):
+    (script,) = _blocks("hpc.md", "sh")
+    script = script.replace("--res 3 --apix 1", "--res 6 --apix 2")
+    for task in "1234":
+        slurm = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_COUNT": "4"}
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=listed, env=_environment() | slurm, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    summaries = [path.read_text().splitlines()[1:] for path in sorted((listed / "maps").glob("summary-*-of-4.csv"))]
+    assert [len(lines) for lines in summaries] == [1, 1, 1, 0]
+    assert {path.stem for path in (listed / "maps").glob("*.mrc")} == {"trypsin_4A", "trypsin_8A", "other"}
 
 
 NEEDS_TRAINING_DATA = "realism.sh"

@@ -59,6 +59,7 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     device: opt.Device = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     rotations: sserun.Rotations = 1,
     apix: opt.VoxelSize = None,
@@ -77,7 +78,7 @@ def command(
     from cryotools.sse.evaluate import Reading, naming
     from cryotools.sse.predict import Annotator
 
-    annotator = Annotator(weights, Compute(device=device, threads=threads), rotations, bias)
+    annotator = Annotator(weights, Compute(device, precision.value, threads), rotations, bias)
     reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
     volume = reading.volume(map_file)
     model = _read_model(structure, reading, volume) if structure else None

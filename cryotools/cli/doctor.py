@@ -28,4 +28,4 @@ def command(json: opt.Json = False, threads: opt.Threads = None, debug: opt.Debu
     for section, values in report.items():
         typer.echo(section)
         for key, value in (values or {"none": ""}).items():
-            typer.echo(f"  {key:<24}{value}")
+            typer.echo(f"  {key:<26}{value}")

@@ -47,6 +47,7 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     device: opt.Device = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     apix: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
@@ -55,7 +56,7 @@ def command(
     """Judge how much of a map an independent discriminator takes for experimental."""
     if output and skip_existing(output, no_clobber):
         return
-    set_threads(threads)
+    threads = set_threads(threads)
     inputs = [map_file, structure, weights]
     if output:
         check_map_output(output, None, inputs)
@@ -70,13 +71,17 @@ def command(
         if table and table != "-":
             check_output(table, [source for source in inputs if source])
     from cryotools.core.mapfile import read_map, write_map
+    from cryotools.core.runner import Compute
     from cryotools.core.structurefile import read_structure
     from cryotools.realism.predict import WEIGHTS, evaluate, residues_csv_text, verdict_csv_text
 
     volume = read_map(map_file, voxel_size=apix, replace_non_finite=replace_nan)
     atoms = read_structure(structure) if structure else None
     with progress() as reporter:
-        verdict = evaluate(volume, atoms, contour=contour, weights=weights or WEIGHTS, device=device, progress=reporter)
+        compute = Compute(device, precision.value, threads)
+        verdict = evaluate(
+            volume, atoms, contour=contour, weights=weights or WEIGHTS, compute=compute, progress=reporter
+        )
     if output:
         write_map(output, verdict.probability, label=label(f"of {map_file}"))
     if residues:

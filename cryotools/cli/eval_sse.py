@@ -62,6 +62,7 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     device: opt.Device = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     rotations: sserun.Rotations = 1,
     apix: opt.VoxelSize = None,
@@ -74,7 +75,7 @@ def command(
     if last and skip_existing(last, no_clobber):
         return
     _check_outputs(csv, residues, json=json)
-    _check_network(probabilities, weights, rotations, bias)
+    _check_network(probabilities, weights, rotations, bias, precision)
     entries = _entries(map_file, model, pairs, resolution)
     _check_entries(entries, probabilities, by_author=assignment == "author")
     _check_tables((csv, residues), [file for file in (pairs, weights) if file], entries)
@@ -86,7 +87,7 @@ def command(
         if probabilities:
             predict = by_files(probabilities)
         else:
-            compute = Compute(device, threads=threads)
+            compute = Compute(device, precision.value, threads)
             predict = by_network(weights, compute, rotations, bias, None if pairs else reporter)
         if pairs:
             found = _evaluate(entries, predict, reading, reporter)
@@ -109,11 +110,14 @@ def _check_outputs(csv: str | None, residues: str | None, *, json: bool) -> None
         raise UsageError(f"--csv and --residues both write {csv}; name different files")
 
 
-def _check_network(probabilities: str | None, weights: str | None, rotations: int, bias: float) -> None:
+def _check_network(
+    probabilities: str | None, weights: str | None, rotations: int, bias: float, precision: opt.Precision
+) -> None:
     """Refuse options of a network where none runs."""
     from cryotools.core.errors import UsageError
 
-    given = {"--weights": weights, "--rotations": rotations != 1, "--bias": bias}
+    less = precision not in ("fp32", "auto")
+    given = {"--weights": weights, "--rotations": rotations != 1, "--bias": bias, "--precision": less}
     wrong = next((option for option, value in given.items() if value), None)
     if probabilities and wrong:
         raise UsageError(f"--probabilities runs no network; leave out {wrong}")

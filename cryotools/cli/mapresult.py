@@ -52,7 +52,16 @@ class MapResult:
     sharpness: float | None = None
 
     def save(self, preview: str | None, as_json: bool) -> None:
-        """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary.
+        """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary."""
+        numbers = self.write()
+        if preview:
+            from cryotools.core.picture import draw_maps
+
+            draw_maps(preview, {self.output: self.volume}, self.atoms)
+        self._report(self.figures(numbers), as_json)
+
+    def write(self) -> tuple[float, float, float, float]:
+        """Write the map and its companions; minimum, maximum, mean and standard deviation of the map.
 
         The map comes after its companions, so that where it is, they are; if it fails, new ones are removed.
         """
@@ -63,11 +72,7 @@ class MapResult:
                 self._write(path, volume)
             numbers = self._write(self.output, self.volume)
             undo.pop_all()
-        if preview:
-            from cryotools.core.picture import draw_maps
-
-            draw_maps(preview, {self.output: self.volume}, self.atoms)
-        self._report(self.figures(numbers), as_json)
+        return numbers
 
     def _write(self, path: str, volume: Volume) -> tuple[float, float, float, float]:
         *before, last = (line[:80] for line in (self.label, self.more) if line)

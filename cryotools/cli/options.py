@@ -26,6 +26,15 @@ class MapMode(StrEnum):
     float16 = "12"
 
 
+class Precision(StrEnum):
+    """What networks compute in."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+    auto = "auto"
+
+
 def _remember(name: str) -> Callable[[bool], bool]:
     def callback(value: bool) -> bool:
         if value:
@@ -60,7 +69,7 @@ def resolution(text: str) -> Any:
     return main("--res", "-R", "-r", "--resolution", metavar="RES", help=text, callback=_positive("--res"))
 
 
-def one_output(positional: str | None, option: str | None) -> str:
+def one_output(positional: str | None, option: str | None, name: str = "OUTPUT") -> str:
     """The output, whichever way it was given.
 
     Raises
@@ -69,9 +78,9 @@ def one_output(positional: str | None, option: str | None) -> str:
         It was given twice or not at all.
     """
     if positional and option:
-        raise UsageError(f"OUTPUT ({positional}) and --output {option} are two outputs; give one")
+        raise UsageError(f"{name} ({positional}) and --output {option} are two outputs; give one")
     if not (positional or option):
-        raise UsageError(f"no OUTPUT is given; see `cryotools {state.command} --help`")
+        raise UsageError(f"no {name} is given; see `cryotools {state.command} --help`")
     return positional or option or ""
 
 
@@ -135,6 +144,10 @@ Debug = Annotated[
     advanced(
         "--debug", metavar="", help="Show the full traceback of an error.", callback=_remember("debug"), is_eager=True
     ),
+]
+ResultPrecision = Annotated[
+    Precision,
+    compute("--precision", metavar="KIND", help="fp32, bf16, fp16 or auto; less than fp32 changes results a little."),
 ]
 Threads = Annotated[
     int | None,

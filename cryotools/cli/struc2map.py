@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
+
+import typer
 
 from cryotools.cli import options as opt
-from cryotools.cli.console import check_map_output, label, progress, set_threads, skip_existing
+from cryotools.cli.console import progress, set_threads, skip_existing
+from cryotools.cli.structurelist import HELP as LIST_HELP
+from cryotools.cli.structurelist import check_list_options, make_list
 from cryotools.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from cryotools.simulate.struc2map import Simulation
 
 NAME = "struc2map"
 EPILOG = f"""{opt.SELECTION}
 
+{LIST_HELP}
+
 Examples:
 
 cryotools struc2map examples/1gbt.cif map.mrc --res 3 --apix 1
+
+cryotools struc2map --list examples maps --method molmap --res 4 --apix 1.5 --shard 1/2 --no-clobber
 
 cryotools struc2map examples/1gbt.cif site.mrc --method molmap --res 2 --apix 0.7 --weights electron
 --select "ligand or residue 40-60"
@@ -51,8 +55,14 @@ _METHOD_HELP = (
 
 
 def command(
-    structure: opt.StructureIn,
+    structure: Annotated[
+        str | None, typer.Argument(metavar="STRUCTURE", help=f"{opt.STRUCTURE_HELP} With --list: OUT_DIR.")
+    ] = None,
     output: opt.MapOut = None,
+    listed: Annotated[
+        str | None,
+        opt.main("--list", metavar="PATH", help="Make maps of many structures: a folder or a list; see below."),
+    ] = None,
     method: Annotated[Method, opt.main("--method", metavar="NAME", help=_METHOD_HELP)] = Method.gan,
     network: Annotated[
         str | None, opt.main("--network", metavar="FILE", help="Network trained by train-gan, for gan or vae-gan.")
@@ -114,7 +124,9 @@ def command(
             help="auto (a GPU for gan and vae-gan if there is one, else the CPU), cpu, cuda, cuda:N or mps.",
         ),
     ] = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
+    shard: opt.Shard = None,
     altloc: Annotated[
         str,
         opt.advanced(
@@ -158,18 +170,22 @@ def command(
     debug: opt.Debug = False,
 ) -> None:
     """Make a density map from an atomic model."""
-    output = opt.one_output(output, output_file)
-    if skip_existing(output, no_clobber):
-        return
+    if listed is not None:
+        check_list_options(output, preview)
+        structure, output = listed, opt.one_output(structure, output_file, "OUT_DIR")
+    elif shard is not None:
+        raise UsageError("--shard takes a part of a list; add --list")
+    elif structure is None:
+        raise UsageError(f"no STRUCTURE is given; see `cryotools {NAME} --help`")
+    else:
+        output = opt.one_output(output, output_file)
+        if skip_existing(output, no_clobber):
+            return
     set_threads(threads)
-    check_map_output(output, preview, [structure, like, match, network])
-    from cryotools.cli.mapresult import MapResult, beside
-
-    halves = beside(output, "half", 2) if half_maps else []
-    samples = beside(output, "sample", sample) if sample else []
-    for companion in (*halves, *samples):
-        check_map_output(companion, None, [structure, like, match, network])
+    from cryotools.cli.mapwriter import MapWriter
+    from cryotools.core.shards import parse_shard
     from cryotools.simulate.atoms import AtomChoice
+    from cryotools.simulate.batch import Job
     from cryotools.simulate.classical import MapOptions
     from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
@@ -190,6 +206,7 @@ def command(
             occupancy=occupancy,
             b_factors=bfactor,
             device=device,
+            precision=precision.value,
             sharpness=sharpen,
             network=network,
         ),
@@ -202,25 +219,15 @@ def command(
         samples=sample,
         seed=seed,
     )
+    writer = MapWriter(int(mode.value), half_maps, no_clobber, make_folders=listed is not None)
+    if listed is not None:
+        make_list(listed, output, simulation, writer, parse_shard(shard), json)
+        return
+    job = Job(structure, output, simulation)
+    writer.check(job, preview)
     with progress() as reporter:
         made = struc2map(structure, simulation, reporter)
-    companions = {"half": (halves, made.halves), "sample": (samples, made.samples)}
-    wanted = {
-        kind: [(path, each) for path, each in zip(*pair, strict=True) if not skip_existing(path, no_clobber)]
-        for kind, pair in companions.items()
-        if pair[0]
-    }
-    result = MapResult(
-        output,
-        made.volume,
-        made.atoms,
-        label(_made_of(structure, f"--method {method.value} --res {res:g}", weights.value)),
-        int(mode.value),
-        more=_refinements(simulation, made.sharpness),
-        companions=wanted,
-        sharpness=made.sharpness,
-    )
-    result.save(preview, json)
+    writer.result(job, made).save(preview, json)
 
 
 def _noise_level(text: str) -> float:
@@ -228,21 +235,3 @@ def _noise_level(text: str) -> float:
         return 0.0 if text == AUTO else float(text)
     except ValueError:
         raise UsageError(f"--noise {text}: give a number, or auto") from None
-
-
-def _refinements(simulation: Simulation, sharpness: float | None) -> str:
-    """The header's second line: these options where they were given."""
-    words = ["--bfactor"] * simulation.options.b_factors
-    if sharpness is not None:
-        words.append(f"--sharpen {sharpness:.4g}")
-    if simulation.match:
-        words.append(f"(of {Path(simulation.match).name[:30]})")
-    if simulation.half_maps or simulation.noise:
-        level = AUTO if simulation.half_maps else f"{simulation.noise:g}"
-        words.append(f"--noise {level} --seed {simulation.seed}")
-    return " ".join(words)
-
-
-def _made_of(structure: str, how: str, weights: str) -> str:
-    """The structure and the options that every map has, for the header's label."""
-    return f"{Path(structure).name} {how} --weights {weights}"

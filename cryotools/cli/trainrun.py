@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
     from cryotools.training.pairs import Pair
 
 
-class Precision(StrEnum):
-    """What networks can be trained in."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Training set made by curate.")]
 Out = Annotated[str, typer.Argument(metavar="OUT", help="Folder for the run.")]
 Fold = Annotated[str, opt.main("--fold", metavar="N", help="Hold out the maps of this fold; none trains on all maps.")]
@@ -41,8 +32,9 @@ LearningRate = Annotated[
 ]
 Resume = Annotated[bool, opt.main("--resume", metavar="", help="Continue the run in OUT.")]
 Every = Annotated[int, opt.output("--every", min=1, metavar="N", help="Validate and save every N steps.")]
-PrecisionOption = Annotated[
-    Precision, opt.compute("--precision", help="auto is bf16 where the hardware multiplies it fast.")
+Precision = Annotated[
+    opt.Precision,
+    opt.compute("--precision", metavar="KIND", help="fp32, bf16 or auto: bf16 where the hardware multiplies it fast."),
 ]
 
 
@@ -58,7 +50,7 @@ class Run:
     every: int
     seed: int
     device: str
-    precision: Precision
+    precision: opt.Precision
     threads: int | None
     resume: bool
 
@@ -74,12 +66,13 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
     _share_threads(run.threads)
     from cryotools.core.device import resolve_device
     from cryotools.training import distributed
-    from cryotools.training.loop import LoopConfig, check_folder, train
+    from cryotools.training.loop import LoopConfig, check_folder, train, training_precision
     from cryotools.training.pairs import hold_out, load_folder
 
     folder = Path(run.out)
     check_folder(folder, run.resume)
     place = resolve_device(distributed.local_device(run.device))
+    training_precision(run.precision.value, place)
     config = LoopConfig(
         steps=run.steps,
         learning_rate=run.learning_rate,

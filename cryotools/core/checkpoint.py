@@ -13,7 +13,9 @@ import os
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -96,6 +98,39 @@ def load_network(
             raise DataError(f"{path}: weight {key} is not finite; the file is damaged or its training failed")
     network.load_state_dict({key: tensor.to(expected[key].dtype) for key, tensor in tensors.items()})
     return network.eval(), config, metadata
+
+
+def shared_network(
+    path: str | os.PathLike[str], accepted: Sequence[Architecture]
+) -> tuple[nn.Module, Any, Mapping[str, str]]:
+    """What `load_network` gives, read once while the file stays as it is; kernels lie channels last, which processors
+    convolve fast.
+
+    Everyone who asks for the file gets the same network: apply it, and leave it as it is.
+
+    Raises
+    ------
+    DataError
+        As `load_network` does.
+    """
+    path = Path(path)
+    stamp: tuple[int, ...] = ()
+    if path.is_file():
+        found = path.stat()
+        stamp = found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    return _read_once(path, tuple(accepted), stamp)
+
+
+@lru_cache(maxsize=8)
+def _read_once(
+    path: Path, accepted: tuple[Architecture, ...], stamp: tuple[int, ...]
+) -> tuple[nn.Module, Any, Mapping[str, str]]:
+    """The network of the file with this `stamp`: place on the disk, time of change, size."""
+    network, config, metadata = load_network(path, accepted)
+    for parameter in network.parameters():
+        if parameter.dim() == 5:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+    return network.requires_grad_(False), config, MappingProxyType(metadata)
 
 
 def save_state(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:

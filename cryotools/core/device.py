@@ -6,6 +6,7 @@ import warnings
 
 import torch
 
+from cryotools.core.bfloat16 import why_not_bfloat16
 from cryotools.core.errors import CryotoolsNote, DataError, UsageError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -44,25 +45,27 @@ def resolve_device(name: str = "auto") -> torch.device:
 
 
 def resolve_precision(name: str, device: torch.device) -> torch.dtype:
-    """The dtype networks compute in: `auto` is bf16 where the hardware multiplies it fast, else fp32.
+    """The dtype networks compute in: `auto` is bf16 where the hardware multiplies it fast and right, else fp32.
 
     Raises
     ------
     UsageError
         The name is unknown, or fp16 is asked of a CPU.
+    DataError
+        bf16 is asked of a CPU that does not multiply it fast, or not right.
     """
     if name == "auto":
         return torch.bfloat16 if _fast_bfloat16(device) else torch.float32
     if name not in PRECISIONS:
         raise UsageError(f"--precision {name}: give auto, {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type == "cpu":
-        raise UsageError("--precision fp16: is for GPUs; on a CPU take bf16 or fp32")
+        raise UsageError("--precision fp16: is for GPUs; on a CPU take fp32")
+    if name == "bf16" and device.type == "cpu" and (reason := why_not_bfloat16()):
+        raise DataError(f"--precision bf16: {reason}; take fp32, or a GPU")
     return PRECISIONS[name]
 
 
 def _fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
-    if device.type == "cpu":
-        return torch.cpu._is_amx_tile_supported()  # noqa: SLF001 - torch has no public name for it
-    return False
+    return device.type == "cpu" and not why_not_bfloat16()

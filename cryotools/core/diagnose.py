@@ -39,6 +39,7 @@ def diagnose(threads: int) -> dict[str, Any]:
             "threads": threads,
             "free memory": f"{available_bytes() / 2**30:.1f} GiB",
             "cpu instructions": torch.backends.cpu.get_cpu_capability(),
+            "bf16 on the cpu": _bfloat16(),
         },
         "weights": {
             path.stem: f"{path.stat().st_size / 1e6:.1f} MB" for path in sorted(_WEIGHTS.glob("*.safetensors"))
@@ -62,6 +63,15 @@ def _try_device(device: Any) -> str:
             if name == "float32":
                 return f"a convolution fails: {str(error).splitlines()[0]}"
     return f"convolutions work in {', '.join(works)}"
+
+
+def _bfloat16() -> str:
+    """Whether networks may compute in bf16 on the CPU, and what was tried."""
+    from cryotools.core.bfloat16 import has_amx, why_not_bfloat16, wrong_convolutions
+
+    wrong = wrong_convolutions()
+    tried = f"convolutions wrong: {', '.join(wrong)}" if wrong else "convolutions and their gradients right"
+    return f"{'no' if why_not_bfloat16() else 'yes'} ({'AMX' if has_amx() else 'no AMX'}; {tried})"
 
 
 def _why_no_cuda() -> str:

@@ -6,10 +6,12 @@ whole volume.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,17 +34,25 @@ class InputTooLargeError(DataError):
 @dataclass(frozen=True)
 class Compute:
     """How to compute: `device` and `precision` by their command-line names, `threads` (None leaves torch's choice),
-    `batch` (None chooses; it is halved when memory runs out).
+    `batch` (None chooses; it is halved when memory runs out). Results are files and scores, so they are float32's
+    unless less is asked for.
     """
 
     device: str = "auto"
-    precision: str = "auto"
+    precision: str = "fp32"
     threads: int | None = None
     batch: int | None = None
 
+    def for_large_tiles(self) -> Compute:
+        """The same with one input at a time, which fills the processor, where `batch` leaves the number open."""
+        return replace(self, batch=self.batch or 1)
+
 
 class Runner:
-    """A network on a device, ready to be applied; results come back as float32 on the CPU."""
+    """A network on a device, ready to be applied; results come back as float32 on the CPU.
+
+    The network given stays where it is and in the mode it is in: it may be shared, or be in training.
+    """
 
     def __init__(self, network: nn.Module, compute: Compute | None = None) -> None:
         compute = compute or Compute()
@@ -50,7 +60,7 @@ class Runner:
             torch.set_num_threads(compute.threads)
         self.device = resolve_device(compute.device)
         self.precision = resolve_precision(compute.precision, self.device)
-        self.network = network.to(self.device).eval()
+        self.network = network if _lies_on(network, self.device) else copy.deepcopy(network).to(self.device)
         self.batch = compute.batch or _DEFAULT_BATCH[self.device.type]
 
     def run(self, inputs: Iterable[Tensor]) -> Iterator[Tensor]:
@@ -99,7 +109,8 @@ class Runner:
         return output
 
     def _apply(self, group: Tensor, precision: torch.dtype) -> Tensor:
-        with torch.inference_mode(), torch.autocast(self.device.type, precision, enabled=precision != torch.float32):
+        autocast = torch.autocast(self.device.type, precision, enabled=precision != torch.float32)
+        with _evaluating(self.network), torch.inference_mode(), autocast:
             return self.network(group.to(self.device, non_blocking=True)).float().cpu()
 
 
@@ -178,6 +189,25 @@ def _tile_outputs(
     yield from run_tiles(runner, plan, channels, filled)
     if empty:
         yield None, next(runner.run([torch.zeros((len(channels), *plan.tile))]))
+
+
+def _lies_on(network: nn.Module, device: torch.device) -> bool:
+    """True where all weights are on `device` already."""
+    tensors = itertools.chain(network.parameters(), network.buffers())
+    return all((t.device.type, t.device.index or 0) == (device.type, device.index or 0) for t in tensors)
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """While inside, every part of the network is in evaluation mode; then those in training are so again."""
+    training = [part for part in network.modules() if part.training]
+    for part in training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -43,9 +43,25 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str], needed: Seq
         The file is no such text, a column is missing or stands twice, or a line holds more values than the header has
         names; the message says which line.
     """
+    return parse_table(read_text(path), path, columns, needed)
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a user's list or table: UTF-8, or UTF-16 with its mark.
+
+    Raises
+    ------
+    DataError
+        The file is no such text; the message says which line.
+    """
     with open_bytes(path) as stream:
-        content = stream.read()
-    text = _decoded(content, path)
+        return _decoded(stream.read(), path)
+
+
+def parse_table(
+    text: str, path: str | os.PathLike[str], columns: Sequence[str], needed: Sequence[str] | None = None
+) -> list[Row]:
+    """The rows of the text of `path`, as `read_table` gives them."""
     separator = _separator(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     rows: list[Row] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import fade
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.resample import resample, support
 from cryotools.core.structure import Structure
@@ -143,9 +143,7 @@ def region_around(structure: Structure, grid_of: Volume, radius: float) -> Regio
         raise UsageError(f"--radius {radius:g}: give a positive length in angstroms")
     if not grid_of.grid.contains(structure.xyz).any():
         raise DataError(f"{structure.name}: no atom lies inside the map's box; do map and structure belong together?")
-    distance = distance_to_points(grid_of.grid, structure.xyz)
-    edge = np.clip((distance - radius) / _SOFT_EDGE, 0, 1)
-    return Region((0.5 + 0.5 * np.cos(np.pi * edge)).astype(np.float32))
+    return Region(fade(grid_of.grid, structure.xyz, radius, radius + _SOFT_EDGE))
 
 
 def _weighted(data: np.ndarray, region: Region) -> np.ndarray:

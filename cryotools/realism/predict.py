@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy.spatial import cKDTree
 
-from cryotools.core.checkpoint import load_network
+from cryotools.core.checkpoint import shared_network
+from cryotools.core.distance import near_points, nearest_points
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.progress import Progress
 from cryotools.core.resample import interpolate
@@ -72,7 +71,7 @@ def evaluate(
     *,
     contour: float | None = None,
     weights: str | Path = WEIGHTS,
-    device: str = "auto",
+    compute: Compute | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
     """The evaluation discriminator's verdict on a map.
@@ -82,9 +81,9 @@ def evaluate(
     DataError
         Nothing exceeds the contour, the structure lies elsewhere, or the weights are missing or damaged.
     """
-    network, _, about = load_network(weights, [EVALUATOR])
+    network, _, about = shared_network(weights, [EVALUATOR])
     prepared = prepare(volume, contour)
-    runner = Runner(network.to(memory_format=torch.channels_last_3d), Compute(device, batch=1))
+    runner = Runner(network, (compute or Compute()).for_large_tiles())
     sizes = {"halo": network.halo, "multiple": network.multiple, "core": _CORE}
     logits = run_tiled(runner, prepared.volume.data[None], progress=progress, **sizes)[0]
     probability = np.where(prepared.structured, 1 / (1 + np.exp(-logits)), np.float32(0))
@@ -127,14 +126,10 @@ def residues_csv_text(verdict: Verdict) -> str:
 
 def _near(structured: np.ndarray, volume: Volume, structure: Structure) -> tuple[np.ndarray, np.ndarray]:
     """Which structured voxels lie within 3 Å of an atom, bool (nz, ny, nx), and each one's nearest atom (n,)."""
-    index = np.argwhere(structured)
-    away, atom = cKDTree(structure.xyz).query(volume.grid.index_to_world(index[:, ::-1]), distance_upper_bound=NEAR)
-    close = np.isfinite(away)
-    if not close.any():
+    judged = structured & near_points(volume.grid, structure.xyz, NEAR)
+    if not judged.any():
         raise DataError(f"{structure.name}: no density above the contour lies within 3 A of its atoms")
-    judged = np.zeros_like(structured)
-    judged[tuple(index[close].T)] = True
-    return judged, atom[close]
+    return judged, nearest_points(volume.grid, judged, structure.xyz)[1]
 
 
 def _by_residue(structure: Structure, probability: np.ndarray, owner: np.ndarray) -> list[ResidueVerdict]:

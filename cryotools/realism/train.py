@@ -181,7 +181,7 @@ def _generator(against: str, device: torch.device) -> Callable[[Pair, bool], np.
 
     def make(pair: Pair, b_factors: bool) -> np.ndarray:
         condition = Condition(pair.resolution, b_factors)
-        return generate(pair.structure, pair.target.grid, condition, str(device), weights=weights)
+        return generate(pair.structure, pair.target.grid, condition, Compute(str(device)), weights=weights)
 
     return make
 

@@ -29,6 +29,7 @@ class MapOptions:
     weights : "number" or "electron", of the classical methods
     occupancy, b_factors : whether atoms are scaled and blurred by what the file says
     device : what computes; "auto" and "cpu" need no torch for the classical methods
+    precision : what networks compute in; the classical methods always take float32
     sharpness : Å² over molmap at that resolution; None is 0, or what a network makes of it
     sample : number of the vae-gan's sample; None is the mean
     network : file made by train-gan; None is the shipped one
@@ -39,6 +40,7 @@ class MapOptions:
     occupancy: bool = True
     b_factors: bool = False
     device: str = "auto"
+    precision: str = "fp32"
     sharpness: float | None = None
     sample: int | None = None
     network: str | None = None

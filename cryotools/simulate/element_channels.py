@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.splat import Gaussians, splat
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid
@@ -69,7 +69,7 @@ def element_channels(structure: Structure, grid: Grid) -> np.ndarray:
     carbon_like = (z > 1) & (z <= _CARBON)
     members = [carbon_like, z == _OXYGEN, z > _OXYGEN, z == _NITROGEN]
     channels = [_density(heavy, grid, np.where(mask, z, 0.0), 0.0) for mask in members]
-    near = distance_to_points(grid, heavy.xyz) <= _NEAR
+    near = near_points(grid, heavy.xyz, _NEAR)
     total = sum(channels)
     level = float(np.percentile(total[near], 99)) if near.any() else 1.0
     scaled = [channel / np.float32(level) for channel in [_hydrogen_density(structure, grid), *channels]]

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.shells import Shells
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid
@@ -76,16 +76,16 @@ def make_example(
     where the resolution stays.
     """
     resolution, grid = pair.resolution + coarser, pair.target.grid
-    distance = distance_to_points(grid, pair.structure.xyz)
-    near = distance <= NEAR
+    near = near_points(grid, pair.structure.xyz, NEAR)
     target = pair.target
     if coarser or more_b:
         gained = 8 * np.pi**2 * (sigma_of_resolution(resolution) ** 2 - sigma_of_resolution(pair.resolution) ** 2)
         shells = Shells(grid.shape, grid.voxel_size)
-        within = np.minimum(shells.frequency, 1 / resolution)  # noise beyond the resolution is not sharpened
-        target = target.with_data(shells.scale(target.data, np.exp(-(more_b + gained) * within**2 / 4)))
+        known = np.minimum(shells.frequency, 1 / resolution)  # noise beyond the resolution is not sharpened
+        target = target.with_data(shells.scale(target.data, np.exp(-(more_b + gained) * known**2 / 4)))
     density = None if like is None or coarser else like.density
-    counted = np.where(pair.weight > 0, (distance <= _LOSS_REACH).astype(np.float32), np.float32(-1))
+    within = near_points(grid, pair.structure.xyz, _LOSS_REACH)
+    counted = np.where(pair.weight > 0, within.astype(np.float32), np.float32(-1))
     return Example(
         id=pair.id,
         resolution=resolution,

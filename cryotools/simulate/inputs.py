@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.splat import Gaussians, splat
 from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
 from cryotools.core.volume import Grid
@@ -64,7 +64,7 @@ def density_channels(structure: Structure, grid: Grid, resolution: float) -> np.
     wide = [np.full(len(atoms), sigma_of_resolution(resolution * factor)) for factor in (1.0, _BLURRED)]
     wide.append(np.sqrt(wide[0] ** 2 + relative_b_factors(atoms) / (8 * np.pi**2)))
     broad = [_density(atoms, grid, sigmas) for sigmas in wide]
-    near = distance_to_points(grid, atoms.xyz) <= NEAR
+    near = near_points(grid, atoms.xyz, NEAR)
     reference = _level(sharp[0], near)
     around = [_surroundings(sharp[0], grid, sigma) for sigma in _SURROUNDINGS]
     widened = [b / _level(b, near) for b in broad]

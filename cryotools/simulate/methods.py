@@ -21,11 +21,13 @@ def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progres
     Weights and occupancies do not apply; B factors sharpen and blur atoms where `options.b_factors` is set;
     `options.sharpness` None leaves the sharpness to the network.
     """
+    from cryotools.core.runner import Compute
     from cryotools.simulate.inputs import Condition
     from cryotools.simulate.predict import generate
 
     condition = Condition(options.resolution, options.b_factors, options.sharpness)
-    return generate(structure, grid, condition, options.device, progress, options.network)
+    compute = Compute(options.device, options.precision)
+    return generate(structure, grid, condition, compute, progress, options.network)
 
 
 def vae_gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
@@ -33,11 +35,13 @@ def vae_gan(structure: Structure, grid: Grid, options: MapOptions, progress: Pro
 
     Weights, occupancies and B factors do not apply.
     """
+    from cryotools.core.runner import Compute
     from cryotools.simulate.inputs import Condition
     from cryotools.simulate.vae_predict import generate_vae
 
     condition = Condition(options.resolution, False, options.sharpness)
-    return generate_vae(structure, grid, condition, options.sample, options.device, progress, options.network)
+    compute = Compute(options.device, options.precision)
+    return generate_vae(structure, grid, condition, options.sample, compute, progress, options.network)
 
 
 Method = Callable[[Structure, Grid, MapOptions, Progress | None], np.ndarray]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from cryotools.core.checkpoint import load_network
+from cryotools.core.checkpoint import shared_network
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.progress import Progress
 from cryotools.core.resample import resample
@@ -33,7 +32,7 @@ def generate(
     structure: Structure,
     grid: Grid,
     condition: Condition,
-    device: str = "auto",
+    compute: Compute | None = None,
     progress: Progress | None = None,
     weights: str | Path | None = None,
 ) -> np.ndarray:
@@ -50,8 +49,9 @@ def generate(
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
     channels = with_condition(density_channels(structure, unit, condition.resolution), condition)
-    generator = load_generator(Path(weights or WEIGHTS))
-    runner = Runner(Conditioned(generator, torch.from_numpy(condition_vector(condition))), Compute(device, batch=1))
+    generator = load_generator(weights or WEIGHTS)
+    network = Conditioned(generator, torch.from_numpy(condition_vector(condition)))
+    runner = Runner(network, (compute or Compute()).for_large_tiles())
     sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
     made = run_tiled(runner, channels, progress=progress, **sizes)[0]
     return placed(made, unit, structure, grid)
@@ -79,14 +79,12 @@ def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid, reach
     return resample(Volume.on(unit, made), grid).data * envelope(structure, grid, reach)
 
 
-@cache
-def load_generator(weights: Path = WEIGHTS) -> nn.Module:
-    """The generator of a file of weights, the shipped one's by default, on the CPU.
+def load_generator(weights: str | Path = WEIGHTS) -> nn.Module:
+    """The generator of a file of weights, the shipped one's by default, on the CPU; it is shared (`shared_network`).
 
     Raises
     ------
     DataError
         The weights are missing or damaged.
     """
-    network, _, _ = load_network(weights, [GENERATOR])
-    return network.to(memory_format=torch.channels_last_3d)
+    return shared_network(weights, [GENERATOR])[0]

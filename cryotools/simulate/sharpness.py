@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import fade
 from cryotools.core.errors import DataError
 from cryotools.core.shells import Shells
 from cryotools.core.structure import Structure
@@ -24,9 +24,7 @@ _FEWEST = 3  # shells
 
 def envelope(structure: Structure, grid: Grid, reach: Reach = REACH) -> np.ndarray:
     """1 within `reach[0]` Å of atoms, 0 beyond `reach[1]`, a cosine between; float32 (nz, ny, nx)."""
-    begins, ends = reach
-    away = np.clip((distance_to_points(grid, structure.xyz) - begins) / (ends - begins), 0, 1)
-    return (0.5 + 0.5 * np.cos(np.pi * away)).astype(np.float32)
+    return fade(grid, structure.xyz, *reach)
 
 
 def measure_sharpness(volume: Volume, structure: Structure, resolution: float) -> float:

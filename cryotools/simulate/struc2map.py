@@ -76,7 +76,7 @@ def struc2map(path: str, simulation: Simulation, progress: Progress | None = Non
     DataError
         The file is broken, nothing is selected, the box holds no atoms, or the map to match does not overlay them.
     """
-    _check_choices(simulation)
+    check_choices(simulation)
     like = read_grid(simulation.grid.like) if simulation.grid.like else None
     options = simulation.options
     as_read = choose_atoms(path, simulation.atoms)
@@ -112,8 +112,14 @@ def centred(structure: Structure, options: MapOptions) -> Structure:
     return structure.with_xyz(structure.xyz - shift)
 
 
-def _check_choices(simulation: Simulation) -> None:
-    """Refuse what can be refused before anything is read."""
+def check_choices(simulation: Simulation) -> None:
+    """Refuse what can be refused before anything is read.
+
+    Raises
+    ------
+    UsageError
+        Options contradict each other or are out of range.
+    """
     parse_box(simulation.grid.box)
     low, high = LIMITS
     sharpness = simulation.options.sharpness
@@ -128,6 +134,8 @@ def _check_choices(simulation: Simulation) -> None:
         raise UsageError("--sample draws from the latent of the vae-gan; add --method vae-gan")
     if simulation.options.network and simulation.method in CLASSICAL:
         raise UsageError(f"--network is for the learned methods; {simulation.method} has none")
+    if simulation.options.precision not in (MapOptions(1.0).precision, "auto") and simulation.method in CLASSICAL:
+        raise UsageError(f"--precision is for the learned methods; {simulation.method} computes in float32")
     if simulation.options.weights != MapOptions(1.0).weights and simulation.method not in CLASSICAL:
         raise UsageError(f"--weights are the classical methods'; add --method {' or '.join(CLASSICAL)}")
     if simulation.half_maps and simulation.noise:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cryotools.core.checkpoint import load_network
+from cryotools.core.checkpoint import shared_network
 from cryotools.core.progress import Progress
 from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.core.structure import Structure
@@ -30,7 +29,7 @@ def generate_vae(
     grid: Grid,
     condition: Condition,
     sample: int | None = None,
-    device: str = "auto",
+    compute: Compute | None = None,
     progress: Progress | None = None,
     weights: str | Path | None = None,
 ) -> np.ndarray:
@@ -47,13 +46,13 @@ def generate_vae(
     """
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
-    generator = _generator(Path(weights or WEIGHTS))
+    generator, _, _ = shared_network(weights or WEIGHTS, [VAE_GENERATOR])
     channels = np.zeros((len(ELEMENT_CHANNELS) + 1, *unit.shape), dtype=np.float32)
     channels[:-1] = element_channels(structure, unit)
     if sample is not None:
         channels[-1] = np.random.default_rng(sample).standard_normal(unit.shape, dtype=np.float32)
     conditions = torch.from_numpy(condition_vector(Condition(condition.resolution, False, condition.sharpness)))
-    runner = Runner(Conditioned(_Noised(generator), conditions), Compute(device, batch=1))
+    runner = Runner(Conditioned(_Noised(generator), conditions), (compute or Compute()).for_large_tiles())
     sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
     inside = run_tiled(runner, channels, progress=progress, **sizes)[0]
     config = generator.config
@@ -70,9 +69,3 @@ class _Noised(nn.Module):
 
     def forward(self, tiles: Tensor, conditions: Tensor) -> Tensor:
         return self.generator(tiles[:, :-1], tiles[:, -1:], conditions)
-
-
-@cache
-def _generator(weights: Path) -> nn.Module:
-    network, _, _ = load_network(weights, [VAE_GENERATOR])
-    return network.to(memory_format=torch.channels_last_3d)

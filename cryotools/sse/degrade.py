@@ -26,6 +26,7 @@ _NOISE = (0.03, 0.35)  # × the molecule's strength
 _GRAIN = (0.5, 2.0)  # Å, the standard deviation that white noise is blurred with
 _BLOB = (4.0, 9.0)  # Å; lipids, detergent and disordered chains are as coarse
 _BLOB_HEIGHT = (0.5, 1.2)
+DISTANT = 13.0  # Å from atoms, beyond which all that is done here is the same
 
 
 def lowered(volume: Volume, have: float, want: float, more_b: float = 0.0) -> Volume:
@@ -80,7 +81,8 @@ def noise(shape: tuple[int, ...], random: np.random.Generator, end: np.ndarray |
 
 def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """`data` with noise that ends as the map does, by factors `end` (n,) per shell, and at times with coarse density
-    beside the molecule; `distance` in Å is that of each voxel to the nearest atom.
+    beside the molecule; `distance` in Å is that of each voxel to the nearest atom, beyond `DISTANT` any
+    that is no less.
     """
     if random.random() < 0.2:
         data = data + blobs(distance, random)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import torch
 from scipy.ndimage import binary_dilation, uniform_filter
 from torch import Tensor, nn
 
-from cryotools.core.checkpoint import load_network
+from cryotools.core.checkpoint import shared_network
 from cryotools.core.device import resolve_device, resolve_precision
 from cryotools.core.errors import CryotoolsNote, DataError, UsageError
 from cryotools.core.levels import Levels, block_means
@@ -109,8 +109,8 @@ class Annotator:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryotoolsNote)  # which device it is, is told when it is used
             resolve_precision(compute.precision, resolve_device(compute.device))
-        self.compute = replace(compute, batch=compute.batch or 1)
-        self.network, _, _ = load_network(weights or WEIGHTS, [SECONDARY_STRUCTURE, HARUSPEX])
+        self.compute = compute.for_large_tiles()
+        self.network, _, _ = shared_network(weights or WEIGHTS, [SECONDARY_STRUCTURE, HARUSPEX])
         self.turns, self.lean = TURNS[rotations], lean
 
     def annotate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> Annotation:
@@ -120,7 +120,7 @@ class Annotator:
         check_voxels(volume)
         prepared = prepare(volume, resolution, check_values(volume))
         turned = Turned(Classifier(self.network, conditions, self.lean), self.turns)
-        runner = Runner(turned.to(memory_format=torch.channels_last_3d), self.compute)
+        runner = Runner(turned, self.compute)
         probabilities = classify(runner, self.network, prepared.volume.data, progress)
         if not prepared.volume.same_grid_as(volume):
             probabilities = on_grid(probabilities, prepared.volume.grid, volume.grid)

@@ -31,7 +31,7 @@ from cryotools.simulate.predict import load_generator
 from cryotools.simulate.sharpness import envelope
 from cryotools.sse import soften
 from cryotools.sse.assign import assign
-from cryotools.sse.degrade import blurred, masked, random_end, with_noise
+from cryotools.sse.degrade import DISTANT, blurred, masked, random_end, with_noise
 from cryotools.sse.examples import Example, load_example, make_example, save_example
 from cryotools.sse.inputs import RANGE
 from cryotools.training import distributed
@@ -119,7 +119,7 @@ def simulated_example(structure: Structure, random: np.random.Generator) -> Exam
     part, residues = structure[within], replace(residues, of_atom=residues.of_atom[within])
     resolution = float(random.uniform(*_RESOLUTIONS[int(random.random() > _FINER)]))
     clean = _clean(part, grid, resolution, random)
-    smooth, density = _as_experiments_give(clean, distance_to_points(grid, part.xyz), resolution, random)
+    smooth, density = _as_experiments_give(clean, distance_to_points(grid, part.xyz, DISTANT), resolution, random)
     start, shape = (_MARGIN,) * 3, (KEPT,) * 3
     kept = Volume.on(grid, smooth).crop(start, shape)
     return make_example(kept, Volume.on(grid, density).crop(start, shape).data, part, residues, resolution)

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import torch
 
+from cryotools.core import structurelist
 from cryotools.core.checkpoint import load_network
 from cryotools.core.errors import DataError, UsageError
 from cryotools.core.progress import Progress
-from cryotools.core.table import read_table
 from cryotools.sse.examples import experimental_examples
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
 from cryotools.sse.simulated import KEPT, digest, simulated_examples
 from cryotools.sse.train import ClassifierTask, ClassifierTraining
 from cryotools.training.pairs import Pair
 
-_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz", ".mmcif.gz")
+_RELATED = "homolog_of_fold"  # a column
 
 
 @dataclass(frozen=True)
@@ -48,27 +48,20 @@ class TaskOptions:
 
 
 def list_structures(path: str, fold: int | None) -> list[Path]:
-    """The structures of a folder, or of a CSV list with the column file (relative to the list's folder) and maybe
-    homolog_of_fold: those related to a map of `fold`, which is held out, are left out.
+    """The structures of a folder or list, as `core.structurelist` reads them; those whose column homolog_of_fold says
+    that they are related to a map of `fold`, which is held out, are left out.
 
     Raises
     ------
     DataError
         There is no such folder or list, it is no table, or it names nothing.
     """
-    source = Path(path)
-    if source.is_dir():
-        found = sorted(file for file in source.iterdir() if file.name.lower().endswith(_SUFFIXES))
-    else:
-        rows = read_table(source, ("file", "homolog_of_fold"), ("file",))
-        if empty := [row.line for row in rows if not row.values["file"]]:
-            raise DataError(f"{path}: line {empty[0]}: column file is empty")
-        related = str(fold) if fold is not None else None
-        kept = [row.values for row in rows if related is None or row.values.get("homolog_of_fold") != related]
-        found = [source.parent / values["file"] for values in kept]
-    if not found:
-        raise DataError(f"{path}: names no structures (files that end in {', '.join(_SUFFIXES[:4])}, or these in .gz)")
-    return found
+    related = str(fold) if fold is not None else None
+    rows = structurelist.list_structures(path, (_RELATED,))
+    kept = [row.values[structurelist.FILE] for row in rows if related is None or row.values.get(_RELATED) != related]
+    if not kept:
+        raise DataError(f"{path}: every structure is related to fold {fold}, which is held out")
+    return [Path(file) for file in kept]
 
 
 def make_task(

@@ -16,7 +16,7 @@ import gemmi
 import numpy as np
 
 from cryotools.core.bytestream import open_bytes
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.errors import CryotoolsError, CryotoolsWarning, DataError
 from cryotools.core.mapfile import read_map
 from cryotools.core.resample import grid_at_spacing, resample
@@ -175,10 +175,9 @@ def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, Verdict]:
         )
     structure = structure[inside]
     volume = _on_unit_grid(volume, structure)
-    distance = distance_to_points(volume.grid, structure.xyz)
-    near = distance <= _NEAR
+    near = near_points(volume.grid, structure.xyz, _NEAR)
     data = volume.data
-    unmodelled = (data > data.mean() + _UNMODELLED_SIGMA * data.std()) & (distance > _FAR)
+    unmodelled = (data > data.mean() + _UNMODELLED_SIGMA * data.std()) & ~near_points(volume.grid, structure.xyz, _FAR)
     simulated = molmap(structure, volume.grid, MapOptions(entry.resolution, occupancy=False))
     backbone, control = _backbone_sigma(volume, structure, max(_SHIFT, entry.resolution))
     found: dict[str, Any] = {

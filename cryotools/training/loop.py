@@ -85,6 +85,7 @@ def train(
         143 after SIGTERM or SIGUSR1, once a checkpoint is written.
     """
     check_folder(folder, resume)
+    precision = training_precision(config.precision, _device(task))
     settings = {**asdict(config), **(about or {})}
     averaged = {name: _copy(network) for name, network in task.networks.items()}
     first = _restore(task, averaged, folder, settings) if resume else 0
@@ -98,7 +99,7 @@ def train(
     began = time.monotonic()
     with distributed.stop_signals() as asked_to_stop:
         for step in range(first, config.steps):
-            since.append(_update(task, averaged, config, step, folder))
+            since.append(_update(task, averaged, config, precision, step, folder))
             progress.advance()
             done, stopped = step + 1, asked_to_stop()
             due = [done % every == 0 or done == config.steps for every in (config.validate_every, config.save_every)]
@@ -138,8 +139,30 @@ def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
     write_text(folder / "config.json", json.dumps(settings, indent=1))
 
 
+def training_precision(name: str, device: torch.device) -> torch.dtype:
+    """What the steps compute in, of a command line's name.
+
+    Raises
+    ------
+    UsageError
+        The name is unknown, what the device cannot do, or fp16, whose gradients vanish without scaling.
+    """
+    if name == "fp16":
+        raise UsageError("--precision fp16: is for applying networks; train in bf16 or fp32")
+    return resolve_precision(name, device)
+
+
+def _device(task: Task) -> torch.device:
+    return next(next(iter(task.networks.values())).parameters()).device
+
+
 def _update(
-    task: Task, averaged: dict[str, nn.Module], config: LoopConfig, step: int, folder: Path
+    task: Task,
+    averaged: dict[str, nn.Module],
+    config: LoopConfig,
+    precision: torch.dtype,
+    step: int,
+    folder: Path,
 ) -> dict[str, float]:
     """One step of the task at the step's learning rate, and of the averages; losses are means over the processes."""
     for optimizer in task.optimizers.values():
@@ -148,8 +171,10 @@ def _update(
     rank = distributed.rank()
     torch.manual_seed(config.seed * 1_000_003 + step + rank * 1_000_000_007)
     random = np.random.default_rng([config.seed, step, rank] if rank else [config.seed, step])
+    # nothing is cached, since a step may update a network and use it again
+    mixed = {"enabled": precision != torch.float32, "cache_enabled": False}
     try:
-        with _autocast(task, config):
+        with torch.autocast(_device(task).type, precision, **mixed):
             losses = task.step(random, step)
     except torch.OutOfMemoryError as error:
         raise DataError(f"step {step}: a batch does not fit the memory; take a smaller batch, cube or width") from error
@@ -159,21 +184,6 @@ def _update(
     for name, network in task.networks.items():
         _average(averaged[name], network, min(config.averaging, (1 + step) / (10 + step)))
     return losses
-
-
-def _autocast(task: Task, config: LoopConfig) -> torch.autocast:
-    """Mixed precision on the task's device; nothing is cached, since a step may update a network and use it again.
-
-    Raises
-    ------
-    UsageError
-        fp16 is asked for, whose gradients vanish without scaling.
-    """
-    device = next(next(iter(task.networks.values())).parameters()).device
-    precision = resolve_precision(config.precision, device)
-    if precision == torch.float16:
-        raise UsageError("--precision fp16: is for applying networks; train in bf16 or fp32")
-    return torch.autocast(device.type, precision, enabled=precision != torch.float32, cache_enabled=False)
 
 
 def learning_rate(config: LoopConfig, step: int) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from cryotools import __version__
 from cryotools.cli.main import app
+from cryotools.core import bfloat16
 from cryotools.core.mapfile import read_map
 from cryotools.core.structurefile import read_structure
 
@@ -229,6 +230,20 @@ def test_doctor_reports_every_section(run):
     assert [line for line in lines(plain.out) if not line.startswith(" ")] == list(report)
     assert report["cryotools"]["version"] == __version__
     assert report["devices"]["cpu"].startswith("convolutions work in float32")
+
+
+@pytest.mark.parametrize(
+    ("amx", "wrong", "words"),
+    [
+        (True, (), "yes (AMX; convolutions and their gradients right)"),
+        (False, (), "no (no AMX; convolutions and their gradients right)"),
+        (True, ("output at 3 x 3 x 3 voxels",), "no (AMX; convolutions wrong: output at 3 x 3 x 3 voxels)"),
+    ],
+)
+def test_doctor_says_whether_the_cpu_takes_bf16(run, monkeypatch, amx, wrong, words):
+    monkeypatch.setattr(bfloat16, "has_amx", lambda: amx)
+    monkeypatch.setattr(bfloat16, "wrong_convolutions", lambda: wrong)
+    assert json.loads(run("doctor", "--json").out)["machine"]["bf16 on the cpu"] == words
 
 
 def test_the_version_names_the_program(run):

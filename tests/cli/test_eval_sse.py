@@ -130,6 +130,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
         ([REAL, MODEL, "--probabilities", "a", "--weights", "w"], 2, "leave out --weights"),
         ([REAL, MODEL, "--probabilities", "a", "--rotations", 2], 2, "leave out --rotations"),
         ([REAL, MODEL, "--probabilities", "a", "--lean", 1], 2, "leave out --bias"),
+        ([REAL, MODEL, "--probabilities", "a", "--precision", "bf16"], 2, "leave out --precision"),
         ([REAL, MODEL, "--rotations", 3], 2, "give 1, 4 or 24"),
         (["--list", "pairs.csv", "--probabilities", "a"], 2, "put {id}"),
         (["--list", "gone.csv"], 1, "gone.csv"),

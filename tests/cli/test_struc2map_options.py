@@ -38,6 +38,7 @@ def names(folder):
         (["--method", "gan", "--weights", "electron"], "add --method molmap or pdb2mrc"),
         (["--sample", 2], "add --method vae-gan"),
         (["--network", "x.safetensors"], "molmap has none"),
+        (["--precision", "bf16"], "molmap computes in float32"),
     ],
 )
 def test_options_of_another_method_are_refused(make, tmp_path, options, words):

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import nn
 
-from cryotools.core.checkpoint import Architecture, load_network, load_state, save_network, save_state
+from cryotools.core.checkpoint import Architecture, load_network, load_state, save_network, save_state, shared_network
 from cryotools.core.errors import DataError
 
 
@@ -151,3 +152,60 @@ def test_a_damaged_or_absent_state_is_one_clear_error(tmp_path):
     (tmp_path / "broken.pt").write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(DataError, match="damaged"):
         load_state(tmp_path / "broken.pt")
+
+
+def test_a_shared_network_is_read_once_while_its_file_stays(saved, monkeypatch):
+    path, network, _ = saved
+    first = shared_network(path, [CHAIN])
+    assert shared_network(str(path), [CHAIN])[0] is first[0]
+    monkeypatch.chdir(path.parent)
+    assert torch.equal(shared_network(path.name, [CHAIN])[0][0].weight, network[0].weight)
+
+
+def test_a_rewritten_file_gives_its_new_network_even_with_size_and_times_kept(saved):
+    path, network, config = saved
+    before, times = shared_network(path, [CHAIN])[0][0].weight, path.stat()
+    other = build(config)
+    save_network(path, other, CHAIN, config, about={"seed": "0"})
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert path.stat().st_size == times.st_size
+    after = shared_network(path, [CHAIN])[0][0].weight
+    assert torch.equal(before, network[0].weight)
+    assert torch.equal(after, other[0].weight)
+
+
+def test_a_file_of_one_name_in_another_folder_is_another_network(saved, tmp_path, monkeypatch):
+    path, network, config = saved
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(path, tmp_path / "first" / path.name)
+    other = build(config)
+    save_network(tmp_path / "second" / path.name, other, CHAIN, config)
+    found = []
+    for folder in ("first", "second"):
+        monkeypatch.chdir(tmp_path / folder)
+        found.append(shared_network(path.name, [CHAIN])[0][0].weight)
+    assert torch.equal(found[0], network[0].weight)
+    assert torch.equal(found[1], other[0].weight)
+
+
+def test_a_shared_network_of_another_kind_is_refused_though_it_was_read_before(saved):
+    shared_network(saved[0], [CHAIN])
+    with pytest.raises(DataError, match="kind 'chain'; this command takes unet"):
+        shared_network(saved[0], [Architecture("unet", Config, build)])
+
+
+def test_a_file_that_is_gone_is_not_remembered(saved):
+    path = saved[0]
+    shared_network(path, [CHAIN])
+    path.unlink()
+    with pytest.raises(DataError, match=r"chain\.safetensors: no such file"):
+        shared_network(path, [CHAIN])
+
+
+def test_a_shared_network_learns_nothing(saved):
+    network, _, metadata = shared_network(saved[0], [CHAIN])
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    with pytest.raises(TypeError):
+        metadata["seed"] = "1"

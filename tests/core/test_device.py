@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 
+from cryotools.core import bfloat16
 from cryotools.core.device import resolve_device, resolve_precision
 from cryotools.core.errors import CryotoolsNote, DataError, UsageError
 
@@ -65,6 +66,7 @@ def test_gpus_go_by_number():
         resolve_device("cuda:2")
 
 
+@pytest.mark.usefixtures("cpu_takes_bf16")
 def test_precisions_go_by_name():
     cpu = torch.device("cpu")
     assert resolve_precision("fp32", cpu) == torch.float32
@@ -72,10 +74,26 @@ def test_precisions_go_by_name():
     assert resolve_precision("fp16", torch.device("cuda")) == torch.float16
 
 
-def test_auto_precision_is_bfloat16_where_it_is_fast(monkeypatch):
-    for fast, wanted in ((True, torch.bfloat16), (False, torch.float32)):
-        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda fast=fast: fast)
-        assert resolve_precision("auto", torch.device("cpu")) == wanted
+@pytest.mark.parametrize("amx", [True, False, None])
+@pytest.mark.parametrize("wrong", [(), ("weight gradient at 2 x 2 x 2 voxels",)])
+def test_a_cpu_takes_bfloat16_where_it_is_fast_and_right(monkeypatch, amx, wrong):
+    if amx is None:  # a torch without the private name
+        monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    else:
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(bfloat16, "wrong_convolutions", lambda: wrong)
+    cpu = torch.device("cpu")
+    assert resolve_precision("fp32", cpu) == torch.float32
+    if amx and not wrong:
+        assert resolve_precision("auto", cpu) == resolve_precision("bf16", cpu) == torch.bfloat16
+        return
+    assert resolve_precision("auto", cpu) == torch.float32
+    words = r"wrong on this CPU \(weight gradient at 2 x 2 x 2 voxels\)" if amx else "no AMX"
+    with pytest.raises(DataError, match=f"--precision bf16: .*{words}.*; take fp32, or a GPU"):
+        resolve_precision("bf16", cpu)
+
+
+def test_auto_precision_is_bfloat16_on_gpus_that_are_fast_at_it(monkeypatch):
     for capability, wanted in (((8, 0), torch.bfloat16), ((7, 5), torch.float32)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, c=capability: c)
         assert resolve_precision("auto", torch.device("cuda")) == wanted
@@ -89,5 +107,5 @@ def test_unknown_precisions_are_a_mistake_of_usage(name):
 
 
 def test_half_precision_is_refused_on_a_cpu():
-    with pytest.raises(UsageError, match="bf16 or fp32"):
+    with pytest.raises(UsageError, match="on a CPU take fp32"):
         resolve_precision("fp16", torch.device("cpu"))

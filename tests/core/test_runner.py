@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cryotools.core import runner as runner_module
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.runner import Compute, InputTooLargeError, Runner, run_tiled, run_tiles
 from cryotools.core.tiles import plan_few_tiles
@@ -136,6 +137,7 @@ class Overflowing(nn.Module):
         return x / 0 if torch.is_autocast_enabled("cpu") else x
 
 
+@pytest.mark.usefixtures("cpu_takes_bf16")
 def test_an_overflow_is_computed_again_in_float32():
     with pytest.warns(CryotoolsWarning, match="float32"):
         (output,) = Runner(Overflowing(), Compute("cpu", "bf16")).run([torch.ones(3)])
@@ -165,3 +167,52 @@ def test_only_the_tiles_asked_for_are_computed():
     plan = plan_few_tiles((32, 32, 32), halo=0, largest=8)
     outputs = dict(run_tiles(Runner(nn.Identity(), CPU), plan, np.ones((1, 32, 32, 32), np.float32), [(8, 0, 24)]))
     assert list(outputs) == [(8, 0, 24)]
+
+
+class Moody(nn.Module):
+    """Batch statistics and dropout of its own, one part of it fixed by its owner."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.fixed, self.drop = nn.BatchNorm3d(1), nn.BatchNorm3d(1), nn.Dropout(0.5)
+        self.fixed.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop(self.fixed(self.norm(x)))
+
+
+def test_a_network_in_training_is_evaluated_and_left_as_it_was():
+    network = Moody()
+    assert network.training
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    inputs = [torch.rand(1, 4, 4, 4) for _ in range(5)]
+    outputs = list(Runner(network, CPU).run(inputs))
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(inputs, outputs, strict=True))
+    assert [part.training for part in (network, network.norm, network.fixed, network.drop)] == [True, True, False, True]
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+
+
+def test_a_failure_leaves_the_network_in_training_too():
+    network = Hungry(0)
+    with pytest.raises(InputTooLargeError):
+        list(Runner(network, CPU).run([torch.zeros(1, 4, 4, 4)]))
+    assert network.training
+
+
+def test_another_device_gets_a_copy(monkeypatch):
+    monkeypatch.setattr(runner_module, "resolve_device", lambda name: torch.device("meta"))
+    monkeypatch.setattr(runner_module, "_DEFAULT_BATCH", {"meta": 1})
+    network = Pooling()
+    weights = {key: value.clone() for key, value in network.state_dict().items()}
+    assert {value.device.type for value in Runner(network).network.state_dict().values()} == {"meta"}
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in weights.items())
+
+
+def test_a_network_that_is_there_already_is_not_copied():
+    network = Pooling()
+    assert Runner(network, CPU).network is network
+
+
+def test_results_are_float32_s_unless_less_is_asked_for():
+    assert Compute().precision == "fp32"
+    assert Runner(Blur(), Compute("cpu")).precision == torch.float32

@@ -9,6 +9,7 @@ import torch
 
 from cryotools.core.checkpoint import save_network
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.runner import Compute
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
@@ -38,7 +39,7 @@ def small(trypsin):
 
 def test_probabilities_lie_on_the_map_s_grid_where_there_is_density(small, weights):
     _, volume = small
-    verdict = evaluate(volume, weights=weights, device="cpu")
+    verdict = evaluate(volume, weights=weights, compute=Compute("cpu"))
     assert verdict.probability.same_grid_as(volume)
     data = verdict.probability.data
     assert 0 <= data.min() <= data.max() <= 1
@@ -50,7 +51,7 @@ def test_probabilities_lie_on_the_map_s_grid_where_there_is_density(small, weigh
 def test_the_summary_is_that_of_the_map(small, weights):
     _, volume = small
     unit = Volume(volume.data, (1.0, 1.0, 1.0), volume.origin)
-    verdict = evaluate(unit, weights=weights, device="cpu")
+    verdict = evaluate(unit, weights=weights, compute=Compute("cpu"))
     judged = verdict.probability.data[verdict.probability.data > 0]
     assert verdict.n_voxels == len(judged)
     assert verdict.mean_probability == pytest.approx(judged.mean(), abs=1e-4)
@@ -59,7 +60,7 @@ def test_the_summary_is_that_of_the_map(small, weights):
 
 def test_residues_share_the_voxels_near_the_structure(small, weights):
     structure, volume = small
-    verdict = evaluate(volume, structure, weights=weights, device="cpu")
+    verdict = evaluate(volume, structure, weights=weights, compute=Compute("cpu"))
     assert len(verdict.residues) == structure.residue_index()[-1] + 1
     assert sum(residue.n_voxels for residue in verdict.residues) == verdict.n_voxels
     mean = sum(r.mean_probability * r.n_voxels for r in verdict.residues if r.n_voxels) / verdict.n_voxels
@@ -68,7 +69,7 @@ def test_residues_share_the_voxels_near_the_structure(small, weights):
 
 def test_the_tables_can_be_read_again(small, weights):
     structure, volume = small
-    verdict = evaluate(volume, structure, weights=weights, device="cpu")
+    verdict = evaluate(volume, structure, weights=weights, compute=Compute("cpu"))
     (row,) = csv.DictReader(io.StringIO(verdict_csv_text("a, b.mrc", verdict)))
     assert row["map"] == "a, b.mrc"
     assert float(row["fraction_real"]) == pytest.approx(verdict.fraction_real, abs=1e-4)
@@ -79,12 +80,22 @@ def test_the_tables_can_be_read_again(small, weights):
 def test_a_structure_elsewhere_is_refused(small, weights):
     structure, volume = small
     with pytest.raises(DataError, match="no density above the contour lies within 3 A"):
-        evaluate(volume, structure.with_xyz(structure.xyz + 500), weights=weights, device="cpu")
+        evaluate(volume, structure.with_xyz(structure.xyz + 500), weights=weights, compute=Compute("cpu"))
 
 
 def test_a_discriminator_without_known_accuracy_says_so(small, tmp_path):
     path, config = tmp_path / "unknown.safetensors", EvaluatorConfig(width=4)
     save_network(path, Evaluator(config), EVALUATOR, config)
     with pytest.warns(CryotoolsWarning, match="not known; its verdict says as little"):
-        evaluate(small[1], weights=path, device="cpu")
+        evaluate(small[1], weights=path, compute=Compute("cpu"))
     assert np.isfinite(small[1].data).all()
+
+
+def test_rewritten_weights_are_the_ones_used(small, weights, tmp_path):
+    path, config = tmp_path / "evaluator.safetensors", EvaluatorConfig(width=4)
+    path.write_bytes(weights.read_bytes())
+    before = evaluate(small[1], weights=path, compute=Compute("cpu"))
+    save_network(path, Evaluator(config), EVALUATOR, config, about={"held_out_accuracy": "0.9100"})
+    after = evaluate(small[1], weights=path, compute=Compute("cpu"))
+    assert (before.accuracy, after.accuracy) == (0.95, 0.91)
+    assert np.abs(after.probability.data - before.probability.data).max() > 1e-3

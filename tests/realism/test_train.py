@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cryotools.core.checkpoint import load_network
+from cryotools.core.runner import Compute
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
@@ -35,9 +36,9 @@ def test_real_maps_are_told_from_simulated_ones(pair, tmp_path):
     _, _, about = load_network(tmp_path / "model.safetensors", [EVALUATOR])
     assert float(about["held_out_accuracy"]) > 0.7
     weights = tmp_path / "model.safetensors"
-    real = evaluate(pair.target, pair.structure, weights=weights, device="cpu")
+    real = evaluate(pair.target, pair.structure, weights=weights, compute=Compute("cpu"))
     made = pair.target.with_data(molmap(pair.structure, pair.target.grid, MapOptions(4.0)))
-    simulated = evaluate(made, pair.structure, weights=weights, device="cpu")
+    simulated = evaluate(made, pair.structure, weights=weights, compute=Compute("cpu"))
     assert real.fraction_real > simulated.fraction_real + 0.4
 
 

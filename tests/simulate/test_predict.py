@@ -4,16 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.checkpoint import save_network
+from cryotools.core.distance import near_points
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.mapfile import read_map
+from cryotools.core.runner import Compute
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.metrics.correlation import pearson
 from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.inputs import Condition
 from cryotools.simulate.layout import grid_around
+from cryotools.simulate.network import GENERATOR, Generator, GeneratorConfig
 from cryotools.simulate.predict import generate
 
 DATA = Path(__file__).parents[1] / "data"
@@ -35,13 +39,13 @@ def small(real):
 @pytest.fixture(scope="module")
 def made(small):
     grid = grid_around(small, 1.0, 4.0)
-    return grid, generate(small, grid, Condition(3.0, b_factors=False), "cpu")
+    return grid, generate(small, grid, Condition(3.0, b_factors=False), Compute("cpu"))
 
 
 def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
     volume, structure = real
-    near = distance_to_points(volume.grid, structure.xyz) <= 3
-    learned = generate(structure, volume.grid, Condition(3.2, b_factors=False), "cpu")
+    near = near_points(volume.grid, structure.xyz, 3)
+    learned = generate(structure, volume.grid, Condition(3.2, b_factors=False), Compute("cpu"))
     score = pearson(learned[near], volume.data[near])
     for broader in (1.0, 1.2, 1.3, 1.4):
         classical = molmap(structure, volume.grid, MapOptions(3.2 * broader, occupancy=False))
@@ -50,21 +54,21 @@ def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
 
 def test_there_is_nothing_where_there_are_no_atoms(made, small):
     grid, data = made
-    assert not data[distance_to_points(grid, small.xyz) > 7].any()
-    assert data[distance_to_points(grid, small.xyz) < 1].mean() > 0.3
+    assert not data[~near_points(grid, small.xyz, 7)].any()
+    assert data[near_points(grid, small.xyz, 1)].mean() > 0.3
 
 
 def test_moving_the_structure_by_whole_voxels_moves_the_map(made, small):
     _, data = made
     shift = np.array([5.0, -3.0, 8.0])
     moved = small.with_xyz(small.xyz + shift)
-    other = generate(moved, grid_around(moved, 1.0, 4.0), Condition(3.0, b_factors=False), "cpu")
+    other = generate(moved, grid_around(moved, 1.0, 4.0), Condition(3.0, b_factors=False), Compute("cpu"))
     assert np.abs(other - data).max() < 1e-3 * data.max()
 
 
 def test_a_coarser_resolution_gives_a_smoother_map(made, small):
     grid, sharp = made
-    coarse = generate(small, grid, Condition(6.0, b_factors=False), "cpu")
+    coarse = generate(small, grid, Condition(6.0, b_factors=False), Compute("cpu"))
     power = []
     for data in (sharp, coarse):
         spectrum = np.abs(np.fft.rfftn(data)) ** 2
@@ -76,4 +80,18 @@ def test_a_coarser_resolution_gives_a_smoother_map(made, small):
 
 def test_resolutions_never_seen_are_warned_about(small):
     with pytest.warns(CryotoolsWarning, match=r"has seen maps of 1\.7 to 8 A, not of 12 A"):
-        generate(small, grid_around(small, 4.0, 12.0), Condition(12.0), "cpu")
+        generate(small, grid_around(small, 4.0, 12.0), Condition(12.0), Compute("cpu"))
+
+
+def test_rewritten_weights_are_the_ones_used(made, small, tmp_path):
+    grid, _ = made
+    path, config = tmp_path / "generator.safetensors", GeneratorConfig(width=4, levels=2)
+    maps = []
+    for seed in (1, 2, 1):
+        torch.manual_seed(seed)
+        network = Generator(config)
+        torch.nn.init.constant_(network.unet.last.bias, 0.1 * seed)
+        save_network(path, network, GENERATOR, config)
+        maps.append(generate(small, grid, Condition(3.0), Compute("cpu"), weights=path))
+    assert np.abs(maps[1] - maps[0]).max() > 0.01
+    assert np.array_equal(maps[2], maps[0])

@@ -55,7 +55,7 @@ def test_an_inverted_map_has_nothing_in_common_with_its_structure(simulated):
 
 def test_the_envelope_is_1_near_atoms_and_0_far_from_them(simulated):
     structure, volume = simulated
-    mask, distance = envelope(structure, volume.grid), distance_to_points(volume.grid, structure.xyz)
+    mask, distance = envelope(structure, volume.grid), distance_to_points(volume.grid, structure.xyz, 12)
     assert (mask[distance < 4] == 1).all()
     assert (mask[distance > 7] == 0).all()
     between = mask[(distance > 4.5) & (distance < 6.5)]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cryotools.core.checkpoint import load_network, save_network
+from cryotools.core.runner import Compute
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
@@ -61,13 +62,13 @@ def test_tiles_give_what_the_whole_gives(pair, weights, monkeypatch):
     maps = []
     for core in (16, 96):
         monkeypatch.setattr(vae_predict, "CORE", core)
-        maps.append(generate_vae(pair.structure, pair.target.grid, Condition(4.0), 3, "cpu", weights=weights))
+        maps.append(generate_vae(pair.structure, pair.target.grid, Condition(4.0), 3, Compute("cpu"), weights=weights))
     assert np.abs(maps[0] - maps[1]).max() < 1e-4 * np.abs(maps[1]).max()
 
 
 def test_samples_differ_from_one_another_and_each_can_be_made_again(pair, weights):
     def made(sample):
-        return generate_vae(pair.structure, pair.target.grid, Condition(4.0), sample, "cpu", weights=weights)
+        return generate_vae(pair.structure, pair.target.grid, Condition(4.0), sample, Compute("cpu"), weights=weights)
 
     mean, one, two, again = made(None), made(1), made(2), made(1)
     assert np.array_equal(one, again)
@@ -105,3 +106,14 @@ def test_training_brings_maps_nearer(pair, tmp_path):
     generator, stored, _ = load_network(tmp_path / "model.safetensors", [VAE_GENERATOR])
     assert task.validate({"generator": generator})["held_out_pearson"] > max(before, 0) + 0.3
     assert stored.mean == pytest.approx(pair.target.data[pair.target.data > 0.1].mean(), abs=0.3)
+
+
+def test_rewritten_weights_are_the_ones_used(pair, weights, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(weights.read_bytes())
+    network, config, _ = load_network(path, [VAE_GENERATOR])
+    where = (pair.structure, pair.target.grid, Condition(4.0), None, Compute("cpu"))
+    before = generate_vae(*where, weights=path)
+    torch.nn.init.normal_(network.decoder.last.weight, std=0.3)
+    save_network(path, network, VAE_GENERATOR, config)
+    assert np.abs(generate_vae(*where, weights=path) - before).max() > 0.01

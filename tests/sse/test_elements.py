@@ -27,7 +27,7 @@ def line(start, stop) -> np.ndarray:
 
 def tube(*paths: np.ndarray, radius: float = 4.0, height: float = 0.9, grid: Grid = GRID) -> np.ndarray:
     """1 within `radius` of one of the paths, 0 a voxel farther away; times `height`."""
-    return height * np.clip(radius + 0.5 - distance_to_points(grid, np.concatenate(paths)), 0, 1)
+    return height * np.clip(radius + 0.5 - distance_to_points(grid, np.concatenate(paths), radius + 1), 0, 1)
 
 
 def class_maps(grid: Grid = GRID, **maps: np.ndarray) -> np.ndarray:

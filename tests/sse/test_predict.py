@@ -273,3 +273,13 @@ def test_a_flat_map_is_refused_and_a_thin_one(simple):
             warnings.simplefilter("ignore")
             with pytest.raises(DataError, match=words):
                 annotate(Volume(data.astype(np.float32), (1.0, 1.0, 1.0)), weights=simple)
+
+
+def test_rewritten_weights_are_the_ones_used(crop, tmp_path):
+    weights = by_density(tmp_path / "net.safetensors")
+    before = annotate(crop, weights=weights, compute=CPU).probabilities
+    at_random(weights)
+    after = annotate(crop, weights=weights, compute=CPU).probabilities
+    fresh = annotate(crop, weights=at_random(tmp_path / "same.safetensors"), compute=CPU).probabilities
+    assert np.array_equal(after, fresh)
+    assert np.abs(after - before).max() > 0.1

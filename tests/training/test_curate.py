@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.errors import DataError
 from cryotools.core.mapfile import write_map
 from cryotools.core.structure import WATER
@@ -58,7 +58,7 @@ def test_a_good_pair_is_kept_on_voxels_of_1_angstrom_at_whole_positions(entry, p
     assert verdict.backbone_sigma > verdict.control_sigma + 2
     assert pair.target.voxel_size == (1, 1, 1)
     assert np.array_equal(pair.target.origin, np.rint(pair.target.origin))
-    near = distance_to_points(pair.target.grid, protein.xyz) <= 3
+    near = near_points(pair.target.grid, protein.xyz, 3)
     assert np.percentile(pair.target.data[near], 99) == pytest.approx(1, rel=1e-3)
     exact = molmap(protein, pair.target.grid, MapOptions(4.0))
     assert np.corrcoef(pair.target.data[near], exact[near])[0, 1] > 0.97
@@ -82,7 +82,7 @@ def test_density_that_no_atom_explains_does_not_count(entry, tmp_path, volume):
     at = np.rint(pair.target.world_to_index(volume.grid.index_to_world(np.array([5, 5, 5])))).astype(int)
     assert pair.weight[tuple(at[::-1])] == 0
     assert 0 < verdict.unmodelled_fraction < 0.02
-    assert pair.weight[distance_to_points(pair.target.grid, pair.structure.xyz) <= 4].all()
+    assert pair.weight[near_points(pair.target.grid, pair.structure.xyz, 4)].all()
 
 
 def test_a_broken_entry_fails_alone(entry, tmp_path):

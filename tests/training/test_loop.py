@@ -211,6 +211,7 @@ def test_a_run_killed_while_it_writes_goes_on_from_the_checkpoint_before(tmp_pat
     assert not [path for path in (tmp_path / "run").iterdir() if path.name.endswith("tmp")]
 
 
+@pytest.mark.usefixtures("cpu_takes_bf16")
 def test_steps_run_in_the_precision_asked_for_and_weights_stay_in_float32(tmp_path):
     seen = set()
 

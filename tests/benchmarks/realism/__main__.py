@@ -15,7 +15,8 @@ import speed
 from fidelity import MEASURES, NEAR, Makers, fidelity
 from tables import gains, interval, table
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
+from cryotools.core.runner import Compute
 from cryotools.metrics.correlation import pearson
 from cryotools.realism.predict import WEIGHTS as EVALUATOR
 from cryotools.realism.predict import evaluate
@@ -63,7 +64,7 @@ def best_factor(training: list[Pair]) -> float:
     for factor in factors:
         scores = []
         for pair in training:
-            near = distance_to_points(pair.target.grid, pair.structure.xyz) <= NEAR
+            near = near_points(pair.target.grid, pair.structure.xyz, NEAR)
             scores.append(pearson(_classical(pair, factor)[near], pair.target.data[near]))
         means.append(np.mean(scores))
     return float(factors[int(np.argmax(means))])
@@ -74,7 +75,7 @@ def all_makers(broader: float, chosen: argparse.Namespace) -> Makers:
 
     def learned(pair: Pair, b_factors: bool = False, **how: str) -> np.ndarray:
         condition = Condition(pair.resolution, b_factors)
-        return generate(pair.structure, pair.target.grid, condition, "cpu", **how)
+        return generate(pair.structure, pair.target.grid, condition, Compute("cpu"), **how)
 
     makers: Makers = {
         "molmap": lambda pair: _classical(pair, 1.0),
@@ -82,9 +83,11 @@ def all_makers(broader: float, chosen: argparse.Namespace) -> Makers:
         "pdb2mrc": lambda pair: pdb2mrc(pair.structure, pair.target.grid, MapOptions(pair.resolution, occupancy=False)),
         "gan": learned,
         "gan, B": lambda pair: learned(pair, b_factors=True),
-        "vae-gan": lambda pair: generate_vae(pair.structure, pair.target.grid, Condition(pair.resolution), None, "cpu"),
+        "vae-gan": lambda pair: generate_vae(
+            pair.structure, pair.target.grid, Condition(pair.resolution), None, Compute("cpu")
+        ),
         "vae-gan, sample": lambda pair: generate_vae(
-            pair.structure, pair.target.grid, Condition(pair.resolution), 1, "cpu"
+            pair.structure, pair.target.grid, Condition(pair.resolution), 1, Compute("cpu")
         ),
     }
     if chosen.adversarial:
@@ -115,9 +118,8 @@ def print_realism(judged: list[Pair], makers: Makers, evaluator: str) -> None:
     rows = []
     for pair in judged:
         made = {name: pair.target.with_data(make(pair)) for name, make in extra.items()}
-        verdicts = {
-            name: evaluate(volume, pair.structure, weights=evaluator, device="cpu") for name, volume in made.items()
-        }
+        how = {"weights": evaluator, "compute": Compute("cpu")}
+        verdicts = {name: evaluate(volume, pair.structure, **how) for name, volume in made.items()}
         rows.append({name: verdict.fraction_real for name, verdict in verdicts.items()})
     print("\n## Realism\n" + table("Fraction of voxels called real", judged, rows))
     right = [(row["experimental"] + 1 - row["molmap"]) / 2 for row in rows]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.shells import match_amplitudes
 from cryotools.metrics.correlation import chimerax_level, cosine, pearson, ssim, strong_part
 from cryotools.metrics.fsc import fourier_shell_correlation
@@ -23,7 +23,7 @@ Scores = dict[str, dict[str, float]]
 def fidelity(pair: Pair, makers: Makers) -> tuple[Scores, Scores]:
     """Every measure of every kind of map of one pair: as made, and with the experimental map's radial amplitudes."""
     target = pair.target.data
-    near = distance_to_points(pair.target.grid, pair.structure.xyz) <= NEAR
+    near = near_points(pair.target.grid, pair.structure.xyz, NEAR)
     mask = envelope(pair.structure, pair.target.grid)
     as_made, matched = {}, {}
     for name, make in makers.items():

@@ -18,7 +18,7 @@ import numpy as np
 from cases import add_weights, predictor
 from tables import interval, number, table
 
-from cryotools.core.distance import distance_to_points
+from cryotools.core.distance import near_points
 from cryotools.core.errors import CryotoolsError
 from cryotools.core.mapfile import read_map
 from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
@@ -96,7 +96,7 @@ def measure(maps: np.ndarray, volume: Volume, structure: Structure) -> Found:
     residues = assign(structure)
     by_residue = score_residues(maps, volume, structure, residues)
     scores, labels = score_map(by_residue), label_voxels(volume, structure, residues)
-    near = distance_to_points(volume.grid, structure.xyz[structure.kind == PROTEIN]) <= REACH
+    near = near_points(volume.grid, structure.xyz[structure.kind == PROTEIN], REACH)
     protein = near & labels.counted & (labels.classes != NUCLEOTIDE)
     called = np.argmax(maps, axis=0)[protein] == NUCLEOTIDE
     return Found(

@@ -1,0 +1,77 @@
+"""May a CPU compute in bf16? Only where AMX multiplies it, and where torch's convolutions come out right.
+
+Without AMX bf16 is slower than float32. And on some CPUs torch 2.13 (oneDNN) gives weight gradients of 3D convolutions
+at 2 × 2 × 2 voxels that are wrong or not finite, at other sizes right ones, so the sizes that networks use are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_SIZES = (1, 2, 3, 4, 6, 8)  # voxels along an edge: cubes in training get as small as this at the deepest level
+_CHANNELS = ((8, 16), (32, 64))
+_KERNELS = ((3, 1), (3, 2), (1, 1))  # voxels along an edge, and the stride
+_FORMATS = (torch.contiguous_format, torch.channels_last_3d)
+_TRIES = 3  # what is wrong is not wrong every time
+_TOLERANCE = 0.03  # relative error; rounding to bf16 gives 0.003
+_RESULTS = ("output", "input gradient", "weight gradient")
+
+
+def why_not_bfloat16() -> str:
+    """Why this CPU does not compute in bf16; empty where it may."""
+    if not has_amx():
+        return "this CPU has no AMX, without which bf16 is slow"
+    wrong = wrong_convolutions()
+    return f"torch {torch.__version__} gets bf16 convolutions wrong on this CPU ({wrong[0]})" if wrong else ""
+
+
+def has_amx() -> bool:
+    """True where the CPU multiplies tiles of bf16; False where torch cannot say."""
+    ask = getattr(torch.cpu, "_is_amx_tile_supported", None)  # torch has no public name for it
+    return bool(ask and ask())
+
+
+@cache
+def wrong_convolutions() -> tuple[str, ...]:
+    """What of bf16 convolutions is far from float32's on this CPU, at sizes that networks use; tried once a process."""
+    found: dict[str, None] = {}
+    with torch.inference_mode(False), torch.enable_grad():
+        for size, (channels, (kernel, stride)) in product(_SIZES, product(_CHANNELS, _KERNELS)):
+            for result in _wrong(size, channels, kernel, stride):
+                found[f"{result} at {size} x {size} x {size} voxels"] = None
+    return tuple(found)
+
+
+def _wrong(size: int, channels: tuple[int, int], kernel: int, stride: int) -> Iterator[str]:
+    """The results that are wrong for one convolution."""
+    random = torch.Generator().manual_seed(size)
+    inputs, outputs = channels
+    image = torch.randn(4, inputs, *(size,) * 3, generator=random)
+    weight = torch.randn(outputs, inputs, *(kernel,) * 3, generator=random) / (inputs * kernel**3) ** 0.5
+    after = (size - 1) // stride + 1
+    above = torch.randn(4, outputs, *(after,) * 3, generator=random)
+    right = _results(image, weight, above, stride, torch.float32)
+    tried = [
+        _results(*(t.contiguous(memory_format=layout) for t in (image, weight)), above, stride, torch.bfloat16)
+        for layout in _FORMATS
+        for _ in range(_TRIES)
+    ]
+    for number, (name, wanted) in enumerate(zip(_RESULTS, right, strict=True)):
+        errors = [float((results[number] - wanted).norm() / wanted.norm()) for results in tried]
+        if not all(error <= _TOLERANCE for error in errors):  # NaN is no number to be below
+            yield name
+
+
+def _results(image: Tensor, weight: Tensor, above: Tensor, stride: int, precision: torch.dtype) -> list[Tensor]:
+    """A convolution's output and its gradients by input and weight, as training computes them, in float32."""
+    image, weight = image.detach().requires_grad_(), weight.detach().requires_grad_()
+    with torch.autocast("cpu", precision, enabled=precision != torch.float32, cache_enabled=False):
+        made = functional.conv3d(image, weight, stride=stride, padding=weight.shape[-1] // 2)
+    gradients = torch.autograd.grad(made.float(), (image, weight), above)
+    return [made.detach().float(), *(gradient.float() for gradient in gradients)]

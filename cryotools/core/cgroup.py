@@ -1,0 +1,83 @@
+"""What the control groups of this process (containers, batch jobs) leave of the memory: Linux, versions 1 and 2.
+
+Linux kills a process that goes over the limit of its group or of any group above, whatever the machine has free.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+# the files of a group: its limits, what it uses, and the line of memory.stat that counts cache which can be dropped
+_VERSION_1 = (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file")
+_UNLIMITED = 2**60  # bytes; version 1 writes a number near 2^63
+_VERSION_2 = (("memory.max", "memory.high"), "memory.current", "inactive_file")
+
+
+def free_bytes(root: Path = Path("/")) -> int | None:
+    """Bytes that may still be taken before a limit is reached; None where there is none.
+
+    `root` is where /proc and the groups' folders lie.
+    """
+    free = [left for folder, files in _groups(root) if (left := _left(folder, *files)) is not None]
+    return min(free, default=None)
+
+
+def _groups(root: Path) -> Iterator[tuple[Path, tuple[tuple[str, ...], str, str]]]:
+    """The folders of the process's groups for memory and of those above them, and the names of their files."""
+    memberships, mounts = _lines(root / "proc/self/cgroup"), _lines(root / "proc/self/mountinfo")
+    for membership in memberships:
+        number, controllers, path = [*membership.split(":", 2), "", ""][:3]
+        version_2 = number == "0" and not controllers
+        if not (version_2 or "memory" in controllers.split(",")):
+            continue
+        for mount in mounts:
+            fields, _, kind = mount.partition(" - ")
+            if kind.split(" ")[0] != ("cgroup2" if version_2 else "cgroup"):
+                continue
+            if not version_2 and "memory" not in kind.split(" ")[-1].split(","):
+                continue
+            top, at = (_unescaped(field) for field in fields.split(" ")[3:5])
+            for folder in _upwards(path, top):
+                yield root / at.lstrip("/") / folder, _VERSION_2 if version_2 else _VERSION_1
+
+
+def _upwards(path: str, top: str) -> list[PurePosixPath]:
+    """A group and those above it, relative to the place where the group `top` is mounted: in a container that may be
+    its own group, and the path that of the host.
+    """
+    group = PurePosixPath(path)
+    if not group.is_relative_to(top) or ".." in group.parts:
+        return [PurePosixPath(".")]
+    inside = group.relative_to(top)
+    return [inside, *inside.parents]
+
+
+def _left(folder: Path, limits: tuple[str, ...], usage: str, cache: str) -> int | None:
+    known = [limit for name in limits if (limit := _number(folder / name)) is not None and limit < _UNLIMITED]
+    used = _number(folder / usage) if known else None
+    if used is None:
+        return None
+    droppable = next(
+        (int(line.split()[1]) for line in _lines(folder / "memory.stat") if line.startswith(f"{cache} ")), 0
+    )
+    return max(0, min(known) - used + min(droppable, used))
+
+
+def _number(path: Path) -> int | None:
+    """The number in a file; None where there is no such file, or it says max."""
+    text = "".join(_lines(path)[:1]).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _unescaped(text: str) -> str:
+    """A path as mountinfo writes it: blanks and backslashes as octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
