@@ -1,96 +1,102 @@
-"""Checks of PDB text that must happen before parsing, because the parser turns such mistakes into zeros."""
+"""PDB text as gemmi should see it: checked where it turns mistakes into zeros, mended where it stops for nothing.
+
+Numbers are checked here; `pdbnames` sees to residue names of four letters, `pdbmodels` to END and MODEL.
+"""
 
 from __future__ import annotations
 
-import re
 import warnings
 from typing import NoReturn
 
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.pdblines import PdbLines, record_code
+from cryotools.core.pdbmodels import models_in_order
+from cryotools.core.pdbnames import stand_in_for_long_names
 
 _COORDINATES, _OCCUPANCY, _B_FACTOR = slice(30, 54), slice(54, 60), slice(60, 66)
 _AS_PRINTED = ((30, 4, 8), (38, 4, 8), (46, 4, 8), (54, 3, 6), (60, 3, 6))  # first column, place of the point, width
-_CASE_BIT = 0xDF  # cleared in a letter it makes a capital; the parser compares record names so
+_SEEN_OCCUPANCY = 58  # letters in the shortest line in which gemmi looks for an occupancy
+_ELEMENT, _CHARGE, _END = 76, 78, 80
+_BLANK = ord(" ")
 
 
-def check_pdb_text(content: bytes, name: str) -> bytes:
-    """The text with an occupancy of 1.00 where it is blank, which the parser would take for 0.
-
-    Looks at columns 31-66 of all ATOM and HETATM lines at once.
+def normal_pdb(content: bytes, name: str) -> bytes:
+    """The text with one meaning for gemmi: every atom in a model that is closed, no field that gemmi stumbles over.
 
     Raises
     ------
     DataError
-        Coordinates or an occupancy are not plain numbers; the message gives the line.
+        There are no atoms, or coordinates are not plain numbers; the message gives the line.
     """
-    text = np.frombuffer(content, np.uint8)
-    starts = np.concatenate([[0], np.flatnonzero(text == ord("\n")) + 1])
-    ends = np.append(starts[1:] - 1, len(text))
-    whole = starts + 6 <= len(text)
-    starts, ends = starts[whole], ends[whole]
-    head = text[starts[:, None] + np.arange(4)] if len(starts) else np.zeros((0, 4), np.uint8)
-    is_atom = np.all(head & _CASE_BIT == np.frombuffer(b"ATOM", np.uint8), axis=1)
-    is_atom |= np.all(head & _CASE_BIT == np.frombuffer(b"HETA", np.uint8), axis=1)
-    if not is_atom.any():
+    lines = PdbLines(content)
+    if not len(lines.atoms):
         raise DataError(f"{name}: has no atoms")
-    lines = np.flatnonzero(is_atom)
-    in_lower_case = (head[lines] >= ord("a")).any(axis=1)
+    columns = lines.columns(lines.atoms)
+    in_lower_case = (columns[:, :4] >= ord("a")).any(axis=1)
     if in_lower_case.any():
-        number = lines[in_lower_case][0] + 1
+        number = lines.atoms[in_lower_case][0] + 1
         raise DataError(f"{name}: line {number}: the record name is in lower case; PDB needs ATOM and HETATM")
-    length = ends[lines] - starts[lines] - (text[ends[lines] - 1] == ord("\r"))
-    columns = _columns(content, starts[lines], length)
+    _check_numbers(lines, columns, name)
+    _blank_what_is_no_element(lines, columns)
+    lines.put(np.flatnonzero(lines.record == record_code("ANIS")), 0, b"      ")  # of no use, and gemmi checks it
+    explained = stand_in_for_long_names(lines, columns)
+    return explained + models_in_order(lines, name)
+
+
+def _check_numbers(lines: PdbLines, columns: np.ndarray, name: str) -> None:
+    """Refuse coordinates (n, WIDTH) that are no numbers; a blank occupancy is 1, one that is no number NaN."""
+    length = lines.length(lines.atoms)
     # nearly every line is as programs print it, which is quick to see; the others are looked at field by field
-    odd = np.flatnonzero(~_as_printed(columns) | (length < _COORDINATES.stop))
+    odd = np.flatnonzero((length < _B_FACTOR.stop) | ~_as_printed(columns))
     if not len(odd):
-        return content
-    lines, length, columns = lines[odd], length[odd], columns[odd]
+        return
+    atoms, length, columns = lines.atoms[odd], length[odd], columns[odd]
+    columns[np.arange(columns.shape[1]) >= length[:, None]] = _BLANK
     unreadable = length < _COORDINATES.stop
     unreadable |= ~_is_number(columns[:, _COORDINATES].reshape(-1, 3, 8)).all(axis=1)
-    unreadable |= ~(_is_number(columns[:, _OCCUPANCY]) | _is_blank(columns[:, _OCCUPANCY]))
     if unreadable.any():
-        line = lines[unreadable][0]
-        _explain(content[starts[line] : ends[line]], line + 1, name)
-    odd_b = int((~(_is_number(columns[:, _B_FACTOR]) | _is_blank(columns[:, _B_FACTOR]))).sum())
-    if odd_b:
-        warnings.warn(f"{name}: {odd_b} B factors are not numbers and count as 0", CryotoolsWarning, stacklevel=4)
-    blank = _is_blank(columns[:, _OCCUPANCY]) & (length >= _OCCUPANCY.start + 4)
-    if not blank.any():
-        return content
-    filled = text.copy()
-    filled[starts[lines[blank]][:, None] + np.arange(55, 58)] = np.frombuffer(b"1.0", np.uint8)
-    return filled.tobytes()
+        line = atoms[unreadable][0]
+        _explain(lines.part(line, line + 1), line + 1, name)
+    bad = ~(_is_number(columns[:, _OCCUPANCY]) | _is_blank(columns[:, _OCCUPANCY]))
+    bad_b = ~(_is_number(columns[:, _B_FACTOR]) | _is_blank(columns[:, _B_FACTOR]))
+    for count, words in (
+        (bad.sum(), "occupancies are not numbers"),
+        (bad_b.sum(), "B factors are not numbers and count as 0"),
+    ):
+        if count:
+            warnings.warn(f"{name}: {count} {words}", CryotoolsWarning, stacklevel=5)
+    reaching = length >= _SEEN_OCCUPANCY
+    blank = _is_blank(columns[:, _OCCUPANCY])
+    lines.put(atoms[blank & reaching], _OCCUPANCY.start, b" 1.0")
+    lines.put(atoms[bad & reaching], _OCCUPANCY.start, b" nan")
+    for column in (_SEEN_OCCUPANCY, _SEEN_OCCUPANCY + 1):  # what is left of a word
+        lines.put(atoms[bad & (length > column)], column, b" ")
 
 
-def close_models(content: bytes, name: str) -> bytes:
-    """The text with ENDMDL added where a MODEL is not closed."""
-    opened, closed = (len(re.findall(rb"(?m)^" + record, content)) for record in (b"MODEL ", b"ENDMDL"))
-    if opened <= closed:
-        return content
-    warnings.warn(
-        f"{name}: {opened} MODEL but {closed} ENDMDL records; each MODEL ends at the next",
-        CryotoolsWarning,
-        stacklevel=4,
-    )
-    without = re.sub(rb"(?m)^ENDMDL.*\n?", b"", content)
-    without = re.sub(rb"(?m)^END\s*\n?", b"", without)
-    first, *rest = re.split(rb"(?m)^(?=MODEL )", without)
-    return first + b"".join(part.rstrip(b"\n") + b"\nENDMDL\n" for part in rest)
+def _blank_what_is_no_element(lines: PdbLines, columns: np.ndarray) -> None:
+    """Blank the charge, which gemmi checks and nobody needs, and with it the element where these are something else.
 
-
-def _columns(content: bytes, starts: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """The first 66 letters (n, 66) of the lines of `length` that begin at `starts`, with blanks beyond their ends."""
-    text = np.frombuffer(content + b" " * _B_FACTOR.stop, np.uint8)
-    columns = np.lib.stride_tricks.sliding_window_view(text, _B_FACTOR.stop)[starts]
-    short = np.flatnonzero(length < _B_FACTOR.stop)
-    columns[short] = np.where(np.arange(_B_FACTOR.stop) < length[short, None], columns[short], ord(" "))
-    return columns
+    Files from before 1996 end in the entry's id and the line's number, others in a long name of a segment.
+    """
+    long = np.flatnonzero(lines.length(lines.atoms) > _CHARGE)
+    tail = columns[long, _ELEMENT:_END]
+    tail[lines.length(lines.atoms[long]) < _END, -1] = _BLANK
+    digit = (tail >= ord("0")) & (tail <= ord("9"))
+    letter = ((tail | 0x20) >= ord("a")) & ((tail | 0x20) <= ord("z"))
+    charged = (tail[:, 2:] != _BLANK).any(axis=1)
+    if not charged.any():
+        return
+    foreign = letter[:, 2:].any(axis=1) | (charged & digit[:, :2].any(axis=1))
+    lines.put(lines.atoms[long[charged & ~foreign & (tail[:, 3] != _BLANK)]], _CHARGE, b"  ")
+    lines.put(lines.atoms[long[charged & ~foreign & (tail[:, 3] == _BLANK)]], _CHARGE, b" ")
+    lines.put(lines.atoms[long[foreign & (tail[:, 3] != _BLANK)]], _ELEMENT, b"    ")
+    lines.put(lines.atoms[long[foreign & (tail[:, 3] == _BLANK)]], _ELEMENT, b"   ")
 
 
 def _as_printed(columns: np.ndarray) -> np.ndarray:
-    """True for rows (n, 66) whose coordinates are printed as %8.3f, occupancy and B as %6.2f."""
+    """True for rows (n, 66 or more) whose coordinates are printed as %8.3f, occupancy and B as %6.2f."""
     digit = (columns >= ord("0")) & (columns <= ord("9"))
     good = np.ones(len(columns), dtype=bool)
     for start, point, width in _AS_PRINTED:
@@ -127,13 +133,12 @@ def _is_blank(columns: np.ndarray) -> np.ndarray:
 
 
 def _explain(line: bytes, number: int, name: str) -> NoReturn:
-    """Raise the DataError for a line whose coordinates or occupancy are not numbers."""
+    """Raise the DataError for a line whose coordinates are not numbers."""
     line = line.rstrip(b"\r\n")
     if b"\t" in line:
         raise DataError(f"{name}: line {number} holds tabs, PDB columns need spaces; convert the file")
     if len(line) < _COORDINATES.stop:
         raise DataError(f"{name}: line {number} ends before its coordinates do; copy the file again")
-    fields = [("coordinate", line[at : at + 8]) for at in (30, 38, 46)] + [("occupancy", line[_OCCUPANCY])]
-    what, field = next((w, f) for w, f in fields if not _is_number(np.frombuffer(f.ljust(8), np.uint8)))
+    field = next(f for f in (line[at : at + 8] for at in (30, 38, 46)) if not _is_number(np.frombuffer(f, np.uint8)))
     shown = field.decode("ascii", "replace")
-    raise DataError(f"{name}: line {number}: the {what} '{shown}' is not a number; mend or remove the atom")
+    raise DataError(f"{name}: line {number}: the coordinate '{shown}' is not a number; mend or remove the atom")

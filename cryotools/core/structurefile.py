@@ -21,7 +21,7 @@ from cryotools.core.bytestream import impostor, open_bytes, read_upto
 from cryotools.core.ciftext import cif_atoms, looks_like_cif, parse_cif
 from cryotools.core.errors import CryotoolsWarning, DataError, listing
 from cryotools.core.memory import available_bytes
-from cryotools.core.pdbtext import check_pdb_text, close_models
+from cryotools.core.pdbtext import normal_pdb
 from cryotools.core.structure import Structure
 
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
@@ -107,8 +107,8 @@ def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
             del content  # a large file's text need not stay while its atoms are built
             return cif_atoms(document, name)
         if _is_pdb(content):
-            content = check_pdb_text(content, name)
-            parsed = gemmi.read_pdb_string(close_models(content, name))
+            content = normal_pdb(content, name)
+            parsed = gemmi.read_pdb_string(content)
             return parsed, pdb_assemblies([line for line in parsed.raw_remarks if line.startswith("REMARK 350")])
     except (RuntimeError, ValueError, IndexError, UnicodeDecodeError) as error:
         said = re.sub(r"^[^:]*:(\d+):\d+\(\d+\): ", r"line \1: ", " ".join(str(error).split()))

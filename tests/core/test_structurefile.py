@@ -52,7 +52,6 @@ REFUSED = {
         pdb(atom_line(" X1 ", element="X", residue="UNL")),
         r"1 atoms are of an unknown element \(the first: UNL X1\); mend the element column",
     ),
-    "occupancy no number": (pdb(ONE, atom_line(occupancy="1.o0")), "line 2: the occupancy '  1.o0' is not a number"),
     "cif loop cut": (cif()[:-10], "cannot be parsed: line 4: Wrong number of values in loop _atom_site"),
     "cif name cut": (cif()[:200], "cannot be parsed: line 12: parse error"),
     "cif quote open": (b"data_x\n_a.b 'open\n", "cannot be parsed: .*unterminated"),
@@ -76,6 +75,7 @@ def test_a_broken_model_is_refused_in_one_line_that_says_why(tmp_path: Path, wha
 
 ODD = {
     "twice": (pdb(*TWO, ONE), "1 atoms are listed twice; kept once", 2),
+    "occupancy no number": (pdb(ONE, atom_line(" CB ", occupancy="1.o0")), "1 occupancies are not numbers", 2),
     "B negative": (pdb(atom_line(b="-20.00")), "1 B factors are below 0 and count as 0", 1),
     "B stars": (pdb(ONE, atom_line(" CB ", b="******")), "1 B factors are not numbers and count as 0", 2),
     "B text": (cif([cif_atom(B_iso_or_equiv="high")]), "1 B factors are not numbers and count as 0", 1),
