@@ -11,6 +11,7 @@ import numpy as np
 from cryotools.core.elements import decide_elements
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.kinds import residue_kinds
+from cryotools.core.pdbelements import marked_columns
 from cryotools.core.residueclass import sort_residues
 from cryotools.core.structure import Structure
 
@@ -34,7 +35,10 @@ def atom_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple
     )
     hetero = flat.het_flags == ord("H")
     residues = sort_residues(flat.residue_names, flat.atom_names, hetero, full)
-    element, left_out = decide_elements(np.array(flat.elements), np.array(flat.charge), residues, name, skip_unknown)
+    column = marked_columns(
+        flat.serials if parsed.input_format == gemmi.CoorFormat.Pdb else np.zeros_like(flat.serials)
+    )
+    element, left_out = decide_elements(flat.elements, column, residues, name, skip_unknown)
     if left_out.all():
         raise DataError(f"{name}: has no atom of a known element")
     structure = Structure(

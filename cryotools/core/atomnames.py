@@ -62,13 +62,17 @@ def column_element(atom: str) -> int:
     return 0 if number in _NOBLE or number in _RADIOACTIVE else number
 
 
-def is_dummy(sort: ResidueClass, atom: str) -> bool:
-    """True for the name of a site without mass in a residue: a lone pair, a virtual site, a Drude particle."""
+def is_dummy(sort: ResidueClass, atom: str, column: Fit) -> bool:
+    """True for a site without mass: a lone pair, a virtual site, a Drude particle. A `column` that fits makes it an
+    atom, but for the residues of such sites and the lone pair OM of CHARMM's four-site water.
+    """
     letters = _letters(atom)
-    if sort == ResidueClass.DUMMY:
+    if sort == ResidueClass.DUMMY or (sort == _WATER and letters == "OM"):
         return True
+    if column != Fit.WRONG:
+        return False
     if sort == _WATER:
-        return letters[:1] not in ("O", "H", "D") or letters == "OM" or letters.startswith("DO")
+        return letters[:1] not in ("O", "H", "D") or letters.startswith("DO")
     return bool(_DUMMY.fullmatch(letters) or (sort == _AMINO and _AMINO_DUMMY.fullmatch(letters)))
 
 

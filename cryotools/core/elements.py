@@ -16,13 +16,10 @@ import numpy as np
 
 from cryotools.core.atomnames import Fit, column_element, fit, is_dummy, named_element, repeats_name
 from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, UnknownElementError
+from cryotools.core.pdbelements import Column
 from cryotools.core.residueclass import ResidueClass, Residues
 
 HEAVIEST = 98  # californium: the last element with tabulated electron scattering factors
-
-# What the reader of PDB text gives the parser for an atom whose element column is blank: no element, and a charge that
-# says whether a symbol of two letters begins where the atom's name does.
-BLANK_COLUMN = {-9: True, -8: False}
 
 # FlatStructure numbers elements as gemmi's enumeration does: atomic numbers up to 118, then deuterium
 _NUMBERS = np.array([*range(119), 1] + [0] * 136, dtype=np.uint8)
@@ -62,11 +59,11 @@ def symbol(number: int) -> str:
 
 
 def decide_elements(
-    given: np.ndarray, charge: np.ndarray, residues: Residues, name: str, skip_unknown: bool
+    given: np.ndarray, column: np.ndarray, residues: Residues, name: str, skip_unknown: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Atomic numbers (n,), and a mask (n,) of the atoms to leave out: dummy sites, and unknown ones if skipped.
 
-    `given` (n,) holds the parser's elements, `charge` (n,) its charges, which mark blank columns (`BLANK_COLUMN`).
+    `given` (n,) holds the parser's elements, `column` (n,) what the file's element column is (`Column`).
 
     Raises
     ------
@@ -74,19 +71,20 @@ def decide_elements(
         Atoms are of unknown element, and they are not to be skipped.
     """
     number = _NUMBERS[given]
+    number[column != Column.FILLED] = 0  # the parser guessed
     at = np.flatnonzero(~_plain(number, residues))
     if not len(at):
         return number, np.zeros(len(number), dtype=bool)
-    rows, count, which = _combinations(number[at], charge[at], residues, at)
+    rows, count, which = _combinations(number[at], column[at], residues, at)
     copied = any(
         residues.classes[residue] in _STANDARD and was and repeats_name(atom, was) for residue, atom, was, _ in rows
     )
     decided = np.zeros(len(rows), dtype=np.uint8)
     left_out = np.zeros(len(rows), dtype=bool)
     tallies: dict[Verdict, _Tally] = {}
-    for i, (residue, atom, was, mark) in enumerate(rows):
+    for i, (residue, atom, was, filled) in enumerate(rows):
         sort, residue_name = ResidueClass(residues.classes[residue]), residues.names[residue]
-        decided[i], verdict = _decide(sort, residue_name, atom, (was, mark), copied)
+        decided[i], verdict = _decide(sort, residue_name, atom, (was, filled), copied)
         left_out[i] = verdict in (Verdict.DUMMY, Verdict.UNKNOWN)
         shown = f"{residue_name} {atom}" + (f" as {symbol(was)}" if was else "")
         tally = tallies.setdefault(verdict, _Tally(shown))
@@ -118,77 +116,74 @@ def _plain(number: np.ndarray, residues: Residues) -> np.ndarray:
 
 
 def _combinations(
-    number: np.ndarray, charge: np.ndarray, residues: Residues, at: np.ndarray
-) -> tuple[list[tuple[int, str, int, bool | None]], np.ndarray, np.ndarray]:
-    """What differs among the atoms `at` (k,): residue, name of the atom, element, and where the element column is blank
-    whether the name begins with a symbol of two letters, else None; how often each occurs, and which each atom is (k,).
+    number: np.ndarray, column: np.ndarray, residues: Residues, at: np.ndarray
+) -> tuple[list[tuple[int, str, int, Column]], np.ndarray, np.ndarray]:
+    """What differs among the atoms `at` (k,): residue, name of the atom, element and element column; how often each
+    occurs, and which of them each atom is (k,).
     """
     atoms, atom = np.unique(residues.atom[at], return_inverse=True)
-    mark = np.where((number == 0) & np.isin(charge, list(BLANK_COLUMN)), charge.astype(np.int64) + 10, 0)
     key = residues.of_atom[at].astype(np.int64) * len(atoms) + atom
-    keys, which, count = np.unique((key * 256 + number) * 4 + mark, return_inverse=True, return_counts=True)
+    keys, which, count = np.unique((key * 256 + number) * len(Column) + column, return_inverse=True, return_counts=True)
     rows = []
     for value in keys.tolist():
-        rest, mark_of = divmod(value, 4)
+        rest, kind = divmod(value, len(Column))
         rest, was = divmod(rest, 256)
         residue, name = divmod(rest, len(atoms))
-        rows.append((residue, residues.name_of(atoms[name]), was, BLANK_COLUMN[mark_of - 10] if mark_of else None))
+        rows.append((residue, residues.name_of(atoms[name]), was, Column(kind)))
     return rows, count, which
 
 
 def _decide(
-    sort: ResidueClass, residue: str, atom: str, column: tuple[int, bool | None], copied: bool
+    sort: ResidueClass, residue: str, atom: str, given: tuple[int, Column], copied: bool
 ) -> tuple[int, Verdict]:
-    """The atomic number of an atom, and where it comes from; `column` is the element given (0: none), and where
-    the element column is blank whether the name begins with a symbol of two letters.
+    """The atomic number of an atom, and where it comes from; `given` are the element in the column, or 0, and what the
+    column is.
     """
-    was, two_letters = column
+    was, column = given
     fits = fit(sort, residue, atom, was, copied) if was else Fit.WRONG
-    if is_dummy(sort, atom) and (fits == Fit.WRONG or sort in (ResidueClass.WATER, ResidueClass.DUMMY)):
+    if is_dummy(sort, atom, fits):
         return 0, Verdict.DUMMY
     told = named_element(sort, residue, atom)
-    if fits == Fit.ODD:
-        return was, Verdict.ODD_COLUMN
-    if fits == Fit.GOOD:
-        other = sort in _STANDARD and told not in (0, was)
-        return was, Verdict.OTHER_COLUMN if other else Verdict.COLUMN
+    if fits != Fit.WRONG:
+        if (sort in _STANDARD and told not in (0, was)) or (sort == ResidueClass.WATER and fits == Fit.ODD):
+            return was, Verdict.OTHER_COLUMN
+        return was, Verdict.ODD_COLUMN if fits == Fit.ODD else Verdict.COLUMN
     if sort == ResidueClass.LIGAND:
-        told = (column_element(atom) if two_letters else 0) or told
+        told = (column_element(atom) if column == Column.ALIGNED else 0) or told
         return told, Verdict.LAST_RESORT if told else Verdict.UNKNOWN
     if not told:
         return 0, Verdict.UNKNOWN
     if was:
         return told, Verdict.WRONG_COLUMN
-    return told, Verdict.NAMES if two_letters is None else Verdict.NO_COLUMN
+    return told, Verdict.NAMES if column == Column.FILLED else Verdict.NO_COLUMN
 
 
 def _tell(tallies: dict[Verdict, _Tally], name: str, skip_unknown: bool) -> None:
     """Say what was not plain: one warning for each way in which it was not."""
     for verdict, tally in tallies.items():
-        total, first = sum(tally.elements.values()), tally.first
-        counts = ", ".join(f"{element} {count}" for element, count in sorted(tally.elements.items()))
-        unknown_to_us = ", ".join(sorted(tally.residues)[:5])
-        text = {
-            Verdict.ODD_COLUMN: f"{total} atoms are of an element that is unusual in their residue (the first: "
-            f"{first}); taken from the element column",
-            Verdict.OTHER_COLUMN: f"{total} atoms have another element than their names say (the first: {first}); "
-            "taken from the element column",
-            Verdict.WRONG_COLUMN: f"the element column cannot be right for {total} atoms (the first: {first}); "
-            f"told from their residues and names: {counts}",
-            Verdict.NAMES: f"the element of {total} atoms was told from their names: {counts}",
-            Verdict.LAST_RESORT: f"the element of {total} atoms of {unknown_to_us} is a guess from their names: "
-            f"{counts}; fill the element column to be sure",
-        }.get(verdict)
+        text = _words(verdict, tally)
+        if verdict == Verdict.UNKNOWN and not skip_unknown:
+            raise UnknownElementError(f"{name}: {text}; mend the element column")
         if text:
-            warnings.warn(f"{name}: {text}", CryotoolsWarning, stacklevel=5)
-    if Verdict.DUMMY in tallies:
-        tally = tallies[Verdict.DUMMY]
-        total = sum(tally.elements.values())
-        sites = f"{total} sites without mass (the first: {tally.first})"
-        warnings.warn(f"{name}: {sites} are left out", CryotoolsNote, stacklevel=5)
-    if Verdict.UNKNOWN in tallies:
-        tally = tallies[Verdict.UNKNOWN]
-        where = f"{sum(tally.elements.values())} atoms are of an unknown element (the first: {tally.first})"
-        if not skip_unknown:
-            raise UnknownElementError(f"{name}: {where}; mend the element column")
-        warnings.warn(f"{name}: {where}; left out", CryotoolsWarning, stacklevel=5)
+            kind = CryotoolsNote if verdict in (Verdict.DUMMY, Verdict.OTHER_COLUMN) else CryotoolsWarning
+            warnings.warn(f"{name}: {text}{'; left out' if verdict == Verdict.UNKNOWN else ''}", kind, stacklevel=5)
+
+
+def _words(verdict: Verdict, tally: _Tally) -> str:
+    """What there is to say of a verdict, '' for those that are plain."""
+    total, first = sum(tally.elements.values()), f"(the first: {tally.first})"
+    counts = ", ".join(f"{element} {count}" for element, count in sorted(tally.elements.items()))
+    names = ", ".join(sorted(tally.residues)[:5]) + (", ..." if len(tally.residues) > 5 else "")
+    return {
+        Verdict.ODD_COLUMN: f"{total} atoms have an element that is unusual in their residue {first}; "
+        "taken from the element column",
+        Verdict.OTHER_COLUMN: f"{total} atoms have another element than their residue and name say {first}; "
+        "taken from the element column",
+        Verdict.WRONG_COLUMN: f"the element column cannot be right for {total} atoms {first}; "
+        f"told from their residues and names: {counts}",
+        Verdict.NAMES: f"the element of {total} atoms was told from their names: {counts}",
+        Verdict.LAST_RESORT: f"the element of {total} atoms of {names} is a guess from their names: {counts}; "
+        "fill the element column to be sure",
+        Verdict.DUMMY: f"{total} sites without mass are left out {first}",
+        Verdict.UNKNOWN: f"{total} atoms are of an unknown element {first}",
+    }.get(verdict, "")

@@ -11,13 +11,12 @@ import re
 
 import numpy as np
 
-from cryotools.core.pdbtext import AtomLines
+from cryotools.core.pdblines import PdbLines, record_code
 from cryotools.core.residueclass import SYMBOLS
 
-_TREE = re.compile(rb"(?m)^(?:ROOT|ENDROOT|BRANCH|ENDBRANCH|TORSDOF)\b")
-_CHARGE = re.compile(rb"[ +-]*\d*\.\d+ *")
-_NEAR = 5000  # bytes from the ends of a text where records of the tree are looked for
-_CHARGES, _TYPES = slice(70, 76), slice(77, 79)
+_TREE = [record_code(word) for word in ("ROOT", "ENDR", "BRAN", "ENDB", "TORS")]
+_CHARGE = re.compile(rb" *[+-]?\d+\.\d{3} *")
+_CHARGES, _BEFORE, _TYPES = slice(69, 76), 76, slice(77, 79)
 # types of AutoDock 4 and Vina whose first letters are not their element's symbol; G, J, Q close rings with a carbon
 _ELEMENTS = {
     **dict.fromkeys(("HD", "HS"), "H"),
@@ -28,31 +27,25 @@ _ELEMENTS = {
 }
 
 
-def is_pdbqt(content: bytes, atoms: AtomLines) -> bool:
-    """True for PDB text with records of a torsion tree, or charges and types in the places where AutoDock has them."""
-    if _TREE.search(content[:_NEAR]) or _TREE.search(content[-_NEAR:]):
+def elements_for_types(lines: PdbLines) -> None:
+    """Put elements in columns 77-78 in place of types, if the text is PDBQT; blanks where a type has none."""
+    if not _is_pdbqt(lines):
+        return
+    atoms = lines.atoms[lines.length(lines.atoms) > _TYPES.start]
+    types = lines.columns(atoms)[:, _TYPES]
+    types[lines.length(atoms) < _TYPES.stop, 1] = ord(" ")
+    distinct, which = np.unique(np.ascontiguousarray(types).view(np.uint16).ravel(), return_inverse=True)
+    symbols = np.frombuffer(b"".join(_element(one.tobytes()).rjust(2) for one in distinct), np.uint8).reshape(-1, 2)
+    lines.put(atoms, _TYPES.start - 1, symbols[which])
+    lines.put(atoms[lines.length(atoms) >= _TYPES.stop], _TYPES.stop - 1, b" ")
+
+
+def _is_pdbqt(lines: PdbLines) -> bool:
+    """True for text with records of a torsion tree, or with charges and types where AutoDock has them."""
+    if np.isin(lines.record, _TREE).any():
         return True
-    lines = [content[start : start + length] for start, length in zip(atoms.start[:50], atoms.length[:50], strict=True)]
-    return all(
-        _CHARGE.fullmatch(line[_CHARGES]) and line[76:77] == b" " and line[_TYPES].strip().isalnum() for line in lines
-    )
-
-
-def pdbqt_elements(content: bytes, atoms: AtomLines) -> bytes:
-    """The text, as long as it was, with elements in columns 77-78 in place of types, blank where a type has none."""
-    text = np.frombuffer(content, np.uint8).copy()
-    atoms = atoms[atoms.length > _TYPES.start]
-    types = np.full((len(atoms.start), 2), ord(" "), dtype=np.uint8)
-    for column in range(2):
-        reaching = atoms.length > _TYPES.start + column
-        at = atoms.start[reaching] + _TYPES.start + column
-        types[reaching, column] = text[at]
-        text[at] = ord(" ")
-    distinct, which = np.unique(types.view(np.uint16).ravel(), return_inverse=True)
-    symbols = b"".join(_element(one.tobytes()).rjust(2) for one in distinct)
-    columns = np.frombuffer(symbols, np.uint8).reshape(-1, 2)
-    text[atoms.start[:, None] + np.arange(_TYPES.start - 1, _TYPES.stop - 1)] = columns[which]
-    return text.tobytes()
+    first = [lines.part(at, at + 1).rstrip() for at in lines.atoms[:50]]
+    return all(_CHARGE.fullmatch(line[_CHARGES]) and re.fullmatch(rb" [A-Za-z]\w?", line[_BEFORE:]) for line in first)
 
 
 def _element(column: bytes) -> bytes:
