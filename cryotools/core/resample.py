@@ -39,12 +39,27 @@ def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
     if volume.same_grid_as(target):
         return Volume.on(target, volume.data)
     check_grid_fits(target.shape, copies=2)
+    shift = whole_shift(volume.grid, target)
+    if shift is not None:
+        return Volume.on(target, _shifted(volume.data, target.shape, shift))
     data = volume.data
     axes = sorted(range(3), key=lambda axis: target.shape[axis] / volume.data.shape[axis])  # shrink first, grow last
     for axis in axes:
         weights = axis_weights(volume.grid, target, axis, method)
         data = np.moveaxis(np.tensordot(weights, data, axes=(1, axis)), 0, axis)
     return Volume.on(target, np.ascontiguousarray(data))
+
+
+def whole_shift(source: Grid, target: Grid) -> tuple[int, int, int] | None:
+    """The voxel (z, y, x) of `source`, inside or not, that `target` begins at; None where voxels do not coincide."""
+    first = source.world_to_index(np.array(target.origin))
+    last = source.world_to_index(target.index_to_world(np.array(target.shape[::-1]) - 1.0))
+    shift = np.rint(first)
+    there = shift + np.array(target.shape[::-1]) - 1
+    if np.abs(first - shift).max() > _ROUNDING or np.abs(last - there).max() > _ROUNDING:
+        return None
+    x, y, z = (int(n) for n in shift)
+    return z, y, x
 
 
 def interpolate(volume: Volume, target: Grid) -> Volume:
@@ -79,6 +94,16 @@ def support(volume: Volume, target: Grid) -> np.ndarray:
         along = tuple(-1 if a == axis else 1 for a in range(3))
         near = (near.take(below, axis) | near.take(above, axis)) & inside.reshape(along)
     return near
+
+
+def _shifted(data: np.ndarray, shape: tuple[int, int, int], shift: tuple[int, int, int]) -> np.ndarray:
+    """The voxels of `data` from `shift` (z, y, x) on, in an array of `shape`; 0 beyond them."""
+    result = np.zeros(shape, dtype=data.dtype)
+    low = [max(a, 0) for a in shift]
+    high = [max(min(a + n, limit), b) for a, n, limit, b in zip(shift, shape, data.shape, low, strict=True)]
+    there = tuple(slice(b - a, c - a) for a, b, c in zip(shift, low, high, strict=True))
+    result[there] = data[tuple(slice(b, c) for b, c in zip(low, high, strict=True))]
+    return result
 
 
 def axis_weights(source: Grid, target: Grid, axis: int, method: str) -> np.ndarray:

@@ -5,9 +5,10 @@ It never meets the generator that it will judge, unless that is asked for (`agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,6 +122,14 @@ class EvaluatorTask:
         """Write the averaged network, with its held-out scores beside the weights."""
         about = {name: f"{value:.4f}" for name, value in self.scores.items()}
         save_network(folder / "model.safetensors", averaged["evaluator"], EVALUATOR, self.config.evaluator, about=about)
+
+    def state(self) -> dict[str, Any]:
+        """The scores of the last validation."""
+        return {"scores": self.scores}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.scores = state["scores"]
 
     def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Cubes (b, 1, n, n, n), whether each is real (b,), and the voxels that count (b, 1, n, n, n)."""

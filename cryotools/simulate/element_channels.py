@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from cryotools.core.distance import near_points
+from cryotools.core.regions import Box, blocks_within, box_atoms, cover
 from cryotools.core.splat import Gaussians, splat
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid
@@ -21,6 +22,8 @@ _FINE = 2.0  # Å
 _CUTOFF = 4.0
 _NEAR = 3.0  # Å
 _BOND = 1.0  # Å, from an atom to its hydrogens
+_REACH = 4.0  # Å, farther than any atom's density
+_BLOCK, _LARGEST_PART = 4, 8_000_000  # voxels of a block and of a part that the level is taken from at a time
 
 # hydrogens at neutral pH: each word is an atom's name and their number
 _MAIN_CHAIN = "N1 CA1"
@@ -60,20 +63,60 @@ _BASES = {
 }
 
 
-def element_channels(structure: Structure, grid: Grid) -> np.ndarray:
-    """Density of each channel's atoms as molmap at 2 Å, float32 (5, nz, ny, nx); the 99th percentile near atoms of all
-    of them together is 1.
+class ElementChannels:
+    """Density of each channel's atoms of a structure on a grid as molmap at 2 Å, made part by part. The 99th percentile
+    of all but the hydrogens together near atoms of the whole grid is 1.
     """
-    heavy = structure[structure.element != 1]
-    z = heavy.element.astype(np.float64)
-    carbon_like = (z > 1) & (z <= _CARBON)
-    members = [carbon_like, z == _OXYGEN, z > _OXYGEN, z == _NITROGEN]
-    channels = [_density(heavy, grid, np.where(mask, z, 0.0), 0.0) for mask in members]
-    near = near_points(grid, heavy.xyz, _NEAR)
-    total = sum(channels)
-    level = float(np.percentile(total[near], 99)) if near.any() else 1.0
-    scaled = [channel / np.float32(level) for channel in [_hydrogen_density(structure, grid), *channels]]
-    return np.stack(scaled)
+
+    def __init__(self, structure: Structure, grid: Grid) -> None:
+        self._grid = grid
+        self._xyz = structure.xyz
+        z = structure.element.astype(np.float64)
+        heavy = z != 1
+        carbon_like = (z > 1) & (z <= _CARBON)
+        members = [carbon_like, z == _OXYGEN, z > _OXYGEN, z == _NITROGEN]
+        self._hydrogens = [((~heavy).astype(np.float64), 0.0), (implied_hydrogens(structure), _BOND)]
+        self._weights = [np.where(mask, z, 0.0) for mask in members]
+        self._level = np.float32(1)
+        self._level = self._measure(np.flatnonzero(heavy))
+
+    def part(self, box: Box) -> np.ndarray:
+        """Channels float32 (5, *box.shape) of a box; zeros beyond the grid."""
+        channels = np.zeros((len(ELEMENT_CHANNELS), *box.shape), dtype=np.float32)
+        inside = box.inside(self._grid.shape)
+        if min(inside.shape):
+            place = inside.slices(of=box.start)
+            near = box_atoms(self._grid, inside, self._xyz, _REACH)
+            hydrogen, *others = channels
+            for weight, spread in self._hydrogens:
+                hydrogen[place] += self._density(near, weight, spread, inside)
+            for channel, weight in zip(others, self._weights, strict=True):
+                channel[place] = self._density(near, weight, 0.0, inside)
+            channels /= self._level
+        return channels
+
+    def _measure(self, heavy: np.ndarray) -> np.float32:
+        """The 99th percentile near the atoms `heavy` (numbers) of what lies there but hydrogens."""
+        values = []
+        for box in cover(blocks_within(self._grid, self._xyz[heavy], _NEAR, _BLOCK), halo=0, largest=_LARGEST_PART):
+            box = box.inside(self._grid.shape)
+            near = near_points(box.grid(self._grid), self._xyz[heavy], _NEAR)
+            values.append(self.part(box)[1:].sum(axis=0)[near])
+        return np.float32(np.percentile(np.concatenate(values), 99) if values else 1.0)
+
+    def _density(self, atoms: np.ndarray, weight: np.ndarray, spread: float, box: Box) -> np.ndarray:
+        """`weight` (n,) of `atoms` (numbers) as Gaussians at 2 Å, each spread over a sphere of radius `spread` Å."""
+        atoms = atoms[weight[atoms] > 0]
+        if not len(atoms):
+            return np.zeros(box.shape, dtype=np.float32)
+        sigma = np.full(len(atoms), np.sqrt(sigma_of_resolution(_FINE) ** 2 + spread**2 / 3))
+        gaussians = Gaussians(self._xyz[atoms], weight[atoms] * unit_height(sigma), sigma)
+        return splat(gaussians, box.grid(self._grid), cutoff=_CUTOFF)
+
+
+def element_channels(structure: Structure, grid: Grid) -> np.ndarray:
+    """The channels of a whole grid, float32 (5, nz, ny, nx); see `ElementChannels`."""
+    return ElementChannels(structure, grid).part(Box((0, 0, 0), grid.shape))
 
 
 def implied_hydrogens(structure: Structure) -> np.ndarray:
@@ -88,20 +131,6 @@ def implied_hydrogens(structure: Structure) -> np.ndarray:
     for at in np.flatnonzero(~complete[residue]):
         counts[at] = _COUNTS.get((str(structure.residue_name[at]), str(structure.atom_name[at])), 0)
     return counts
-
-
-def _hydrogen_density(structure: Structure, grid: Grid) -> np.ndarray:
-    there = (structure.element == 1).astype(np.float64)
-    return _density(structure, grid, there, 0.0) + _density(structure, grid, implied_hydrogens(structure), _BOND)
-
-
-def _density(atoms: Structure, grid: Grid, weight: np.ndarray, spread: float) -> np.ndarray:
-    """`weight` (n,) of atoms as Gaussians at 2 Å, each spread over a sphere of radius `spread` Å."""
-    kept = weight > 0
-    if not kept.any():
-        return np.zeros(grid.shape, dtype=np.float32)
-    sigma = np.full(int(kept.sum()), np.sqrt(sigma_of_resolution(_FINE) ** 2 + spread**2 / 3))
-    return splat(Gaussians(atoms.xyz[kept], weight[kept] * unit_height(sigma), sigma), grid, cutoff=_CUTOFF)
 
 
 def _table() -> dict[tuple[str, str], int]:

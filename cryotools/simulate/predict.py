@@ -12,12 +12,14 @@ from torch import nn
 from cryotools.core.checkpoint import shared_network
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.progress import Progress
-from cryotools.core.resample import resample
-from cryotools.core.runner import Compute, Runner, run_tiled
+from cryotools.core.regions import Blocks, Box, blocks_within, everywhere
+from cryotools.core.resample import resample, whole_shift
+from cryotools.core.runner import Compute, Runner, run_boxes
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid, Volume
+from cryotools.nn.folded import folded
 from cryotools.nn.unet import Conditioned
-from cryotools.simulate.inputs import Condition, condition_vector, density_channels, with_condition
+from cryotools.simulate.inputs import Condition, DensityChannels, condition_vector
 from cryotools.simulate.layout import make_grid
 from cryotools.simulate.network import GENERATOR
 from cryotools.simulate.sharpness import REACH, Reach, envelope
@@ -25,7 +27,6 @@ from cryotools.simulate.sharpness import REACH, Reach, envelope
 WEIGHTS = Path(__file__).parents[1] / "weights" / "map-generator.safetensors"
 _MARGIN = 12.0  # Å around the atoms, as in training
 _TRAINED = (1.7, 8.0)  # Å
-CORE = 96  # voxels of a tile that are kept; such tiles are large, so one at a time saves memory and costs no time
 
 
 def generate(
@@ -48,12 +49,12 @@ def generate(
     """
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
-    channels = with_condition(density_channels(structure, unit, condition.resolution), condition)
+    channels = DensityChannels(structure, unit, condition.resolution, b_factors=condition.b_factors)
     generator = load_generator(weights or WEIGHTS)
-    network = Conditioned(generator, torch.from_numpy(condition_vector(condition)))
+    network = folded(Conditioned(generator, torch.from_numpy(condition_vector(condition))))
     runner = Runner(network, (compute or Compute()).for_large_tiles())
-    sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
-    made = run_tiled(runner, channels, progress=progress, **sizes)[0]
+    where = needed(structure, unit, grid, generator.multiple)
+    made = run_boxes(runner, channels.part, where, halo=generator.halo, progress=progress)
     return placed(made, unit, structure, grid)
 
 
@@ -74,9 +75,27 @@ def unit_grid(structure: Structure) -> Grid:
     return make_grid(last - first + 1, (1.0, 1.0, 1.0), first)
 
 
+def needed(structure: Structure, unit: Grid, grid: Grid, edge: int, reach: Reach = REACH) -> Blocks:
+    """The blocks of `edge` voxels of the unit grid whose values count in a map on `grid` that ends `reach[1]` Å from
+    atoms: all of them where voxels do not coincide, since interpolation takes from everywhere.
+    """
+    shift = whole_shift(unit, grid)
+    if shift is None:
+        return everywhere(unit.shape, edge)
+    where = blocks_within(unit, structure.xyz, reach[1], edge)
+    wanted = Box(shift, grid.shape).inside(unit.shape)
+    for axis, (start, n) in enumerate(zip(wanted.start, wanted.shape, strict=True)):
+        along = np.moveaxis(where.mask, axis, 0)
+        along[: start // edge] = False
+        along[-(-(start + n) // edge) :] = False
+    return where
+
+
 def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid, reach: Reach = REACH) -> np.ndarray:
     """A map made on the unit grid, on the grid asked for, fading to 0 from `reach[0]` to `reach[1]` Å from atoms."""
-    return resample(Volume.on(unit, made), grid).data * envelope(structure, grid, reach)
+    faded = envelope(structure, grid, reach)
+    faded *= resample(Volume.on(unit, made), grid).data
+    return faded
 
 
 def load_generator(weights: str | Path = WEIGHTS) -> nn.Module:

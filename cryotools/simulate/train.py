@@ -6,9 +6,10 @@ function in training and in use. Targets blurred to coarser resolutions teach th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,6 +139,14 @@ class GanTask:
         save_network(folder / "model.safetensors", averaged["generator"], GENERATOR, self.config.generator)
         if self.scores:
             write_scores(folder / "held_out.csv", self.scores)
+
+    def state(self) -> dict[str, Any]:
+        """The scores of the last validation."""
+        return {"scores": self.scores}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.scores = state["scores"]
 
     def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Channels (b, c, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""

@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from cryotools.core.checkpoint import shared_network
 from cryotools.core.progress import Progress
-from cryotools.core.runner import Compute, Runner, run_tiled
+from cryotools.core.regions import Box
+from cryotools.core.runner import Compute, Runner, run_boxes
 from cryotools.core.structure import Structure
 from cryotools.core.volume import Grid
+from cryotools.nn.folded import folded
 from cryotools.nn.unet import Conditioned
-from cryotools.simulate.element_channels import ELEMENT_CHANNELS, element_channels
+from cryotools.simulate.element_channels import ELEMENT_CHANNELS, ElementChannels
 from cryotools.simulate.inputs import Condition, condition_vector
-from cryotools.simulate.predict import CORE, placed, unit_grid, warn_of_resolution
+from cryotools.simulate.predict import needed, placed, unit_grid, warn_of_resolution
 from cryotools.simulate.vae_network import DEVIATION, MEAN, VAE_GENERATOR
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "vae-map-generator.safetensors"
@@ -47,14 +49,24 @@ def generate_vae(
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
     generator, _, _ = shared_network(weights or WEIGHTS, [VAE_GENERATOR])
-    channels = np.zeros((len(ELEMENT_CHANNELS) + 1, *unit.shape), dtype=np.float32)
-    channels[:-1] = element_channels(structure, unit)
+    elements = ElementChannels(structure, unit)
+    noise = None
     if sample is not None:
-        channels[-1] = np.random.default_rng(sample).standard_normal(unit.shape, dtype=np.float32)
+        noise = np.random.default_rng(sample).standard_normal(unit.shape, dtype=np.float32)
+
+    def part(box: Box) -> np.ndarray:
+        channels = np.zeros((len(ELEMENT_CHANNELS) + 1, *box.shape), dtype=np.float32)
+        channels[:-1] = elements.part(box)
+        inside = box.inside(unit.shape)
+        if noise is not None and min(inside.shape):
+            channels[(-1, *inside.slices(of=box.start))] = noise[inside.slices()]
+        return channels
+
     conditions = torch.from_numpy(condition_vector(Condition(condition.resolution, False, condition.sharpness)))
-    runner = Runner(Conditioned(_Noised(generator), conditions), (compute or Compute()).for_large_tiles())
-    sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": CORE}
-    inside = run_tiled(runner, channels, progress=progress, **sizes)[0]
+    network = folded(Conditioned(_Noised(generator), conditions))
+    runner = Runner(network, (compute or Compute()).for_large_tiles())
+    where = needed(structure, unit, grid, generator.multiple, _REACH)
+    inside = run_boxes(runner, part, where, halo=generator.halo, progress=progress)
     config = generator.config
     made = (inside - np.float32(MEAN)) * np.float32(config.deviation / DEVIATION) + np.float32(config.mean)
     return placed(made, unit, structure, grid, _REACH)

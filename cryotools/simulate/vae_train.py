@@ -6,9 +6,10 @@ and 0.16); the discriminator is updated only while its accuracy is below 80 %, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -128,6 +129,14 @@ class VaeGanTask:
         save_network(folder / "model.safetensors", averaged["generator"], VAE_GENERATOR, self.config.generator)
         if self.scores:
             write_scores(folder / "held_out.csv", self.scores)
+
+    def state(self) -> dict[str, Any]:
+        """The scores of the last validation."""
+        return {"scores": self.scores}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.scores = state["scores"]
 
     def _judge(self, made: Tensor, atoms: Tensor) -> Tensor:
         """The discriminator's logits of maps beside their atoms."""

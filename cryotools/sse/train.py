@@ -7,9 +7,10 @@ and few are hard, it counts little.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,6 +132,14 @@ class ClassifierTask:
         network = averaged["classifier"]
         config = replace(network.config, temperature=self.temperature)
         save_network(folder / "model.safetensors", network, SECONDARY_STRUCTURE, config, about=about)
+
+    def state(self) -> dict[str, Any]:
+        """The temperature and the scores of the last validation."""
+        return {"temperature": self.temperature, "scores": self.scores}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.temperature, self.scores = state["temperature"], state["scores"]
 
     def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Cubes (b, 1, n, n, n), conditions (b, 2), classes (b, n, n, n) and how much each voxel counts."""

@@ -11,7 +11,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,6 +44,12 @@ class Task(Protocol):
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
         """Write the networks that a user needs."""
 
+    def state(self) -> dict[str, Any]:
+        """What it has found out beside its networks and optimizers, in plain values, such as its last scores."""
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -60,6 +66,17 @@ class LoopConfig:
     save_every: int = 500
     seed: int = 0
     precision: str = "fp32"
+
+
+class _Record:
+    """What the next line of metrics.csv is made of: the losses since the last one, and the time of the whole run."""
+
+    def __init__(self, losses: Sequence[dict[str, float]] = (), seconds: float = 0.0) -> None:
+        self.losses, self._before, self._began = list(losses), seconds, time.monotonic()
+
+    def seconds(self) -> float:
+        """Time spent on the run, before it was resumed too."""
+        return self._before + time.monotonic() - self._began
 
 
 def train(
@@ -88,18 +105,16 @@ def train(
     precision = training_precision(config.precision, _device(task))
     settings = {**asdict(config), **(about or {})}
     averaged = {name: _copy(network) for name, network in task.networks.items()}
-    first = _restore(task, averaged, folder, settings) if resume else 0
+    first, record = _restore(task, averaged, folder, settings) if resume else (0, _Record())
     distributed.on_first(_begin, folder, settings, first)
     networks = [*task.networks.values(), *averaged.values()]
     for network in networks:
         distributed.share_weights(network)
     progress = progress if progress and distributed.is_first() else NoProgress()
     progress.start(config.steps - first, "training")
-    since: list[dict[str, float]] = []  # losses since the last line of metrics.csv
-    began = time.monotonic()
     with distributed.stop_signals() as asked_to_stop:
         for step in range(first, config.steps):
-            since.append(_update(task, averaged, config, precision, step, folder))
+            record.losses.append(_update(task, averaged, config, precision, step, folder))
             progress.advance()
             done, stopped = step + 1, asked_to_stop()
             due = [done % every == 0 or done == config.steps for every in (config.validate_every, config.save_every)]
@@ -107,10 +122,10 @@ def train(
                 for network in networks:
                     distributed.average_buffers(network)
             if due[0]:
-                distributed.on_first(_record, task, averaged, folder, done, since, time.monotonic() - began)
-                since = []
+                distributed.on_first(_add_line, task, averaged, folder, done, record)
+                record.losses.clear()
             if due[1] or stopped:
-                distributed.on_first(_save, task, averaged, folder, settings, done)
+                distributed.on_first(_save, task, averaged, folder, settings, done, record)
             if stopped:
                 raise SystemExit(143)
     metrics = read_metrics(folder / "metrics.csv")
@@ -207,28 +222,31 @@ def _average(mean: nn.Module, network: nn.Module, keep: float) -> None:
             old.copy_(new)
 
 
-def _record(
-    task: Task,
-    averaged: dict[str, nn.Module],
-    folder: Path,
-    step: int,
-    since: list[dict[str, float]],
-    seconds: float,
-) -> None:
+def _add_line(task: Task, averaged: dict[str, nn.Module], folder: Path, step: int, record: _Record) -> None:
     """Add a line to metrics.csv (whole or not at all) and draw losses.png anew."""
-    means = {key: float(np.mean([losses[key] for losses in since])) for key in since[0]}
-    values = {"step": step, **means, **task.validate(averaged), "seconds": seconds}
+    means = {key: float(np.mean([losses[key] for losses in record.losses])) for key in record.losses[0]}
+    values = {"step": step, **means, **task.validate(averaged), "seconds": record.seconds()}
     add_metrics(folder / "metrics.csv", values)
     draw_losses(folder / "losses.png", read_metrics(folder / "metrics.csv"))
 
 
-def _save(task: Task, averaged: dict[str, nn.Module], folder: Path, settings: dict[str, Any], step: int) -> None:
+def _save(
+    task: Task,
+    averaged: dict[str, nn.Module],
+    folder: Path,
+    settings: dict[str, Any],
+    step: int,
+    record: _Record,
+) -> None:
     state = {
         "step": step,
         "config": settings,
         "networks": {name: network.state_dict() for name, network in task.networks.items()},
         "averaged": {name: network.state_dict() for name, network in averaged.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in task.optimizers.items()},
+        "task": task.state(),
+        "losses": record.losses,
+        "seconds": record.seconds(),
     }
     for name, network in task.networks.items():
         if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
@@ -246,8 +264,8 @@ def _what_stays(folder: Path) -> str:
     return f"{folder} has no checkpoint yet"
 
 
-def _restore(task: Task, averaged: dict[str, nn.Module], folder: Path, settings: dict[str, Any]) -> int:
-    """Put the state of the last checkpoint into the task; the steps done."""
+def _restore(task: Task, averaged: dict[str, nn.Module], folder: Path, settings: dict[str, Any]) -> tuple[int, _Record]:
+    """Put the state of the last checkpoint into the task; the steps done, and what the next line is made of."""
     state = load_state(folder / "state.pt")
     try:
         before, now = _flat(state["config"]), _flat(settings)
@@ -259,9 +277,12 @@ def _restore(task: Task, averaged: dict[str, nn.Module], folder: Path, settings:
             averaged[name].load_state_dict(state["averaged"][name])
         for name, optimizer in task.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-        return int(state["step"])
-    except (KeyError, AttributeError, RuntimeError, ValueError) as error:
-        raise DataError(f"{folder}: holds a run of another network ({str(error).splitlines()[0]})") from error
+        task.load_state(state["task"])
+        return int(state["step"]), _Record(state["losses"], state["seconds"])
+    except (KeyError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{folder}: holds a run of another network, or of another version ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryotools.core.resample import METHODS, grid_at_spacing, interpolate, resample, support
+from cryotools.core.resample import METHODS, grid_at_spacing, interpolate, resample, support, whole_shift
 from cryotools.core.volume import Grid, Volume
 
 COARSE = Grid((31, 31, 31), (1.3, 1.3, 1.3))
@@ -185,3 +185,21 @@ def test_interpolation_stays_within_the_values_and_is_trilinear():
     nearest = np.clip(places, source.origin, source.grid.index_to_world(np.array(source.data.shape[::-1]) - 1))
     assert np.allclose(found.data.ravel(), source.sample(nearest), atol=1e-6)
     assert np.array_equal(interpolate(source, source.grid).data, source.data)
+
+
+@pytest.mark.parametrize("shift", [(3, -4, 5), (-40, 0, 0), (9, 9, 9)])
+def test_grids_whose_voxels_coincide_exchange_values_untouched(shift):
+    source = Volume(
+        np.random.default_rng(0).random((12, 13, 14), dtype=np.float32), (0.83, 0.83, 0.83), (1.0, -7.3, 40.1)
+    )
+    target = Grid((10, 20, 9), source.voxel_size, tuple(source.grid.index_to_world(np.array(shift[::-1]))))
+    padded = np.pad(source.data, 60)
+    z, y, x = (60 + s for s in shift)
+    assert np.array_equal(resample(source, target).data, padded[z : z + 10, y : y + 20, x : x + 9])
+
+
+def test_voxels_of_another_size_do_not_coincide():
+    grid = Grid((12, 12, 12), (1.0, 1.0, 1.0))
+    assert whole_shift(grid, Grid((12, 12, 12), (1.001, 1.0, 1.0))) is None
+    assert whole_shift(grid, Grid((12, 12, 12), (1.0, 1.0, 1.0), (0.1, 0.0, 0.0))) is None
+    assert whole_shift(grid, Grid((2, 2, 2), (1.0, 1.0, 1.0), (-3.0, 1.0, 2.0))) == (2, 1, -3)

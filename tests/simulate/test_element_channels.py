@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cryotools.core.regions import Box
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.simulate.classical import MapOptions, molmap
-from cryotools.simulate.element_channels import ELEMENT_CHANNELS, element_channels, implied_hydrogens
+from cryotools.simulate.element_channels import ELEMENT_CHANNELS, ElementChannels, element_channels, implied_hydrogens
 from cryotools.simulate.layout import grid_around
 
 CARBON, SULPHUR = ELEMENT_CHANNELS.index("C"), ELEMENT_CHANNELS.index("S")
@@ -67,3 +68,10 @@ def test_hydrogens_of_the_file_are_not_counted_twice(protein):
     with_one = replace(protein, element=number)
     assert implied_hydrogens(with_one)[first].sum() == 0
     assert implied_hydrogens(with_one)[~first].sum() == implied_hydrogens(protein)[~first].sum()
+
+
+def test_a_part_is_the_part_of_the_whole(protein):
+    grid = grid_around(protein, 1.0, 3.0)
+    whole = np.pad(element_channels(protein, grid), [(0, 0), *[(10, 40)] * 3])
+    part = ElementChannels(protein, grid).part(Box((-5, 20, 30), (20, 25, 30)))
+    assert np.abs(part - whole[:, 5:25, 30:55, 40:70]).max() < 1e-5

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cryotools.core.distance import near_points
+from cryotools.core.regions import Box
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.simulate.classical import MapOptions, molmap
@@ -10,6 +12,7 @@ from cryotools.simulate.inputs import (
     CONDITIONS,
     DENSITY_CHANNELS,
     Condition,
+    DensityChannels,
     condition_vector,
     density_channels,
     relative_b_factors,
@@ -79,3 +82,40 @@ def test_hydrogens_change_nothing(protein):
     assert np.array_equal(
         density_channels(with_hydrogens, grid, 4.0), density_channels(protein[element != 1], grid, 4.0)
     )
+
+
+@pytest.mark.parametrize("start", [(0, 0, 0), (13, 22, 17), (-6, 40, -9)])
+def test_a_part_is_the_part_of_the_whole(protein, start):
+    grid = grid_around(protein, 1.0, 3.0)
+    whole = np.pad(density_channels(protein, grid, 4.0), [(0, 0), *[(30, 30)] * 3])
+    part = DensityChannels(protein, grid, 4.0).part(Box(start, (24, 28, 20)))
+    there = tuple(slice(a + 30, a + 30 + n) for a, n in zip(start, (24, 28, 20), strict=True))
+    assert np.abs(part - whole[(slice(None), *there)]).max() < 1e-5
+
+
+def test_levels_are_those_of_the_whole_grid_however_many_parts_they_are_taken_from(protein, monkeypatch):
+    grid = grid_around(protein, 1.0, 3.0)
+    near = near_points(grid, protein.xyz, 3.0)
+    monkeypatch.setattr("cryotools.simulate.inputs._LARGEST_PART", 400_000)  # some of them, not one
+    for channel in density_channels(protein, grid, 4.0)[[0, 1, 2, 3, 10, 11]]:
+        assert np.percentile(channel[near], 99) == pytest.approx(1, abs=1e-5)
+
+
+def test_surroundings_are_a_gaussian_filter_of_all_atoms(protein):
+    from scipy.ndimage import gaussian_filter
+
+    grid = grid_around(protein, 1.0, 3.0)
+    channels = density_channels(protein, grid, 4.0)
+    for number, sigma in ((10, 5.0), (11, 12.0)):
+        exact = gaussian_filter(channels[0].astype(np.float64), sigma, mode="constant", truncate=3.0)
+        ratio = channels[number][exact > 0.1 * exact.max()] / exact[exact > 0.1 * exact.max()]
+        assert np.ptp(ratio) < 1e-4 * ratio.mean()
+
+
+def test_without_b_factors_their_channel_repeats_molmap(protein):
+    grid = grid_around(protein, 1.0, 3.0)
+    box = Box((20, 20, 20), (16, 16, 16))
+    used = DensityChannels(protein, grid, 4.0).part(box)
+    unused = DensityChannels(protein, grid, 4.0, b_factors=False).part(box)
+    assert np.array_equal(unused, with_condition(used, Condition(4.0, b_factors=False)))
+    assert not np.array_equal(unused, used)

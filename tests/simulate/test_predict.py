@@ -6,19 +6,22 @@ import numpy as np
 import pytest
 import torch
 
+from cryotools.core import runner
 from cryotools.core.checkpoint import save_network
 from cryotools.core.distance import near_points
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.mapfile import read_map
-from cryotools.core.runner import Compute
+from cryotools.core.runner import Compute, Runner, run_tiled
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
+from cryotools.core.volume import Volume
 from cryotools.metrics.correlation import pearson
+from cryotools.nn.unet import Conditioned
 from cryotools.simulate.classical import MapOptions, molmap
-from cryotools.simulate.inputs import Condition
+from cryotools.simulate.inputs import Condition, condition_vector, density_channels, with_condition
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.network import GENERATOR, Generator, GeneratorConfig
-from cryotools.simulate.predict import generate
+from cryotools.simulate.predict import generate, load_generator, placed, unit_grid
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -95,3 +98,29 @@ def test_rewritten_weights_are_the_ones_used(made, small, tmp_path):
         maps.append(generate(small, grid, Condition(3.0), Compute("cpu"), weights=path))
     assert np.abs(maps[1] - maps[0]).max() > 0.01
     assert np.array_equal(maps[2], maps[0])
+
+
+def test_the_map_does_not_depend_on_the_boxes_it_is_made_in(made, small, monkeypatch):
+    grid, data = made
+    monkeypatch.setattr(runner, "_LARGEST_BOX", 100_000)  # of 46 voxels, 40 of them halo
+    other = generate(small, grid, Condition(3.0, b_factors=False), Compute("cpu"))
+    assert np.abs(other - data).max() < 1e-5 * data.max()
+
+
+def test_a_corner_of_the_grid_has_the_values_of_the_whole(made, small):
+    grid, data = made
+    corner = Volume.on(grid, data).crop((8, 10, 12), (20, 18, 14))
+    other = generate(small, corner.grid, Condition(3.0, b_factors=False), Compute("cpu"))
+    assert np.abs(other - corner.data).max() < 1e-5 * data.max()
+
+
+def test_equal_tiles_of_all_channels_give_the_same_map(made, small):
+    """The way without boxes: every channel of the whole volume, and a network with its normalisation."""
+    grid, data = made
+    condition = Condition(3.0, b_factors=False)
+    unit = unit_grid(small)
+    network = load_generator()
+    applied = Runner(Conditioned(network, torch.from_numpy(condition_vector(condition))), Compute("cpu"))
+    channels = with_condition(density_channels(small, unit, 3.0), condition)
+    tiled = run_tiled(applied, channels, halo=network.halo, multiple=network.multiple, core=32)[0]
+    assert np.abs(placed(tiled, unit, small, grid) - data).max() < 1e-5 * data.max()

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from cryotools.core import runner
 from cryotools.core.checkpoint import load_network, save_network
 from cryotools.core.runner import Compute
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
-from cryotools.simulate import vae_predict, vae_train
+from cryotools.simulate import vae_train
 from cryotools.simulate.classical import MapOptions, molmap
 from cryotools.simulate.inputs import CONDITIONS, Condition
 from cryotools.simulate.layout import grid_around
@@ -60,8 +61,8 @@ def test_the_way_from_atoms_to_map_leads_through_the_latent():
 
 def test_tiles_give_what_the_whole_gives(pair, weights, monkeypatch):
     maps = []
-    for core in (16, 96):
-        monkeypatch.setattr(vae_predict, "CORE", core)
+    for largest in (200_000, 10**7):
+        monkeypatch.setattr(runner, "_LARGEST_BOX", largest)
         maps.append(generate_vae(pair.structure, pair.target.grid, Condition(4.0), 3, Compute("cpu"), weights=weights))
     assert np.abs(maps[0] - maps[1]).max() < 1e-4 * np.abs(maps[1]).max()
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from cryotools.core.checkpoint import load_state
+from cryotools.core.checkpoint import load_state, save_state
 from cryotools.core.errors import DataError, UsageError
 from cryotools.training import loop
 from cryotools.training.loop import LoopConfig, learning_rate, train
@@ -37,6 +37,7 @@ class Line:
         self.networks = {"line": nn.Linear(1, 1)}
         self.optimizers = {"line": torch.optim.Adam(self.networks["line"].parameters())}
         self.at_step = at_step or (lambda step: None)
+        self.best = -1.0
 
     def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
         x = torch.from_numpy(random.standard_normal((16, 1), dtype=np.float32))
@@ -48,10 +49,18 @@ class Line:
         return {"loss": self.at_step(step) or float(loss.detach())}
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
-        return {"slope": float(averaged["line"].weight.detach())}
+        slope = float(averaged["line"].weight.detach())
+        self.best = max(self.best, slope)
+        return {"slope": slope, "best": self.best}
 
     def save(self, folder, averaged: dict[str, nn.Module]) -> None:
         (folder / "saved").write_text(str(float(averaged["line"].weight.detach())))
+
+    def state(self) -> dict[str, float]:
+        return {"best": self.best}
+
+    def load_state(self, state) -> None:
+        self.best = state["best"]
 
 
 def weights(task: Line) -> list[float]:
@@ -90,8 +99,28 @@ def test_a_resumed_run_is_the_run_bit_for_bit(tmp_path):
     train(resumed, tmp_path / "parts", CONFIG, resume=True)
     assert weights(resumed) == weights(whole)
     assert (tmp_path / "parts/saved").read_text() == (tmp_path / "whole/saved").read_text()
-    slopes = [[row["slope"] for row in rows(tmp_path / name)] for name in ("whole", "parts")]
-    assert slopes[0] == slopes[1]
+    lines = [[{**row, "seconds": ""} for row in rows(tmp_path / name)] for name in ("whole", "parts")]
+    assert lines[0] == lines[1]
+    assert resumed.best == whole.best
+
+
+def test_the_time_of_a_run_goes_on_when_it_is_resumed(tmp_path, monkeypatch):
+    clock = iter(range(0, 1000, 7))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock))
+    with pytest.raises(DataError):
+        train(Line(lambda step: float("nan") if step == 25 else None), tmp_path, CONFIG)
+    train(Line(), tmp_path, CONFIG, resume=True)
+    seconds = [float(row["seconds"]) for row in rows(tmp_path)]
+    assert seconds == sorted(set(seconds))
+
+
+def test_a_state_of_another_version_is_refused_in_one_line(tmp_path):
+    train(Line(), tmp_path, CONFIG)
+    state = load_state(tmp_path / "state.pt")
+    del state["task"]
+    save_state(tmp_path / "state.pt", state)
+    with pytest.raises(DataError, match="of another version"):
+        train(Line(), tmp_path, CONFIG, resume=True)
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(tmp_path):
