@@ -17,6 +17,13 @@ RETIRED = frozenset({"--lean"})
 class Command(TyperCommand):
     """A command whose help names each option once; its other names follow the help text."""
 
+    def get_help_option(self, ctx: Any) -> Any:
+        """`--help`, which is a switch and takes no value."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.metavar = ""
+        return option
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line in the usual signs: NAME must be given, [NAME] may be."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]

@@ -32,6 +32,7 @@ def command(
         opt.main(
             "--contour",
             "-t",
+            metavar="LEVEL",
             help="Level in A for ChimeraX's correlations; default: the level that 1 % of voxels exceed.",
         ),
     ] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ class _State:
     debug: bool = False
     quiet: bool = False
     verbose: bool = False
+    warned: set[str] = field(default_factory=set)
 
 
 state = _State()

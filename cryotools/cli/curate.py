@@ -54,18 +54,18 @@ def command(
     cache: Annotated[
         str | None, opt.output("--cache", metavar="DIR", help="Folder for downloads; default: OUT_DIR/downloads.")
     ] = None,
-    archive: Annotated[
-        str | None,
-        opt.advanced("--archive", metavar="URL", help="Mirror to download from; default: https://files.wwpdb.org/pub."),
-    ] = None,
     shard: opt.Shard = None,
     threads: opt.Threads = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
+    archive: Annotated[
+        str | None,
+        opt.advanced("--archive", metavar="URL", help="Mirror to download from; default: https://files.wwpdb.org/pub."),
+    ] = None,
     debug: opt.Debug = False,
 ) -> None:
-    """Judge pairs of map and model, and make a training set of the good ones."""
+    """Check pairs of maps and models, and make a training set of the good ones."""
     set_threads(threads)
     from cryotools.core.shards import parse_shard
     from cryotools.training.curate import Rules, curate, read_list

@@ -33,7 +33,9 @@ def command(
         str | None,
         opt.main("--structure", "-s", metavar="MODEL", help="Judge the voxels near the atoms of this model."),
     ] = None,
-    contour: Annotated[float | None, opt.main("--contour", "-t", help="Judge the voxels above this level.")] = None,
+    contour: Annotated[
+        float | None, opt.main("--contour", "-t", metavar="LEVEL", help="Judge the voxels above this level.")
+    ] = None,
     weights: Annotated[
         str | None, opt.main("--weights", metavar="FILE", help="Discriminator trained by train-disc.")
     ] = None,
@@ -53,7 +55,7 @@ def command(
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
-    """Judge how much of a map an independent discriminator takes for experimental."""
+    """Measure how much of a map looks experimental to an independent discriminator."""
     if output and skip_existing(output, no_clobber):
         return
     threads = set_threads(threads)

@@ -55,7 +55,7 @@ def command(
     csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="The scores as CSV; - is stdout.")] = None,
     residues: Annotated[
         str | None,
-        opt.output("--residues", metavar="FILE", help="A table of all residues and their probabilities, as CSV."),
+        opt.output("--residues", metavar="FILE", help="All residues with their probabilities as CSV."),
     ] = None,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
@@ -218,4 +218,6 @@ def _say(found: list[Evaluation]) -> None:
         value = {score: each.value for score, each in summary(found)["mean"].items()}
     shown = {key: sserun.score(number) for key, number in value.items()}
     recall, precision, q3 = (f"{shown[key]} ({shown[f'{key}_baseline']})" for key in ("recall", "precision", "q3"))
-    note(f"{name}: recall {recall}, precision {precision}, Q3 {q3}; in brackets: the commonest class for all")
+    note(
+        f"{name}: recall {recall}, precision {precision}, Q3 {q3}; in parentheses: the scores of the most common class"
+    )

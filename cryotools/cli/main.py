@@ -58,7 +58,8 @@ def _version(value: bool) -> None:
 def _root(
     context: typer.Context,
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the versions and exit.")
+        bool,
+        typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Print the versions and exit."),
     ] = False,
 ) -> None:
     state.command = context.invoked_subcommand or ""
@@ -128,6 +129,9 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    if str(message) in state.warned:  # Python forgets what it showed once whenever filters change
+        return
+    state.warned.add(str(message))
     if not isinstance(message, CryotoolsNote):
         complain("warning", str(message))
     elif not state.quiet:

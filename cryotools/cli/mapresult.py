@@ -93,7 +93,7 @@ class MapResult:
         for kind, files in self.companions.items():
             note(f"{kind} maps: {', '.join(path for path, _ in files)}")
         if self.sharpness is not None:
-            note(f"sharpness: {self.sharpness:.4g} A^2 over molmap")
+            note(f"sharpness: {self.sharpness:.4g} A^2 relative to molmap")
         detail(f"header label: {self.label} {self.more}".rstrip())
         detail(f"{time.process_time():.2f} CPU seconds with {os.environ['OMP_NUM_THREADS']} threads")
 

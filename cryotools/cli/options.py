@@ -115,7 +115,9 @@ hetero; backbone; all."""
 
 Mode = Annotated[MapMode, output("--mode", metavar="MODE", help="MRC mode: 2 (32-bit floats) or 12 (16-bit floats).")]
 Preview = Annotated[str | None, output("--preview", metavar="PNG", help="Also draw the map as a picture.")]
-NoClobber = Annotated[bool, output("--no-clobber", metavar="", help="Do not overwrite an existing output; exit 0.")]
+NoClobber = Annotated[
+    bool, output("--no-clobber", metavar="", help="Keep existing outputs instead of overwriting them.")
+]
 Json = Annotated[bool, output("--json", metavar="", help="Print the results as one JSON object.")]
 Quiet = Annotated[
     bool,
@@ -150,7 +152,11 @@ Debug = Annotated[
 ]
 ResultPrecision = Annotated[
     Precision,
-    compute("--precision", metavar="KIND", help="fp32, bf16, fp16 or auto; less than fp32 changes results a little."),
+    compute(
+        "--precision",
+        metavar="KIND",
+        help="Numerical precision of the network: fp32, bf16, fp16 or auto; below fp32 results change slightly.",
+    ),
 ]
 Threads = Annotated[
     int | None,

@@ -56,7 +56,10 @@ _METHOD_HELP = (
 
 def command(
     structure: Annotated[
-        str | None, typer.Argument(metavar="STRUCTURE", help=f"{opt.STRUCTURE_HELP} With --list: OUT_DIR.")
+        str | None,
+        typer.Argument(
+            metavar="STRUCTURE", help=f"{opt.STRUCTURE_HELP} With --list: the folder for the maps, OUT_DIR."
+        ),
     ] = None,
     output: opt.MapOut = None,
     listed: Annotated[

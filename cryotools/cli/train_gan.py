@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NAME = "train-gan"
 EPILOG = """DATA is a folder made by `cryotools curate`. OUT receives model.safetensors (the generator), metrics.csv and
-losses.png with one line or point per validation, held_out.csv with the scores of each held-out map, config.json, and
+losses.png (a table and a plot of every validation), held_out.csv with the scores of each held-out map, config.json, and
 state.pt, from which --resume continues. Use torchrun to train on several GPUs or nodes. unet is the architecture of the
 network shipped for struc2map, unetpp is struc2mapGAN's U-Net++, vae-gan is cryo-GAN's.
 
@@ -52,12 +52,18 @@ def command(
     ] = None,
     levels: Annotated[
         int | None,
-        opt.main("--levels", min=1, max=6, metavar="N", help="Levels; default: 2, 4 for unetpp, or as in --init."),
+        opt.main(
+            "--levels",
+            min=1,
+            max=6,
+            metavar="N",
+            help="Number of resolution levels; default: 2 (unetpp: 4), or as in --init.",
+        ),
     ] = None,
     adversarial: Annotated[
         float | None,
         opt.main(
-            "--adversarial", min=0, metavar="X", help="Weight of the adversarial loss; default: 0.01, 0.05 for vae-gan."
+            "--adversarial", min=0, metavar="X", help="Weight of the adversarial loss; default: 0.01 (vae-gan: 0.05)."
         ),
     ] = None,
     learning_rate: run.LearningRate = 2e-3,

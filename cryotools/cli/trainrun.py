@@ -34,7 +34,11 @@ Resume = Annotated[bool, opt.main("--resume", metavar="", help="Continue the run
 Every = Annotated[int, opt.output("--every", min=1, metavar="N", help="Validate and save every N steps.")]
 Precision = Annotated[
     opt.Precision,
-    opt.compute("--precision", metavar="KIND", help="fp32, bf16 or auto: bf16 where the hardware multiplies it fast."),
+    opt.compute(
+        "--precision",
+        metavar="KIND",
+        help="Numerical precision: fp32, bf16, or auto (bf16 where the hardware is fast at it).",
+    ),
 ]
 
 

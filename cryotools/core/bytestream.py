@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import os
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,21 +16,19 @@ from typing import BinaryIO
 from cryotools.core.errors import DataError
 
 _CHUNK = 1 << 22
-_IMPOSTORS = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the file itself; run `git lfs pull`"),
-    (b"<!doctype html", "a web page (an error page, perhaps), not data; download it again"),
-    (b"<html", "a web page (an error page, perhaps), not data; download it again"),
-    (b"<?xml", "an XML file"),
-    (b"%pdf", "a PDF document"),
-    (b"pk\x03\x04", "a zip archive; unpack it first"),
-    (b"mtz ", "an MTZ file of reflections; make a map of it first (gemmi sf2map)"),
-)
 
 
-def impostor(start: bytes) -> str | None:
-    """What a file that begins with `start` plainly is instead of a map or a structure, or None."""
-    lowered = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return next((what for mark, what in _IMPOSTORS if lowered.startswith(mark)), None)
+class _Borrowed(io.RawIOBase):
+    """A stream that is not closed with its reader."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._stream.readinto(buffer)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -47,24 +47,46 @@ def open_bytes(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raw = path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: {_reason(path, error)}") from error
-    with raw:
-        try:
-            magic = raw.peek(4)  # a pipe cannot be rewound
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-        if not magic:
-            raise DataError(f"{path}: is an empty file; copy or download it again")
-        stream: BinaryIO = raw
-        if magic[:2] == b"\x1f\x8b":
-            stream = gzip.GzipFile(fileobj=raw)
-        elif magic[:3] == b"BZh":
-            stream = bz2.BZ2File(raw)
-        try:
+    with raw, _unpacked(raw, str(path)) as stream:
+        yield stream
+
+
+@contextmanager
+def open_standard_input(wanted: str) -> Iterator[BinaryIO]:
+    """Yield a binary stream of the uncompressed content of standard input, where `wanted` should come from.
+
+    Raises
+    ------
+    DataError
+        It is closed or empty, or its compression is damaged.
+    """
+    source = io.BytesIO() if sys.stdin is None else sys.stdin.buffer  # None where it was closed
+    with io.BufferedReader(_Borrowed(source)) as raw:
+        if not raw.peek(1):
+            raise DataError(f"standard input: is empty; pipe {wanted} into it")
+        with _unpacked(raw, "standard input") as stream:
             yield stream
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(f"{path}: the compressed data are damaged or cut short; copy the file again") from error
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _unpacked(raw: io.BufferedReader, name: str) -> Iterator[BinaryIO]:
+    try:
+        magic = raw.peek(4)  # a pipe cannot be rewound
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if not magic:
+        raise DataError(f"{name}: is an empty file; copy or download it again")
+    stream: BinaryIO = raw
+    if magic[:2] == b"\x1f\x8b":
+        stream = gzip.GzipFile(fileobj=raw)
+    elif magic[:3] == b"BZh":
+        stream = bz2.BZ2File(raw)
+    try:
+        yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{name}: the compressed data are damaged or cut short; copy the file again") from error
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
 def read_upto(stream: BinaryIO, n_bytes: int) -> bytearray:

@@ -23,8 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as safetensors_bytes
 from torch import nn
 
-from cryotools.core.bytestream import impostor
 from cryotools.core.errors import DataError
+from cryotools.core.impostors import impostor
 from cryotools.core.output import atomic_path
 
 _FORMAT = "cryotools-network-1"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import warnings
 from pathlib import Path
 
@@ -17,9 +16,10 @@ import numpy as np
 
 from cryotools.core.assembly import Assembly, build_assembly, check_rotation, pdb_assemblies
 from cryotools.core.atomarrays import atom_arrays
-from cryotools.core.bytestream import impostor, open_bytes, read_upto
+from cryotools.core.bytestream import open_bytes, open_standard_input, read_upto
 from cryotools.core.ciftext import cif_atoms, looks_like_cif, parse_cif
 from cryotools.core.errors import CryotoolsWarning, DataError, listing
+from cryotools.core.impostors import impostor, wide_text
 from cryotools.core.memory import available_bytes
 from cryotools.core.pdbtext import normal_pdb
 from cryotools.core.structure import Structure
@@ -56,7 +56,7 @@ def read_structure(
         The file is not a structure, is broken, or lacks the model or assembly asked for.
     """
     name = "standard input" if str(path) == "-" else str(path)
-    parsed, assemblies = _parse(_content(path), name)
+    parsed, assemblies = _parse(read_text(path), name)
     parsed = _pick_model(parsed, model, name)
     if ncs:
         _expand_ncs(parsed, name)
@@ -69,32 +69,44 @@ def read_structure(
 
 def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
     """Ids of the biological assemblies that a structure file describes."""
-    _, assemblies = _parse(_content(path), str(path))
+    _, assemblies = _parse(read_text(path), str(path))
     return [assembly.name for assembly in assemblies]
 
 
 def looks_like_structure(start: bytes) -> bool:
     """True when a file that begins with these bytes is PDB or mmCIF text."""
-    return looks_like_cif(start) or _is_pdb(start)
+    start = _plain_text(start)
+    return impostor(start) is None and (looks_like_cif(start) or _is_pdb(start))
 
 
-def _content(path: str | os.PathLike[str]) -> bytes:
-    if str(path) == "-":
-        content = sys.stdin.buffer.read() if sys.stdin else b""  # None where it was closed
-        if not content:
-            raise DataError("standard input: is empty; pipe a PDB or mmCIF file into it")
-    else:
-        with open_bytes(Path(path)) as stream:
-            limit = available_bytes() // 4  # text, its copies and the parsed atoms live side by side
-            content = bytes(read_upto(stream, limit))
-            if stream.read(1):
-                raise DataError(f"{path}: unpacks to more than {limit / 2**30:.1f} GiB, too much for the free memory")
+def read_text(path: str | os.PathLike[str]) -> bytes:
+    """The text of a structure file, or of standard input for `-`, unpacked, as UTF-8 without a mark.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, is empty, damaged, or too large for the memory.
+    """
+    from_pipe = str(path) == "-"
+    name = "standard input" if from_pipe else str(path)
+    limit = available_bytes() // 4  # text, its copies and the parsed atoms live side by side
+    with open_standard_input("a PDB or mmCIF file") if from_pipe else open_bytes(Path(path)) as stream:
+        content = bytes(read_upto(stream, limit))
+        if stream.read(1):
+            raise DataError(f"{name}: unpacks to more than {limit / 2**30:.1f} GiB, too much for the free memory")
+    return _plain_text(content)
+
+
+def _plain_text(content: bytes) -> bytes:
+    codec = wide_text(content)
+    if codec:
+        content = content.decode(codec, "replace").encode()
     content = content.removeprefix(b"\xef\xbb\xbf")
     return content if b"\n" in content else content.replace(b"\r", b"\n")
 
 
 def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
-    what = impostor(content[:200])
+    what = impostor(content[:4096])
     if what:
         raise DataError(f"{name}: looks like {what}")
     if not content.strip():

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cryotools.core.bytestream import impostor, open_bytes
+from cryotools.core.bytestream import open_bytes
 from cryotools.core.errors import DataError
+from cryotools.core.impostors import impostor
 
 _SEPARATORS = (",", ";", "\t")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

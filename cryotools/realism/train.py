@@ -28,6 +28,7 @@ from cryotools.simulate.predict import generate
 from cryotools.training import distributed
 from cryotools.training.cubes import cut, rotate, start_around
 from cryotools.training.pairs import Pair
+from cryotools.training.seeds import random_for
 
 REAL = "real"
 _SHARPER = (0.0, 60.0, -40.0)  # Å² of B given to real maps, so that their sharpness is no sign
@@ -80,9 +81,9 @@ class EvaluatorTask:
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "evaluator": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
-        random = np.random.default_rng(seed)
-        self.maps = [_kinds(pair, random, against) for pair in pairs]
-        self.held_out = [_kinds(pair, random, against) for pair in held_out] if distributed.is_first() else []
+        self.maps = [_kinds(pair, random_for(seed, pair.id), against) for pair in pairs]
+        judged = held_out if distributed.is_first() else []
+        self.held_out = [_kinds(pair, random_for(seed, pair.id), against) for pair in judged]
         sizes = np.array([len(kinds[REAL][0].index) for kinds in self.maps], dtype=float)
         self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()
         self.scores: dict[str, float] = {}

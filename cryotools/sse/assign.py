@@ -7,17 +7,18 @@ that a model's authors left.
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import gemmi
 import numpy as np
 
-from cryotools.core.bytestream import open_bytes
+from cryotools.core.ciftext import looks_like_cif, parse_cif
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.selection import PROTEIN_BACKBONE
 from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
+from cryotools.core.structurefile import read_text
 from cryotools.sse.dssp import COIL, PEPTIDE_BOND, dssp
 
 OTHER, HELIX, SHEET, NUCLEOTIDE = range(4)
@@ -127,10 +128,9 @@ def with_author_records(residues: Residues, path: str | os.PathLike[str]) -> Res
     Raises
     ------
     DataError
-        The file has no such records.
+        The file has no such records, or they cannot be read.
     """
-    with open_bytes(Path(path)) as stream:
-        parsed = gemmi.read_structure_string(bytes(stream.read()), format=gemmi.CoorFormat.Detect)
+    parsed = _records(path)
     spans = [(SHEET, strand.start, strand.end) for sheet in parsed.sheets for strand in sheet.strands]
     spans += [(HELIX, helix.start, helix.end) for helix in parsed.helices]  # where both are recorded, helices stay
     if not spans:
@@ -141,6 +141,23 @@ def with_author_records(residues: Residues, path: str | os.PathLike[str]) -> Res
         code[_span(residues, start, end) & protein] = "H" if which == HELIX else "E"
     classes = np.where(protein, _classes(code), residues.classes).astype(np.uint8)
     return replace(residues, code=code, classes=classes, known=np.ones(len(residues), dtype=bool))
+
+
+def _records(path: str | os.PathLike[str]) -> gemmi.Structure:
+    """Helices and sheets alone, so that nothing else in the file can be in the way."""
+    content = read_text(path)
+    try:
+        if not looks_like_cif(content):
+            return gemmi.read_pdb_string(b"".join(re.findall(rb"(?m)^(?:HELIX|SHEET) .*\n?", content)))
+        recorded = gemmi.cif.Block("records")
+        for block in parse_cif(content):
+            for item in block:
+                tag = item.loop.tags[0] if item.loop else item.pair[0] if item.pair else ""
+                if tag.lower().startswith(("_struct_conf.", "_struct_sheet")):
+                    recorded.add_item(item)
+        return gemmi.make_structure_from_block(recorded)
+    except (RuntimeError, ValueError) as error:
+        raise DataError(f"{path}: its helices and sheets cannot be read: {' '.join(str(error).split())}") from error
 
 
 def _span(residues: Residues, start: gemmi.AtomAddress, end: gemmi.AtomAddress) -> np.ndarray:

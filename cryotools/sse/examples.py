@@ -20,6 +20,7 @@ from cryotools.sse.degrade import lowered, random_b
 from cryotools.sse.inputs import prepare
 from cryotools.sse.labels import label_voxels, polymer_backbone
 from cryotools.training.pairs import Pair
+from cryotools.training.seeds import random_for
 
 ELSEWHERE, CHAIN = 1, 2  # what counts: voxels off the backbone, and those at it; 0 does not count
 _AT_CHAIN = 1.5  # Å from a backbone atom, where its class holds whatever the density
@@ -94,14 +95,14 @@ def make_example(
 
 def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Example]:
     """`pair` as it is, and `versions` - 1 times turned by an arbitrary angle, blurred or sharpened, and at lower
-    resolutions down to 8 Å.
+    resolutions down to 8 Å: what is random comes from the seed and the pair's id.
 
     Raises
     ------
     DataError
         The pair has no protein or nucleic acid.
     """
-    random = np.random.default_rng(seed)
+    random = random_for(seed, pair.id)
     residues = assign(pair.structure)
     prepared = prepare(pair.target, pair.resolution)
     made = [make_example(pair.target, prepared.volume.data, pair.structure, residues, pair.resolution, pair.weight)]

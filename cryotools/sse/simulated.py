@@ -57,7 +57,7 @@ def simulated_examples(
 
     Example number i is the same whatever the count, and kept under a name that tells what it was made of: other
     structures, another seed or another way to simulate never read it. Structures that cannot be used are named in a
-    warning, and others stand in for them. Under torchrun the first process simulates while the others wait.
+    warning, and others stand in for them. The processes of torchrun share the work, and all read all examples.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def simulated_examples(
     """
     name = digest(structures, seed)
     files = [folder / f"{name}-{number:05d}.npz" for number in range(count)]
-    distributed.on_first(_fill, structures, files, seed, progress or NoProgress())
+    distributed.on_each(_fill, structures, files, seed, progress or NoProgress())
     return [load_example(file) for file in files]
 
 
@@ -77,14 +77,16 @@ def digest(structures: Sequence[Path], seed: int) -> str:
 
 
 def _fill(structures: Sequence[Path], files: Sequence[Path], seed: int, progress: Progress) -> None:
-    """Simulate what is not there yet."""
+    """Simulate what is not there yet of this process's share; the first process reports."""
     try:
         files[0].parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{files[0].parent}: cannot keep simulated maps: {error.strerror}") from error
     order = np.random.default_rng(seed).permutation(len(structures))
-    progress.start(len(files), "simulating")
-    for number, file in enumerate(files):
+    mine = distributed.share(list(enumerate(files)))
+    progress = progress if distributed.is_first() else NoProgress()
+    progress.start(len(mine), "simulating")
+    for number, file in mine:
         if not file.exists():
             turn = [structures[order[(number + later) % len(order)]] for later in range(len(order))]
             save_example(file, _first_usable(turn, np.random.default_rng([seed, number])))

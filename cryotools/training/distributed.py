@@ -11,11 +11,15 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
 from cryotools.core.errors import CryotoolsError, DataError
+from cryotools.core.shards import Shard
+
+Item = TypeVar("Item")
 
 _PATIENCE = timedelta(hours=2)  # how long the others wait while the first process validates on whole maps
 
@@ -101,24 +105,33 @@ def any_of(flag: bool) -> bool:
     return mean([float(flag)])[0] > 0
 
 
-def on_first(work: Callable[..., None], *arguments: object) -> None:
-    """Do `work` in the first process while the others wait; where it fails they leave too, without a word.
+def share(items: Sequence[Item]) -> list[Item]:
+    """The part of `items` that this process does, so that all together do each once."""
+    return Shard(rank() + 1, distributed.get_world_size() if _several() else 1).of(items)
+
+
+def on_each(work: Callable[..., None], *arguments: object) -> None:
+    """Do `work` in every process and wait for all; where it fails in one the others leave too, without a word.
 
     Raises
     ------
     CryotoolsError
-        The first process's own failure.
+        The process's own failure.
     SystemExit
-        1 in the others after it.
+        1 in those that did not fail.
     """
     failure: CryotoolsError | None = None
-    if is_first():
-        try:
-            work(*arguments)
-        except CryotoolsError as error:
-            failure = error
+    try:
+        work(*arguments)
+    except CryotoolsError as error:
+        failure = error
     if any_of(failure is not None):
         raise failure or SystemExit(1)
+
+
+def on_first(work: Callable[..., None], *arguments: object) -> None:
+    """Do `work` in the first process while the others wait; where it fails they leave too, as `on_each` says."""
+    on_each(work if is_first() else _nothing, *arguments)
 
 
 @contextmanager
@@ -135,6 +148,10 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 def _several() -> bool:

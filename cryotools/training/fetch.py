@@ -21,8 +21,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryotools import __version__
-from cryotools.core.bytestream import impostor
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.impostors import impostor
 from cryotools.core.output import write_text
 
 ARCHIVE = "https://files.wwpdb.org/pub"

@@ -19,7 +19,7 @@ def shown(run, monkeypatch):
         for name, value in {"COLUMNS": columns, "NO_COLOR": 1, "TERM": "dumb"}.items():
             monkeypatch.setenv(name, str(value))
         monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)  # read from TERMINAL_WIDTH when it is imported
-        return run(command, "--help").out
+        return run(*command.split(), "--help").out
 
     return _shown
 
@@ -32,7 +32,7 @@ def widths_of_wrapped_text(text: str, columns: int) -> list[int]:
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_the_help_of_an_option_is_not_squeezed(shown, command, columns):
     text = shown(command, columns)
     assert max(len(line) for line in text.splitlines()) <= columns

@@ -6,11 +6,13 @@ import csv
 import json
 import os
 import signal
+import warnings
 from pathlib import Path
 
 import pytest
 from small_structures import dozen, write_pdb
 
+from cryotools.core.errors import CryotoolsNote
 from cryotools.core.mapfile import read_map
 
 OPTIONS = ["--method", "molmap", "--res", 6, "--apix", 2]
@@ -123,6 +125,20 @@ def test_what_cannot_be_a_list_is_refused_before_anything_is_made(run, folder, a
     assert (done.code, words in done.err) == (code, True), done.err
     assert done.err.count("\n") == 1
     assert sorted(path.name for path in folder.iterdir()) == ["in", "twice.csv"]
+
+
+def test_a_note_on_the_machine_is_shown_once_for_all(run, folder, monkeypatch):
+    from cryotools.simulate import batch
+
+    def noting(path, simulation):
+        warnings.warn("no GPU found", CryotoolsNote, stacklevel=1)
+        return struc2map(path, simulation)
+
+    struc2map = batch.struc2map
+    monkeypatch.setattr(batch, "struc2map", noting)
+    done = run("struc2map", "--list", "in", "out", *OPTIONS)
+    assert done.err.count("note: no GPU found") == 1
+    assert "no GPU" not in Path("out/summary.csv").read_text()
 
 
 def test_an_output_that_is_an_input_fails_alone(run, folder):

@@ -172,7 +172,7 @@ def test_a_maps_sharpness_is_matched(make, method):
 
 def test_the_summary_tells_sharpness_and_half_maps(make):
     lines = make("--sharpen", 30, "--half-maps").err.splitlines()
-    assert lines[-2:] == ["half maps: out_half1.mrc, out_half2.mrc", "sharpness: 30 A^2 over molmap"]
+    assert lines[-2:] == ["half maps: out_half1.mrc, out_half2.mrc", "sharpness: 30 A^2 relative to molmap"]
 
 
 def test_the_header_tells_sharpness_and_noise(make):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +113,10 @@ DIALECTS = {
     "serial stars": pdb(*(line.replace("    1 ", "***** ", 1) for line in TWO)),
     "ANISOU": pdb(ONE, "ANISOU    1  CA  ALA A   1     1000   1000   1000      0      0      0       C", TWO[1]),
     "not ASCII": pdb("REMARK Ångström", *TWO),
+    "UTF-16": pdb(*TWO).decode().encode("utf-16"),
+    "UTF-16, no mark": pdb(*TWO).decode().encode("utf-16-le"),
+    "UTF-16, big-endian, no mark": pdb(*TWO).decode().encode("utf-16-be"),
+    "UTF-32": pdb(*TWO).decode().encode("utf-32"),
     "empty block first": NO_COORDINATES + cif([cif_atom(), cif_atom(id="2", label_atom_id="CB", Cartn_x="12.104")]),
     "mmCIF": b"# from a program\n" + cif([cif_atom(), cif_atom(id="2", label_atom_id="CB", Cartn_x="12.104")]),
 }
@@ -134,6 +140,23 @@ def test_standard_input_is_read_as_a_file_is(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(pdb(*TWO))))
     assert len(read_structure("-")) == 2
     with pytest.raises(DataError, match="standard input: is empty"):
+        read_structure("-")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
+def test_standard_input_is_unpacked_by_what_it_holds(monkeypatch: pytest.MonkeyPatch, pack: Callable) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(pack(pdb(*TWO)))))
+    assert len(read_structure("-")) == 2
+    assert not sys.stdin.buffer.closed
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(pack(pdb(*TWO) * 99)[:-20])))
+    with pytest.raises(DataError, match=r"standard input: (the compressed data are damaged|cannot be read)"):
+        read_structure("-")
+
+
+def test_standard_input_that_unpacks_to_more_than_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structurefile, "available_bytes", lambda: 4000)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(pdb(*TWO * 100)))))
+    with pytest.raises(DataError, match="standard input: unpacks to more than"):
         read_structure("-")
 
 

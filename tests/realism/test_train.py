@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,16 @@ def test_real_maps_are_told_from_simulated_ones(pair, tmp_path):
     made = pair.target.with_data(molmap(pair.structure, pair.target.grid, MapOptions(4.0)))
     simulated = evaluate(made, pair.structure, weights=weights, compute=Compute("cpu"))
     assert real.fraction_real > simulated.fraction_real + 0.4
+
+
+def test_what_is_made_of_a_map_does_not_depend_on_the_maps_beside_it(pair):
+    other = replace(pair, id="other")
+    alone, beside = EvaluatorTask([pair], [], SMALL), EvaluatorTask([other, pair], [pair], SMALL)
+    for kinds in (beside.maps[1], beside.held_out[0]):
+        for kind, examples in alone.maps[0].items():
+            for one, same in zip(examples, kinds[kind], strict=True):
+                np.testing.assert_array_equal(one.data, same.data)
+    assert np.abs(beside.maps[0]["random"][0].data - alone.maps[0]["random"][0].data).max() > 0.1
 
 
 def test_batches_are_half_real_and_never_empty(pair):

@@ -275,3 +275,21 @@ def test_author_records_of_pdb_files_respect_chains_and_insertion_codes(tmp_path
 def test_a_file_without_records_is_refused():
     with pytest.raises(DataError, match="records neither helices nor sheets"):
         with_author_records(assign(read_structure(HAEMOGLOBIN)), HAEMOGLOBIN)
+
+
+def test_author_records_are_read_whatever_else_the_file_holds(trypsin, tmp_path):
+    residues = assign(read_structure(trypsin))
+    path = tmp_path / "odd.cif"
+    columns = {"entity_id": "9", "asym_id": "Q", "seq_id_ordinal": "1", "seq_id": "1", "observed": "y"}
+    columns |= {"unp_res": "A", "unp_num": "1", "unp_acc": "P1"}
+    rows = [f"_pdbx_sifts_xref_db.{tag} {value}\n" for tag, value in columns.items()]
+    path.write_text(trypsin.read_text() + "".join(rows))
+    expected = with_author_records(residues, trypsin).classes
+    assert with_author_records(residues, path).classes.tolist() == expected.tolist()
+    odd = [
+        "HELIX    1   1 ALA A    2  ALA A    4  1                                   3",
+        "ANISOU    1  CA  ALA A   1     2406   1892   1614    198    519   -328       C  ",
+    ]
+    path = write_pdb(tmp_path / "odd.pdb", atoms(peptide(8, -57, -47)), header=odd)
+    recorded = with_author_records(assign(read_structure(path)), path)
+    assert recorded.classes.tolist() == [0, HELIX, HELIX, HELIX, 0, 0, 0, 0]

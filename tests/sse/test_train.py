@@ -100,6 +100,17 @@ def test_versions_turn_map_and_model_together(pair):
         assert share[1] == pytest.approx(share[0], rel=0.05)
 
 
+def test_versions_of_two_maps_are_turned_each_in_its_own_way(pair):
+    made = {}
+    for name in ("one", "other", "one again"):
+        named = replace(pair, id=name.split()[0])
+        made[name] = experimental_examples(named, 3)[1:]
+    for first, second, again in zip(*made.values(), strict=True):
+        np.testing.assert_array_equal(first.density, again.density)
+        assert np.abs(first.density - second.density).max() > 0.5
+        assert first.resolution == again.resolution
+
+
 def test_simulated_boxes_show_density_where_the_classes_are(trypsin):
     structure = read_structure(trypsin)
     for seed in range(3):
