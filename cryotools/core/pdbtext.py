@@ -45,7 +45,7 @@ def normal_pdb(content: bytes, name: str) -> bytes:
     _check_numbers(lines, columns, name)
     _blank_what_is_no_element(lines, columns)
     mark_blank_elements(lines)
-    lines.put(np.flatnonzero(lines.record == record_code("ANIS")), 0, b"      ")  # of no use, and gemmi checks it
+    lines.put(np.flatnonzero(lines.record == record_code("ANIS")), 0, b"    ")  # of no use, and gemmi checks it
     explained = stand_in_for_long_names(lines, columns)
     return explained + models_in_order(lines, name)
 
