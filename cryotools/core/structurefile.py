@@ -62,7 +62,8 @@ def read_structure(
         _expand_ncs(parsed, name)
     structure, subchain = atom_arrays(parsed, name, skip_unknown)
     once = _listed_once(structure)
-    structure, subchain = structure[once], subchain[once]
+    if not once.all():
+        structure, subchain = structure[once], subchain[once]
     _check(structure)
     return structure if assembly is None else build_assembly(structure, subchain, _chosen(assemblies, assembly, name))
 
