@@ -60,9 +60,14 @@ def progress() -> StreamProgress | NoProgress:
     return NoProgress() if state.quiet or sys.stderr is None else StreamProgress()
 
 
-def set_threads(threads: int | None) -> int:
-    """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use."""
-    if threads is None:
+def set_threads(threads: int | None, *, classical: bool = False) -> int:
+    """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use.
+
+    `classical` work takes one where nothing is asked: its matrices are small, more threads only cost time.
+    """
+    if threads is None and classical:
+        threads = 1
+    elif threads is None:
         slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
         threads = int(slurm) if slurm.isdigit() and int(slurm) > 0 else _usable_processors()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
