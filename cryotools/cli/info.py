@@ -7,30 +7,52 @@ from typing import Annotated, Any
 import typer
 
 from cryotools.cli import options as opt
-from cryotools.cli.console import print_json, set_threads
+from cryotools.cli.console import complain, print_json, set_threads
+from cryotools.core.errors import CryotoolsError
 
 NAME = "info"
-EPILOG = """Examples:
+EPILOG = """With --json each file is one object on a line of its own. A file that cannot be described is named on stderr
+(with several files, by an object with its error in the JSON, too); the rest follow, and the exit code is 1.
+
+Examples:
 
 cryotools info examples/1gbt.cif
 
-cryotools info map.mrc --json
+cryotools info map.mrc examples/1gbt.cif --json
 """
 
 
 def command(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A map (MRC, CCP4) or a structure (PDB, mmCIF).")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Maps (MRC, CCP4), structures (PDB, mmCIF).")],
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Say what a map or a structure file holds, and what is odd about it."""
+    """Say what maps or structure files hold, and what is odd about them."""
     set_threads(None)
     from cryotools.core.describe import describe_file
 
-    report = describe_file(file)
-    if json:
-        print_json(report)
-        return
+    failed = False
+    for number, file in enumerate(files):
+        try:
+            report = describe_file(file)
+        except CryotoolsError as error:
+            failed = True
+            complain("error", str(error))
+            if json and len(files) > 1:
+                print_json({"file": file, "error": str(error)})
+            continue
+        if json:
+            print_json(report)
+        else:
+            _print(report, after_another=number > 0)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print(report: dict[str, Any], *, after_another: bool) -> None:
+    """A block of lines, parted by an empty one from the block before."""
+    if after_another:
+        typer.echo()
     width = max(len(key) for key in report)
     for key, value in report.items():
         for number, line in enumerate(_lines(value)):

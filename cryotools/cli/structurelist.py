@@ -33,12 +33,14 @@ def check_list_options(output: str | None, preview: str | None) -> None:
 
 def make_list(source: str, folder: str, base: Simulation, writer: MapWriter, part: Shard, as_json: bool) -> None:
     """Make the maps of this part of the list, write the summary, and exit with 1 if any failed."""
+    from cryotools.core.output import check_output
     from cryotools.simulate.batch import FAILED, MADE, SKIPPED, check_distinct, plan
 
     jobs = plan(source, folder, base)
     check_distinct(jobs, writer)
     Path(folder).mkdir(parents=True, exist_ok=True)
     summary = Path(folder) / part.name("summary", ".csv")
+    check_output(summary, [source])
     outcomes = _run(part.of(jobs), writer, summary)
     counts = {status: sum(each.status == status for each in outcomes) for status in (MADE, SKIPPED, FAILED)}
     if as_json:

@@ -49,18 +49,21 @@ def _describe_map(path: str) -> dict[str, Any]:
         "axis_order": "".join("xyz"[axis - 1] for axis in header.axes),
         "byte_order": "little-endian" if header.byte_order == "<" else "big-endian",
     }
+    size = [float(f"{step:.6g}") for step in header.voxel_size()]
     try:
         read_grid(path)
-    except DataError as error:  # a stack, or no voxel size: the header can still be told
-        words = {"what": report["what"].replace("density map", "MRC file, not one density map")}
-        reason = str(error).removeprefix(f"{path}: ").split("; mend")[0]
-        return {**report, **words, "labels": list(header.labels), "oddities": [reason]}
+    except DataError as error:  # a stack, or a map without voxel size or place: the header can still be told
+        reason = str(error).removeprefix(f"{path}: ")
+        stack = "voxel size" not in reason and "repair the header" not in reason
+        kind = "MRC file, not one density map" if stack else "density map at no known place"
+        words = {"what": report["what"].replace("density map", kind), "voxel_size_A": size}
+        return {**report, **words, "labels": list(header.labels), "oddities": [reason, *header.oddities]}
     volume = read_map(path, replace_non_finite=0.0)
     low, high, mean, deviation = statistics(volume.data)
     end = volume.grid.index_to_world(np.array(volume.data.shape[::-1]) - 1)
     return {
         **report,
-        "voxel_size_A": _rounded(volume.voxel_size, 4),
+        "voxel_size_A": size,
         "origin_A": _rounded(volume.origin),
         "end_A": _rounded(end),
         "position_from": describe_position(header),

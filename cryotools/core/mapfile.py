@@ -33,11 +33,16 @@ from cryotools.core.volume import Grid, Triple, Volume
 _DEFLATE_LIMIT = 1100  # deflate cannot expand more than 1032-fold
 _HOLE_BYTES = 1 << 16  # the least that is skipped where a file is written
 _SLAB_BYTES = 1 << 20  # of float32, so that a slab and its float64 copy stay in the cache
+_VOXEL_SIZES = (0.05, 1000.0)  # Å: the finest crystal maps and the coarsest tomograms lie well between
+_USUAL_SIZES = (0.2, 100.0)
+_UNITS = {"metres": 1e10, "millimetres": 1e7, "micrometres": 1e4, "nanometres": 10.0, "picometres": 0.01}
+_FARTHEST = 1e6  # Å from 0, 0, 0; the header's float32 cannot place a voxel beyond
+_SURPLUS = 1 << 24  # bytes more than header and data make, among which the data are looked for
 
 
 def read_header(path: str | os.PathLike[str]) -> MapHeader:
     """The header of a map, decoded and checked, without its data."""
-    with open_bytes(path) as stream:
+    with _open(Path(path)) as stream:
         return _read_header(stream, Path(path))
 
 
@@ -71,7 +76,7 @@ def read_map(
         The file is not a sound density map; the message names the field and the remedy.
     """
     path = Path(path)
-    with open_bytes(path) as stream:
+    with _open(path) as stream:
         header = _read_header(stream, path)
         refuse_stacks(header, str(path))
         grid = _grid(header, str(path), voxel_size)
@@ -117,6 +122,14 @@ def describe_position(header: MapHeader) -> str:
     return "ORIGIN" if any(header.origin) else "nstart" if any(header.nstart) else "none (the box begins at 0, 0, 0)"
 
 
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        raise UsageError("-: maps are read from files, not from standard input; name a file, or /dev/stdin")
+    with open_bytes(path) as stream:
+        yield stream
+
+
 def _read_header(stream: BinaryIO, path: Path) -> MapHeader:
     raw = bytes(read_upto(stream, HEADER_BYTES))
     what = impostor(raw) or ("text in UTF-16, not a map" if wide_text(raw) else None)
@@ -135,17 +148,18 @@ def _warn_of_oddities(header: MapHeader, path: Path) -> None:
 def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
     if voxel_size is not None and not (np.isfinite(voxel_size) and voxel_size > 0):
         raise UsageError(f"--apix {voxel_size}: give a positive number of angstroms")
-    size = header.voxel_size() if voxel_size is None else (voxel_size,) * 3
-    if not np.all(np.isfinite(size)) or min(size) <= 0:
-        words = f"cell {header.cell} over sampling {header.sampling}"
-        raise DataError(
-            f"{name}: the voxel size cannot be told ({words}); mend the header, or give --apix where it is an option"
-        )
+    size = _voxel_size(header, name) if voxel_size is None else (voxel_size,) * 3
     nstart = [header.nstart[header.axes.index(axis)] for axis in (1, 2, 3)]
     from_start = np.multiply(nstart, size)
     has_origin = any(header.origin)
     if has_origin and not np.all(np.isfinite(header.origin)):
         raise DataError(f"{name}: ORIGIN {header.origin} is not finite; repair the header")
+    position = header.origin if has_origin else from_start
+    if np.abs(position).max() > _FARTHEST:
+        where = f"ORIGIN {_short(position)}" if has_origin else f"nstart {tuple(nstart)} (= {_short(position)} A)"
+        raise DataError(
+            f"{name}: {where} lies more than {_FARTHEST:g} A from 0, 0, 0, where no map is; repair the header"
+        )
     if has_origin and any(nstart) and np.any(np.abs(from_start - header.origin) > 0.01 * np.array(size)):
         warnings.warn(
             f"{name}: ORIGIN {_short(header.origin)} and nstart {tuple(nstart)} (= {_short(from_start)} A) disagree; "
@@ -154,37 +168,116 @@ def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
             stacklevel=3,
         )
     counts = [header.n[header.axes.index(axis)] for axis in (3, 2, 1)]
-    return Grid(tuple(counts), size, tuple(header.origin) if has_origin else tuple(from_start))
+    return Grid(tuple(counts), size, tuple(position))
+
+
+def _voxel_size(header: MapHeader, name: str) -> Triple:
+    """The header's voxel size, Å (x, y, z), where it can be a map's."""
+    size = header.voxel_size()
+    remedy = "mend the header, or give --apix where it is an option"
+    if not np.all(np.isfinite(size)) or min(size) <= 0:
+        words = f"cell {header.cell} over sampling {header.sampling}"
+        raise DataError(f"{name}: the voxel size cannot be told ({words}); {remedy}")
+    units = [unit for unit, angstroms in _UNITS.items() if 0.5 <= size[0] * angstroms <= 20]
+    perhaps = f" (the cell is in {units[0]}, perhaps)" if units else ""
+    if min(size) < _VOXEL_SIZES[0] or max(size) > _VOXEL_SIZES[1]:
+        raise DataError(f"{name}: the voxel size, {_short(size)} A, is no density map's{perhaps}; {remedy}")
+    if min(size) < _USUAL_SIZES[0] or max(size) > _USUAL_SIZES[1]:
+        warnings.warn(
+            f"{name}: the voxel size, {_short(size)} A, is unusual{perhaps}; give --apix where it is wrong",
+            CryotoolsWarning,
+            stacklevel=4,
+        )
+    return size
 
 
 def _read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
     """The data block as float32 `(sections, rows, columns)`."""
-    expected = header.data_bytes
+    expected, extended = header.data_bytes, header.extended_bytes
     plain = isinstance(stream, io.BufferedReader) and path.is_file()  # and not a pipe
-    _refuse_impossible(stream, header, path)
-    skipped = read_upto(stream, header.extended_bytes)
+    if plain and extended and path.stat().st_size == HEADER_BYTES + expected:
+        extended = _without_extended_header(header, path)
+    _refuse_impossible(stream, header, extended, path)
+    skipped = read_upto(stream, min(extended, expected))
+    beyond = _skip(stream, extended - len(skipped))
     content = np.fromfile(stream, np.uint8, expected) if plain else read_upto(stream, expected)
-    if len(skipped) < header.extended_bytes or len(content) < expected:
+    if extended and not beyond and len(skipped) + len(content) == expected:  # the size of what is packed is known now
+        _without_extended_header(header, path)
+        content = skipped + content
+    if len(content) < expected:
         raise DataError(f"{path}: is cut short: expected {expected} bytes of data, found {len(content)}; copy it again")
-    if stream.read(1):
+    values = _values(content, header)
+    if surplus := read_upto(stream, _SURPLUS):
         if not header.has_map_id:
             raise DataError(f"{path}: is not an MRC/CCP4 map (no MAP id, and more bytes than its sizes make)")
-        warnings.warn(f"{path}: there are bytes after the data; ignored", CryotoolsWarning, stacklevel=3)
-    values = np.frombuffer(content, header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
+        values = _beside_surplus(values, content, bytes(surplus), header, path)
     return values + np.float32(header.stored_offset) if header.stored_offset else values
 
 
-def _refuse_impossible(stream: BinaryIO, header: MapHeader, path: Path) -> None:
+def _skip(stream: BinaryIO, n_bytes: int) -> int:
+    """Pass over at most `n_bytes`; how many there were."""
+    left = n_bytes
+    while left > 0 and (chunk := stream.read(min(_SURPLUS, left))):
+        left -= len(chunk)
+    return n_bytes - left
+
+
+def _values(content: bytes | bytearray | np.ndarray, header: MapHeader) -> np.ndarray:
+    return np.frombuffer(content, header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
+
+
+def _without_extended_header(header: MapHeader, path: Path) -> int:
+    """Say that it is missing; its true size, 0."""
+    warnings.warn(
+        f"{path}: the header announces an extended header of {header.extended_bytes} bytes (nsymbt), which the file is "
+        "too short to hold: its size is that of header and data alone; read so",
+        CryotoolsWarning,
+        stacklevel=5,
+    )
+    return 0
+
+
+def _beside_surplus(
+    values: np.ndarray, content: bytes | bytearray | np.ndarray, surplus: bytes, header: MapHeader, path: Path
+) -> np.ndarray:
+    """The values of a file that is longer than its header says: the surplus lies behind them, unless the header's
+    statistics are those of the last bytes and not of the first.
+    """
+    if len(surplus) < _SURPLUS and not _has_statistics(values, header):
+        last = _values((bytes(content) + surplus)[-len(content) :], header)
+        if _has_statistics(last, header):
+            warnings.warn(
+                f"{path}: {len(surplus)} bytes lie between header and data that the header does not announce (nsymbt = "
+                f"{header.extended_bytes}); skipped, since the last bytes have the header's statistics",
+                CryotoolsWarning,
+                stacklevel=5,
+            )
+            return last
+    warnings.warn(f"{path}: there are bytes after the data; ignored", CryotoolsWarning, stacklevel=5)
+    return values
+
+
+def _has_statistics(values: np.ndarray, header: MapHeader) -> bool:
+    """Whether the header's minimum, maximum and mean are those of `values`; False where it does not say."""
+    low, high, mean, _ = header.statistics
+    if not (np.isfinite([low, high, mean]).all() and low < high):
+        return False
+    with np.errstate(all="ignore"):
+        found = np.array([values.min(), values.max(), values.mean(dtype=np.float64)])
+        return bool(np.all(np.abs(found - (low, high, mean)) <= 1e-3 * (high - low)))
+
+
+def _refuse_impossible(stream: BinaryIO, header: MapHeader, extended: int, path: Path) -> None:
     """Raise before anything is allocated when the header claims more data than the file or the memory can hold."""
     needed, free = math.prod(header.n) * 4, available_bytes()
     on_disk = path.stat().st_size
     if not path.is_file() or isinstance(stream, bz2.BZ2File):
         most, found = math.inf, ""
     elif isinstance(stream, io.BufferedReader):
-        most, found = on_disk - HEADER_BYTES, f"found {max(on_disk - HEADER_BYTES - header.extended_bytes, 0)}"
+        most, found = on_disk - HEADER_BYTES, f"found {max(on_disk - HEADER_BYTES - extended, 0)}"
     else:
         most, found = on_disk * _DEFLATE_LIMIT, "the compressed file cannot hold them"
-    if header.extended_bytes + header.data_bytes > most:
+    if (extended if most == on_disk - HEADER_BYTES else 0) + header.data_bytes > most:
         raise DataError(f"{path}: is cut short: expected {header.data_bytes} bytes of data, {found}; copy it again")
     if needed > free:
         words = f"needs {needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free"

@@ -22,6 +22,8 @@ _REFUSED_MODES = {
     4: "mode 4 is complex, not a density",
     101: "mode 101 packs 4-bit counts of raw movies, not a density",
 }
+_SPACE_GROUPS = range(231)  # 0 is that of images
+_VOLUME_STACKS = range(401, 631)  # MRC2014: 400 and the space group of each volume
 _IMOD_STAMP = 1146047817
 _IMOD_SIGNED_BYTES = 1
 
@@ -99,7 +101,7 @@ def decode_header(raw: bytes, name: str) -> MapHeader:
     elif not np.allclose(angles, 90, atol=0.01):
         raise DataError(f"{name}: cell angles {angles} are not 90 degrees; resample to an orthogonal box first")
     labels, complaint = _labels(record)
-    oddities += complaint
+    oddities += [*complaint, *_odd_space_group(record)]
     return MapHeader(
         n=n,
         mode=mode,
@@ -124,7 +126,7 @@ def refuse_stacks(header: MapHeader, name: str) -> None:
     columns, rows, sections = header.n
     if sections == 1 or min(columns, rows) == 1:
         raise DataError(f"{name}: holds a {columns} x {rows} x {sections} image, not a volume")
-    if header.space_group > 400:
+    if header.space_group in _VOLUME_STACKS:
         raise DataError(f"{name}: is a stack of volumes (space group {header.space_group}); split it first")
     images = header.space_group == 0 and header.sampling[2] == 1
     if images or name.lower().endswith((".mrcs", ".mrcs.gz", ".mrcs.bz2")):
@@ -173,6 +175,15 @@ def _labels(record: np.void) -> tuple[tuple[str, ...], list[str]]:
     count = int(record["nlabl"])
     complaint = [] if 0 <= count <= 10 else [f"the label count is {count}; {len(filled)} labels hold text"]
     return filled, complaint
+
+
+def _odd_space_group(record: np.void) -> list[str]:
+    group = int(record["ispg"])
+    if group in _SPACE_GROUPS or group in _VOLUME_STACKS:
+        return []
+    as_float = float(np.int32(group).view(np.float32))
+    written = f", the float {as_float:g}" if 1e-3 < abs(as_float) < 1e4 else ""
+    return [f"the space group (ISPG) is {group}{written}, which means nothing; read as one volume"]
 
 
 def _imod_flags(raw: bytes, record: np.void) -> int | None:

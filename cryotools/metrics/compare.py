@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -35,7 +36,10 @@ class Region:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Scores of map B against map A; `contour` is the level in A from which ChimeraX's correlations count."""
+    """Scores of map B against map A; `contour` is the level in A from which ChimeraX's correlations count.
+
+    A score that is not defined is NaN: of values that do not vary, as those of a mask above its contour.
+    """
 
     correlation: float
     correlation_about_mean: float
@@ -46,8 +50,10 @@ class Comparison:
     contour: float
 
     def scores(self) -> dict[str, float | int | None]:
-        """The scores by their names in CSV and JSON; a resolution is None where the FSC never falls below."""
-        return {
+        """The scores by their names in CSV and JSON, None where one is not defined; so is a resolution where the FSC
+        never falls below.
+        """
+        found = {
             "correlation": self.correlation,
             "correlation_about_mean": self.correlation_about_mean,
             "pcc": self.pcc,
@@ -57,6 +63,7 @@ class Comparison:
             "n_voxels": self.n_voxels,
             "contour": self.contour,
         }
+        return {name: None if score is None or math.isnan(score) else score for name, score in found.items()}
 
 
 def compare_maps(
@@ -94,7 +101,7 @@ def compare_maps(
         correlation=correlation,
         correlation_about_mean=about_mean,
         pcc=pearson(strong_a, strong_b),
-        ssim=ssim(strong_a, strong_b),
+        ssim=ssim(strong_a, strong_b) if strong_a.any() and strong_b.any() else float("nan"),
         fsc=fourier_shell_correlation(_weighted(a.data, region), _weighted(on_a, region), a.voxel_size),
         n_voxels=int(a.data[inside].size),
         contour=level,

@@ -1,4 +1,7 @@
-"""Correlations of two maps on one grid: ChimeraX's two, and Pearson and SSIM as struc2mapGAN computes them."""
+"""Correlations of two maps on one grid: ChimeraX's two, and Pearson and SSIM as struc2mapGAN computes them.
+
+A correlation that is not defined (of nothing, of values that do not vary) is NaN: 0 would say that two maps differ.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import numpy as np
 _RANK_OF_LEVEL = 0.99  # ChimeraX first shows a map at the level that 1 % of its voxels exceed
 _WINDOW = 7  # voxels along each axis of SSIM's uniform window
 _STABILISERS = (0.01, 0.03)
+_FEWEST = 3  # values; Pearson's of two is 1 or -1 whatever they are
 
 
 def chimerax_level(data: np.ndarray) -> float:
@@ -17,22 +21,22 @@ def chimerax_level(data: np.ndarray) -> float:
 def chimerax_correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     """`measure correlation` of the values of two maps where the first is above its level: (correlation, about mean).
 
-    The first is the cosine of the two value vectors, the second Pearson's; 0 where one does not vary.
+    The first is the cosine of the two value vectors, the second Pearson's; each NaN where it is not defined.
     """
     return cosine(a, b), pearson(a, b)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Sum of products over the root of the product of the sums of squares, in float64; 0 where a norm is 0."""
+    """Sum of products over the root of the product of the sums of squares, in float64; NaN where a norm is 0."""
     a, b = np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64)
-    norm = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / norm) if norm > 0 else 0.0
+    norm = np.sqrt(a @ a) * np.sqrt(b @ b)
+    return float(a @ b / norm) if norm > 0 else float("nan")
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's correlation coefficient, 0 where one input does not vary."""
-    if a.size == 0:
-        return 0.0
+    """Pearson's correlation coefficient; NaN below three values, and where one input does not vary."""
+    if a.size < _FEWEST or a.min() == a.max() or b.min() == b.max():  # means are rounded: differences may not be 0
+        return float("nan")
     a, b = np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64)
     return cosine(a - a.mean(), b - b.mean())
 

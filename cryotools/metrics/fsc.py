@@ -12,7 +12,10 @@ from cryotools.core.volume import Triple
 
 @dataclass(frozen=True)
 class ShellCorrelation:
-    """An FSC curve: shell centres `frequency` (n,) in 1/Å, `correlation` (n,), `count` (n,) coefficients per shell."""
+    """An FSC curve: shell centres `frequency` (n,) in 1/Å, `correlation` (n,), `count` (n,) coefficients per shell.
+
+    `correlation` is NaN in shells where a map has no power.
+    """
 
     frequency: np.ndarray
     correlation: np.ndarray
@@ -21,8 +24,13 @@ class ShellCorrelation:
     def resolution_at(self, threshold: float) -> float | None:
         """The resolution in Å where the curve first falls below `threshold`, linearly between shells.
 
-        None where it never does; the maps then agree up to the Nyquist frequency.
+        None where it never does; the maps then agree as far as the curve is defined.
         """
+        known = np.isfinite(self.correlation)
+        if not known.all():
+            return ShellCorrelation(self.frequency[known], self.correlation[known], self.count[known]).resolution_at(
+                threshold
+            )
         below = np.flatnonzero(self.correlation < threshold)
         if not len(below):
             return None
@@ -45,5 +53,5 @@ def fourier_shell_correlation(a: np.ndarray, b: np.ndarray, voxel_size: Triple) 
     fa, fb = shells.transform(a), shells.transform(b)
     cross = shells.sum((fa * fb.conj()).real.astype(np.float64))
     power = shells.sum(np.abs(fa).astype(np.float64) ** 2) * shells.sum(np.abs(fb).astype(np.float64) ** 2)
-    correlation = np.divide(cross, np.sqrt(power), out=np.zeros_like(cross), where=power > 0)
+    correlation = np.divide(cross, np.sqrt(power), out=np.full_like(cross, np.nan), where=power > 0)
     return ShellCorrelation(shells.frequency[1:], correlation[1:], shells.count[1:].astype(np.int64))

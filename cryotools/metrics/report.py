@@ -21,11 +21,13 @@ def scores_csv_text(map_a: str, map_b: str, comparison: Comparison) -> str:
 
 
 def fsc_csv_text(comparison: Comparison) -> str:
-    """The FSC curve, a shell a row: frequency in 1/Å, resolution in Å, correlation, number of coefficients."""
+    """The FSC curve, a shell a row: frequency in 1/Å, resolution in Å, correlation (empty where not defined), number of
+    coefficients.
+    """
     fsc = comparison.fsc
     rows = zip(fsc.frequency, 1 / fsc.frequency, fsc.correlation, fsc.count, strict=True)
     header = ["frequency_per_A", "resolution_A", "correlation", "n_coefficients"]
-    return _csv([header, *([f"{f:.6g}", f"{r:.4g}", f"{c:.6f}", int(n)] for f, r, c, n in rows)])
+    return _csv([header, *([f"{f:.6g}", f"{r:.4g}", "" if c != c else f"{c:.6f}", int(n)] for f, r, c, n in rows)])
 
 
 def plot_fsc(path: str, comparison: Comparison, title: str) -> None:

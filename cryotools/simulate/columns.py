@@ -21,8 +21,10 @@ def with_columns(simulation: Simulation, values: Mapping[str, str], folder: Path
     Raises
     ------
     ValueError
-        A value is not what its column holds; the message names the column.
+        A value is not what its column holds, or two columns say the same; the message names the column.
     """
+    if values.get("res") and values.get("resolution"):
+        raise ValueError("columns res and resolution both give the resolution; keep one")
     for column, (part, name, parse) in COLUMNS.items():
         text = values.get(column, "")
         if not text:

@@ -1,7 +1,8 @@
 """EMAN2's `e2pdb2mrc.py` from the command line: its options, its box, its values.
 
 ATOM records count, HETATM records with `het`; every alternate location and every model is summed with its atomic
-number; occupancy is ignored. Where the original loses atoms or writes an empty map this does not: docs/dropins.md.
+number; occupancy is ignored. The default box is that of EMAN2 since June 2026. Where the original loses atoms or
+writes an empty map this does not: docs/dropins.md.
 """
 
 from __future__ import annotations

@@ -262,6 +262,8 @@ def _backbone_sigma(volume: Volume, structure: Structure, shift: float) -> tuple
 
 
 def _reason(found: dict[str, float], rules: Rules) -> str:
+    if np.isnan(found["correlation"]):
+        return "the map is 0 at all atoms"
     if found["correlation"] < rules.least_correlation:
         return f"correlation with molmap {found['correlation']:.2f} is below {rules.least_correlation:g}"
     gain = found["backbone_sigma"] - found["control_sigma"]

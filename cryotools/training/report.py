@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import csv
+import math
 import os
 import struct
 import zlib
 from dataclasses import dataclass, field, fields
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +90,7 @@ def write_report(path: str | os.PathLike[str], verdicts: list[Verdict]) -> None:
         writer.writerow(columns)
         for verdict in verdicts:
             values = [getattr(verdict, column) for column in columns]
-            writer.writerow([f"{value:.4g}" if isinstance(value, float) else value for value in values])
+            writer.writerow([_cell(value) for value in values])
 
 
 def draw_report(path: str | os.PathLike[str], folder: str | os.PathLike[str], verdicts: list[Verdict]) -> None:
@@ -147,8 +149,16 @@ def _row(verdict: Verdict) -> str:
     return f"<tr>{''.join(cells)}</tr>"
 
 
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return value
+
+
 def _number(value: float) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.3g}"
+    return str(value)
 
 
 def _png(colours: np.ndarray) -> bytes:

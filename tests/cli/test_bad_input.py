@@ -143,13 +143,15 @@ def test_what_cannot_be_annotated_is_refused(folder: Path, refused: Callable) ->
         assert f"error: bad: {message}" in refused(1, *MAP_COMMANDS["annotate-sse"])
 
 
-@pytest.mark.parametrize("what", ["stack", "no voxel size"])
-def test_info_describes_files_that_are_no_single_map(folder: Path, run: Callable, what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "kind"), [("stack", "MRC file, not one density map"), ("no voxel size", "density map at no known place")]
+)
+def test_info_describes_files_that_are_no_single_map(folder: Path, run: Callable, what: str, kind: str) -> None:
     content, message = BAD_MAPS[what]
     (folder / "odd.mrc").write_bytes(content)
     ended = run("info", "odd.mrc")
     assert (ended.code, ended.err) == (0, "")
-    assert "MRC file, not one density map" in ended.out
+    assert kind in ended.out
     assert message.split(";")[0] in ended.out
 
 

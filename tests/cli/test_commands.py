@@ -7,6 +7,7 @@ import sys
 import mrcfile
 import numpy as np
 import pytest
+from broken_maps import map_bytes
 
 from cryotools import __version__
 from cryotools.cli.main import app
@@ -220,6 +221,44 @@ def test_info_describes_a_map(run, two_maps):
     assert report["maximum"] == pytest.approx(volume.data.max(), rel=1e-6)
     assert report["zero_fraction"] == pytest.approx((volume.data == 0).mean())
     assert report["oddities"] == []
+
+
+def test_info_describes_many_files_and_a_broken_one_does_not_stop_the_rest(run, trypsin, two_maps, tmp_path):
+    broken = tmp_path / "broken.mrc"
+    broken.write_bytes(b"hello\n" * 500)
+    plain = run("info", trypsin, broken, two_maps[0])
+    assert plain.code == 1
+    blocks = plain.out.split("\n\n")
+    assert [block.split()[1] for block in blocks] == [str(trypsin), str(two_maps[0])]
+    assert plain.err.count("\n") == 1
+    assert f"error: {broken}: is not an MRC/CCP4 map" in plain.err
+    listed = run("info", trypsin, broken, two_maps[0], "--json")
+    assert listed.code == 1
+    reports = [json.loads(line) for line in lines(listed.out)]
+    assert [report["file"] for report in reports] == [str(trypsin), str(broken), str(two_maps[0])]
+    assert ["error" in report for report in reports] == [False, True, False]
+    assert reports[0] == json.loads(run("info", trypsin, "--json").out)
+
+
+@pytest.mark.parametrize(("voxel", "shown"), [(1.3e-10, "1.3e-10"), (2.6e-7, "2.6e-07"), (1.1e13, "1.1e+13")])
+def test_an_impossible_voxel_size_is_shown_and_apix_named_and_taken(run, tmp_path, voxel, shown):
+    path = tmp_path / "metres.mrc"
+    path.write_bytes(map_bytes(cella=(12 * voxel, 10 * voxel, 8 * voxel)))
+    plain = run("info", path)
+    assert plain.code == 0
+    assert f"voxel size A  {shown}, {shown}, {shown}" in plain.out
+    assert "give --apix" in plain.out
+    refused = run("compare-maps", path, path)
+    assert refused.code == 1
+    assert f"the voxel size, ({shown}, {shown}, {shown}) A" in refused.err
+    assert "give --apix" in refused.err
+    assert "too thin" not in run("compare-maps", path, path, "--apix", 1.3, "--json").err
+
+
+def test_a_map_on_standard_input_is_named(run, two_maps):
+    refused = run("compare-maps", "-", two_maps[0])
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "maps are read from files, not from standard input" in refused.err
 
 
 def test_doctor_reports_every_section(run):

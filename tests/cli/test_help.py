@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import typer
 from small_structures import A, write_pdb
 
 from cryotools.cli.main import app
@@ -52,6 +53,29 @@ def test_an_option_is_listed_by_its_first_names_and_its_text_gives_the_others(sh
     text = " ".join(shown(command, 80).replace("│", "").split())
     assert column in text
     assert sentence in text
+
+
+SHARED = [
+    "--res",
+    "--apix",
+    "--output",
+    "--device",
+    "--precision",
+    "--threads",
+    "--seed",
+    "--shard",
+    "--select",
+    "-r",
+    "-o",
+]
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_an_option_has_the_same_names_in_every_command(name):
+    group = typer.main.get_command(app)
+    options = [option.opts for command in group.commands.values() for option in command.params if name in option.opts]
+    assert len(options) >= 2
+    assert all(names == options[0] for names in options)
 
 
 def test_a_switch_that_is_on_is_listed_by_the_name_that_turns_it_off(shown):

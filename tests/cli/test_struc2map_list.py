@@ -152,6 +152,14 @@ def test_an_output_that_is_an_input_fails_alone(run, folder):
     assert (folder / "b.mrc").exists()
 
 
+def test_a_list_is_not_overwritten_by_the_summary(run, folder):
+    (folder / "in/summary.csv").write_text("file\na.pdb\n")
+    done = run("struc2map", "--list", "in/summary.csv", "in", *OPTIONS)
+    assert (done.code, "in/summary.csv: is the input as well" in done.err) == (2, True), done.err
+    assert (folder / "in/summary.csv").read_text() == "file\na.pdb\n"
+    assert not (folder / "in/a.mrc").exists()
+
+
 def test_an_interrupted_list_leaves_its_summary(run, folder, monkeypatch):
     from cryotools.cli.mapwriter import MapWriter
 

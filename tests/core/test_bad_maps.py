@@ -30,6 +30,19 @@ def with_values(*values: float) -> bytes:
     return map_bytes(data)
 
 
+def cell_of(voxel: float) -> bytes:
+    """A map whose header gives it voxels of `voxel` Å."""
+    return map_bytes(cella=(12 * voxel, 10 * voxel, 8 * voxel))
+
+
+def with_statistics(extra: bytes = b"", **fields: object) -> bytes:
+    """A map whose header holds its statistics, with `extra` between header and data."""
+    data = density()
+    content = map_bytes(data, dmin=data.min(), dmax=data.max(), dmean=data.mean(), rms=data.std(), **fields)
+    return content[:1024] + extra + content[1024:]
+
+
+FEI = np.random.default_rng(5).integers(0, 256, 768, dtype=np.uint8).tobytes()
 REFUSED = {
     "empty": (b"", "is an empty file; copy or download it again"),
     "short header": (GOOD[:1000], "has 1000 bytes, less than a map's 1024-byte header"),
@@ -53,7 +66,26 @@ REFUSED = {
     "4 TB": (map_bytes(nx=10_000, ny=10_000, nz=10_000), r"expected 4000000000000 bytes of data, found 3840"),
     "overflow": (map_bytes(nx=2**31 - 1, ny=2**31 - 1, nz=2**31 - 1), r"expected \d{29} bytes of data, found 3840"),
     "nsymbt negative": (map_bytes(nsymbt=-80), r"negative size \(nsymbt = -80\)"),
-    "nsymbt huge": (map_bytes(nsymbt=2**31 - 1), "is cut short"),
+    "nsymbt huge and data cut": (map_bytes(nsymbt=2**31 - 1)[:-4], "is cut short"),
+    "nsymbt and data cut": (map_bytes(nsymbt=80)[:-4], "is cut short: expected 3840 bytes of data, found 3756"),
+    "nsymbt and half of what it says": (map_bytes(nsymbt=80) + bytes(40), "is cut short"),
+    "gzip, nsymbt and data cut": (gzip.compress(map_bytes(nsymbt=80)[:-4]), "is cut short: .* found 3756"),
+    "cell in metres": (
+        cell_of(1.3e-10),
+        r"the voxel size, \(1\.3e-10, .* A, is no .*in metres, perhaps\).*give --apix",
+    ),
+    "cell in micrometres": (cell_of(1.3e-4), r"the voxel size, .* \(the cell is in micrometres, perhaps\)"),
+    "cell of kilometres": (cell_of(1.3e13), r"the voxel size, \(1\.3e\+13, .* is no density map's; mend"),
+    "cell of 1 for 100 voxels": (map_bytes(mx=100, my=100, mz=100, cella=(1, 1, 1)), r"the voxel size, \(0\.01, 0\.01"),
+    "one axis in metres": (map_bytes(cella=(CELL, CELL, 1e-9)), "the voxel size, .* is no density map's"),
+    "origin beyond reason": (
+        map_bytes(origin=(0, -1e30, 0)),
+        r"ORIGIN \(0, -1e\+30, 0\) lies more than 1e\+06 A from 0",
+    ),
+    "nstart beyond reason": (
+        map_bytes(nxstart=1065353216),
+        r"nstart \(1065353216, 0, 0\) \(= \(1\.385e\+09, 0, 0\) A\) lies",
+    ),
     "cell 0": (map_bytes(cella=(0, 0, 0)), r"the voxel size cannot be told \(cell \(0.0, 0.0, 0.0\).*give --apix"),
     "cell negative": (map_bytes(cella=(-CELL, CELL, CELL)), "the voxel size cannot be told"),
     "cell NaN": (map_bytes(cella=(CELL, NAN, CELL)), "the voxel size cannot be told"),
@@ -71,6 +103,7 @@ REFUSED = {
     "one voxel": (map_bytes(density((1, 1, 1))), "holds a 1 x 1 x 1 image"),
     "one column": (map_bytes(density((8, 8, 1))), "holds a 1 x 8 x 8 image"),
     "image stack": (map_bytes(ispg=0, mz=1, cella=(CELL, CELL, VOXEL)), "is a stack of 8 images, not a volume"),
+    "volume stack of the last space group": (map_bytes(ispg=630), "is a stack of volumes"),
     "volume stack": (map_bytes(ispg=401), r"is a stack of volumes \(space group 401\); split it first"),
     "gzip cut": (GZIPPED[:-20], "the compressed data are damaged or cut short"),
     "gzip damaged": (patched(GZIPPED, 40, b"\xff" * 8), "the compressed data are damaged or cut short"),
@@ -102,6 +135,20 @@ ODD = {
     "little-endian stamp on big-endian": (map_bytes(order=">", machst=(0x44, 0x44, 0, 0)), "read as big-endian"),
     "angles 0": (map_bytes(cellb=(0, 0, 0)), "cell angles are 0; taken as 90 degrees"),
     "axes 0": (map_bytes(mapc=0, mapr=0, maps=0), "the axis order is 0,0,0; taken as x,y,z"),
+    "extended header missing": (map_bytes(nsymbt=768, exttyp=b"FEI1"), "announces an extended header of 768 bytes"),
+    "extended header missing, larger than the data": (map_bytes(nsymbt=2**31 - 1), "extended header of 2147483647"),
+    "extended header missing, gzip": (gzip.compress(map_bytes(nsymbt=1024)), "read so"),
+    "extended header missing, larger, bzip2": (bz2.compress(map_bytes(nsymbt=81920)), "announces an extended header"),
+    "extended header not announced": (with_statistics(FEI), "768 bytes lie between header and data .*nsymbt = 0"),
+    "extended header not announced, gzip": (gzip.compress(with_statistics(FEI)), "768 bytes lie between"),
+    "extended header longer than announced": (with_statistics(FEI, nsymbt=80), "688 bytes lie .*nsymbt = 80"),
+    "extended header of odd length": (with_statistics(FEI[:81]), "81 bytes lie between header and data"),
+    "trailing bytes beside statistics": (with_statistics() + FEI, "there are bytes after the data; ignored"),
+    "space group 1.0": (map_bytes(ispg=1065353216), r"\(ISPG\) is 1065353216, the float 1, which means nothing"),
+    "space group 1.0, big-endian": (map_bytes(order=">", ispg=1065353216), "the float 1, which means nothing"),
+    "space group 999": (map_bytes(ispg=999), "is 999, which means nothing; read as one volume"),
+    "space group -1": (map_bytes(ispg=-1), "is -1, which means nothing"),
+    "space group byte-swapped": (map_bytes(ispg=16777216), "is 16777216, which means nothing"),
     "label count": (map_bytes(nlabl=99), "the label count is 99; 0 labels hold text"),
 }
 
@@ -124,6 +171,9 @@ FINE = {
     "NaN statistics": map_bytes(dmin=NAN, dmax=INF, dmean=NAN, rms=-1),
     "labels that are not ASCII": patched(map_bytes(nlabl=1), 224, "Ångström".encode("latin-1")),
     "space group 0, a volume": map_bytes(ispg=0),
+    "a crystal's space group": map_bytes(ispg=230),
+    "statistics of the data": with_statistics(),
+    "extended header and statistics": with_statistics(FEI, nsymbt=768),
 }
 
 
@@ -226,7 +276,32 @@ def peak_of_reading(path: Path) -> int:
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress], ids=["plain", "gzip", "bzip2"])
 @pytest.mark.parametrize("fields", [{"nx": 10_000, "ny": 10_000, "nz": 10_000}, {"nsymbt": 2**31 - 1}], ids=str)
 def test_a_claim_of_terabytes_allocates_nothing(tmp_path: Path, pack, fields: dict) -> None:
-    assert peak_of_reading(saved(tmp_path, pack(map_bytes(**fields)))) < 50e6
+    assert peak_of_reading(saved(tmp_path, pack(map_bytes(**fields)[:-4]))) < 50e6
+
+
+@pytest.mark.parametrize(
+    ("voxel", "words"),
+    [
+        (0.13, r"\(0\.13, 0\.13, 0\.13\) A, is unusual \(the cell is in nanometres, perhaps\)"),
+        (130, "in picometres, perhaps"),
+    ],
+)
+def test_an_unusual_voxel_size_is_taken_with_a_warning(tmp_path: Path, voxel: float, words: str) -> None:
+    path = saved(tmp_path, cell_of(voxel))
+    with pytest.warns(CryotoolsWarning, match=words):
+        volume = read_map(path)
+    np.testing.assert_allclose(volume.voxel_size, voxel, rtol=1e-6)
+    assert read_map(path, voxel_size=1.3).voxel_size == (1.3, 1.3, 1.3)
+
+
+def test_a_gzip_bomb_behind_a_huge_extended_header_takes_no_memory(tmp_path: Path) -> None:
+    bomb = gzip.compress(map_bytes(nsymbt=2**27) + bytes(1 << 27), compresslevel=1)
+    path = saved(tmp_path, bomb, "bomb.mrc.gz")
+    tracemalloc.start()
+    read_map(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
 
 
 def test_a_gzip_bomb_is_read_no_further_than_the_map(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cryotools.core.mapfile import describe_position, read_grid, read_header, re
 from cryotools.core.volume import Volume
 
 SHAPES = hnp.array_shapes(min_dims=3, max_dims=3, min_side=2, max_side=6)
-STEPS = st.floats(0.1, 20)
+STEPS = st.floats(0.25, 20)
 quick = settings(max_examples=40, deadline=None, derandomize=True)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
+from cryotools.core.distance import near_points
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
@@ -65,13 +66,14 @@ def test_chimeraxs_correlations_sample_the_second_map_linearly(protein):
     structure, volume = protein
     a = simulated(structure, volume.grid, 6.0)
     b = simulated(structure, Grid((40, 44, 48), (1.7, 1.5, 1.3), tuple(np.array(a.origin) + 3.3)), 5.0)
-    where = np.argwhere(a.data >= 0.8)
+    contour = float(np.quantile(a.data, 0.9))
+    where = np.argwhere(a.data >= contour)
     first = RegularGridInterpolator(
         [b.grid.axis(axis) for axis in (2, 1, 0)], b.data.astype(float), bounds_error=False, fill_value=0
     )
     expected = first(a.grid.index_to_world(where[:, ::-1])[:, ::-1])
     values = a.data[tuple(where.T)].astype(float)
-    found = compare_maps(a, b, contour=0.8)
+    found = compare_maps(a, b, contour=contour)
     assert found.correlation == pytest.approx(
         values @ expected / np.sqrt((values**2).sum() * (expected**2).sum()), abs=1e-5
     )
@@ -185,6 +187,40 @@ def test_maps_that_cannot_be_compared_are_refused():
         compare_maps(a.crop((0, 0, 0), (6, 26, 28)), a)
     with pytest.raises(DataError, match="reaches the contour 2"):
         compare_maps(a, a, contour=2.0)
+
+
+def a_mask(radius: float) -> Volume:
+    """1 within `radius` Å of the middle of the box, 0 beyond."""
+    middle = GRID.index_to_world((np.array(GRID.shape[::-1]) - 1) / 2)
+    return Volume.on(GRID, near_points(GRID, middle[None], radius).astype(np.float32))
+
+
+def test_what_is_not_defined_of_a_mask_with_itself_is_empty_and_never_0():
+    mask = a_mask(8.0)
+    found = compare_maps(mask, mask)
+    scores = found.scores()
+    assert scores["correlation"] == pytest.approx(1)
+    assert scores["correlation_about_mean"] is None
+    assert (scores["pcc"], scores["ssim"]) == (pytest.approx(1), pytest.approx(1))
+    row = next(csv.DictReader(io.StringIO(scores_csv_text("a", "b", found))))
+    assert row["correlation_about_mean"] == ""
+    assert "correlation_about_mean  -" in scores_text(found)
+
+
+def test_a_map_that_is_0_where_the_other_is_compared_has_no_scores_there():
+    a, region = noise(), Region(a_mask(4.0).data)
+    hollow = a.with_data(np.where(region.weight > 0, 0, a.data))
+    scores = compare_maps(a, hollow, region=region).scores()
+    undefined = ("correlation", "correlation_about_mean", "pcc", "ssim", "fsc_0.5_A", "fsc_0.143_A")
+    assert [scores[name] for name in undefined] == [None] * 6
+    curve = list(csv.DictReader(io.StringIO(fsc_csv_text(compare_maps(a, hollow, region=region)))))
+    assert {row["correlation"] for row in curve} == {""}
+
+
+def test_two_voxels_above_the_contour_have_no_correlation_about_mean():
+    a, b = noise(), noise(seed=1)
+    second, first = np.sort(a.data.ravel())[[-3, -2]]
+    assert compare_maps(a, b, contour=float((first + second) / 2)).scores()["correlation_about_mean"] is None
 
 
 def test_reports_hold_every_score():

@@ -12,14 +12,33 @@ def test_cosine_of_small_vectors():
     assert cosine(np.array([1, 2, 2]), np.array([2, 1, 2])) == pytest.approx(8 / 9)
     assert cosine(np.array([1, 0]), np.array([0, 1])) == 0
     assert cosine(np.array([3, -4]), np.array([-3, 4])) == pytest.approx(-1)
-    assert cosine(np.zeros(3), np.ones(3)) == 0
 
 
 def test_pearson_of_small_vectors():
     assert pearson(np.array([1, 2, 3, 4]), np.array([1, 3, 2, 4])) == pytest.approx(0.8)
     assert pearson(np.array([1, 2, 3]), np.array([5, 3, 1])) == pytest.approx(-1)
-    assert pearson(np.full(5, 2.0), np.arange(5)) == 0
-    assert pearson(np.zeros(0), np.zeros(0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (np.full(1000, 0.1, dtype=np.float32), np.random.default_rng(0).random(1000)),
+        (np.arange(5.0), np.full(5, 2.0)),
+        (np.full(700, np.float32(0.3)), np.full(700, np.float32(0.7))),
+        (np.zeros(0), np.zeros(0)),
+        (np.array([1.0]), np.array([2.0])),
+        (np.array([1.0, 5.0]), np.array([2.0, 3.0])),
+    ],
+    ids=["first constant", "second constant", "both constant", "nothing", "one value", "two values"],
+)
+def test_pearsons_coefficient_is_not_defined_without_variation_or_of_two_values(a, b):
+    assert np.isnan(pearson(a, b))
+
+
+def test_the_cosine_of_a_vector_of_zeros_is_not_defined():
+    assert np.isnan(cosine(np.zeros(3), np.ones(3)))
+    assert np.isnan(cosine(np.zeros(0), np.zeros(0)))
+    assert cosine(np.full(3, 1e-160), np.full(3, 2e-160)) == pytest.approx(1)  # though the squares' product is 0
 
 
 @settings(deadline=None, derandomize=True)
@@ -44,8 +63,10 @@ def test_chimeraxs_correlations_are_the_cosine_and_pearsons():
     assert about_mean == pytest.approx(np.corrcoef([2, 3, 4], [1, 1, 2])[0, 1])
 
 
-def test_no_values_correlate_0():
-    assert chimerax_correlation(np.ones(0), np.ones(0)) == (0, 0)
+def test_of_a_mask_with_itself_the_cosine_is_1_and_the_correlation_about_mean_is_not_defined():
+    correlation, about_mean = chimerax_correlation(np.ones(50), np.ones(50))
+    assert correlation == pytest.approx(1)
+    assert np.isnan(about_mean)
 
 
 def test_the_first_level_is_the_ninety_ninth_percentile():

@@ -83,10 +83,15 @@ def test_a_shift_turns_phases_as_a_wave_does():
     assert np.allclose(curve.correlation[2:], np.sinc(2 * curve.frequency[2:]), atol=0.12)
 
 
-def test_a_shell_without_power_is_0():
+def test_a_shell_without_power_has_no_correlation():
     a = np.zeros((8, 8, 8))
     a[0, 0, 0] = 1
-    assert not fourier_shell_correlation(a, np.full((8, 8, 8), 3.0), UNIT).correlation.any()
+    curve = fourier_shell_correlation(a, np.full((8, 8, 8), 3.0), UNIT)
+    assert np.isnan(curve.correlation).all()
+    assert curve.resolution_at(0.5) is None
+    wave = np.broadcast_to([1.0, 0.0, -1.0, 0.0] * 2, (8, 8, 8))  # power in the second shell alone
+    known = fourier_shell_correlation(a, wave, UNIT).correlation
+    assert np.flatnonzero(np.isfinite(known)).tolist() == [1]
 
 
 def curve_of(*values: float) -> ShellCorrelation:
@@ -98,6 +103,13 @@ def test_resolutions_are_interpolated_between_shells():
     curve = curve_of(1.0, 0.9, 0.4, 0.0)
     assert curve.resolution_at(0.5) == pytest.approx(1 / (0.2 + 0.1 * 0.8))
     assert curve.resolution_at(0.143) == pytest.approx(1 / (0.3 + 0.1 * (0.4 - 0.143) / 0.4))
+
+
+def test_shells_that_are_not_defined_are_passed_over():
+    nan = float("nan")
+    assert curve_of(1.0, nan, 0.0).resolution_at(0.5) == pytest.approx(1 / 0.2)
+    assert curve_of(nan, 1.0, 0.9, nan).resolution_at(0.5) is None
+    assert curve_of(nan, 0.1, 0.9).resolution_at(0.5) == pytest.approx(1 / 0.2)
 
 
 def test_the_first_crossing_counts():

@@ -127,6 +127,7 @@ def test_outputs_can_be_named(folder, out, output):
         ("file,waters\na.pdb,maybe\n", DataError, "column waters: maybe is neither yes nor no"),
         ("file,seed\na.pdb,1.5\n", DataError, "column seed: 1.5 is not a whole number"),
         ("file,noise\na.pdb,much\n", DataError, "column noise: much is not a number"),
+        ("file,res,resolution\na.pdb,3,4\n", DataError, "line 2: columns res and resolution both give the resolution"),
         ("file,noise\na.pdb,-1\n", UsageError, "line 2: --noise -1"),
         ("file,box\na.pdb,many\n", UsageError, "line 2: --box many"),
         ("file,method,weights\na.pdb,gan,electron\n", UsageError, "line 2: --weights are the classical methods'"),

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from cryotools.core.distance import near_points
 from cryotools.core.errors import DataError
-from cryotools.core.mapfile import write_map
+from cryotools.core.mapfile import read_map, write_map
 from cryotools.core.structure import WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
@@ -119,6 +119,17 @@ def test_the_page_shows_every_entry_with_text_escaped_and_pictures_inside(entry,
     assert f"<td>{verdicts[1].correlation:.3g}</td>" in kept
     assert "nan" not in page
     assert ["data:image/png;base64," in row for row in rows] == [False, True, True]
+
+
+def test_a_map_that_is_0_at_the_atoms_is_dropped_and_its_page_says_why(entry, tmp_path):
+    empty = read_map(entry.map)
+    write_map(tmp_path / "empty.mrc", empty.with_data(np.zeros(empty.data.shape)), label="test")
+    (verdict,) = curate([replace(entry, map=str(tmp_path / "empty.mrc"))], tmp_path, Rules())
+    assert (verdict.status, verdict.reason) == ("dropped", "the map is 0 at all atoms")
+    write_page(tmp_path / "report.html", [verdict])
+    write_report(tmp_path / "report.csv", [verdict])
+    for name in ("report.html", "report.csv"):
+        assert "nan" not in (tmp_path / name).read_text(encoding="utf-8")
 
 
 def test_a_thumbnail_is_a_picture_of_the_section_with_atoms_in_orange(entry, tmp_path):

@@ -43,5 +43,5 @@ def _scores(pair: Pair, data: np.ndarray, target: np.ndarray, near: np.ndarray, 
         "ChimeraX correlation": cosine(data[above], target[above]),
         "PCC": pearson(strong_part(data), strong),
         "SSIM": ssim(strong_part(data), strong),
-        "FSC area": float(fsc.correlation[fsc.frequency <= 1 / pair.resolution].mean()),
+        "FSC area": float(np.nanmean(fsc.correlation[fsc.frequency <= 1 / pair.resolution])),
     }
