@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cryotools import __version__
+from cryotools.core import cgroup
 from cryotools.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def progress() -> StreamProgress | NoProgress:
 
 
 def set_threads(threads: int | None, *, classical: bool = False) -> int:
-    """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use.
+    """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use, as far
+    as the processor time that a container is granted goes.
 
     `classical` work takes one where nothing is asked: its matrices are small, more threads only cost time.
     """
@@ -76,9 +78,9 @@ def set_threads(threads: int | None, *, classical: bool = False) -> int:
 
 
 def _usable_processors() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux alone says which ones this process may use
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    # Linux alone says which ones this process may use
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(there, cgroup.processors() or there)
 
 
 def skip_existing(output: str, no_clobber: bool) -> bool:

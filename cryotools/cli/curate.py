@@ -92,9 +92,11 @@ def command(
     write_page(report.with_suffix(".html"), verdicts)
     draw_report(report.with_suffix(".png"), folder, verdicts)
     counts = {status: sum(v.status == status for v in verdicts) for status in (KEPT, DROPPED, FAILED)}
+    warned = sum(bool(verdict.warnings) for verdict in verdicts)
     if json:
-        print_json({"folder": folder, "report": str(report), **counts})
+        print_json({"folder": folder, "report": str(report), **counts, "with_warnings": warned})
     else:
-        note(f"{folder}: {counts[KEPT]} of {len(verdicts)} pairs kept; reasons are in {report}")
+        also = f", {warned} with warnings" if warned else ""
+        note(f"{folder}: {counts[KEPT]} of {len(verdicts)} pairs kept{also}; reasons are in {report}")
     if counts[FAILED]:
         raise typer.Exit(1)

@@ -13,7 +13,9 @@ NAME = "eval-disc"
 EPILOG = """The voxels judged (of 1 Å) are those above a contour taken from the map's histogram or, with --structure,
 those within 3 Å of its atoms. Every map is first resampled, scaled and masked in the same way, so that none of these
 gives it away. fraction_real is the fraction of voxels that the discriminator takes for experimental;
-discriminator_accuracy is its accuracy in telling real maps from molmap's on protein families it was not trained on.
+discriminator_accuracy is its accuracy in telling real maps from molmap's on protein families it was not trained on. It
+was measured on maps of protein alone and is left empty, with a warning, where MODEL is of nucleic acid or holds some;
+without --structure it holds if the map is one of protein.
 OUTPUT holds the probability; it is 0 where nothing is judged.
 
 Examples:
@@ -96,5 +98,5 @@ def command(
         typer.echo(verdict_csv_text(map_file, verdict), nl=False)
     note(
         f"{map_file}: {verdict.fraction_real:.1%} of {verdict.n_voxels} voxels look experimental (mean probability "
-        f"{verdict.mean_probability:.2f}); the discriminator's own accuracy is {verdict.accuracy:.0%}"
+        f"{verdict.mean_probability:.2f}); the discriminator's own accuracy is {verdict.words()}"
     )

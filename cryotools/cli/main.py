@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import signal
@@ -33,7 +34,7 @@ from cryotools.cli import (
 )
 from cryotools.cli.command import Command
 from cryotools.cli.console import complain, state
-from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
+from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning, UnknownElementError
 
 app = typer.Typer(
     help="Atomic models and cryo-EM density maps, connected by learned models.",
@@ -99,7 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _report(error: Exception) -> int:
     """Say in one line what went wrong; the exit code."""
     if isinstance(error, CryotoolsError):
-        complain("error", str(error))
+        skippable = isinstance(error, UnknownElementError) and state.command in _SKIPPING
+        complain("error", f"{error}, or give --skip-unknown to leave them out" if skippable else str(error))
         return error.exit_code
     if isinstance(error, typer.TyperException):
         message = error.format_message().rstrip(".").replace("Value error, ", "")
@@ -156,5 +158,6 @@ _COMMANDS = (
     info,
     doctor,
 )
+_SKIPPING = [module.NAME for module in _COMMANDS if "skip_unknown" in inspect.signature(module.command).parameters]
 for module in _COMMANDS:
     app.command(module.NAME, cls=Command, epilog=_paragraphs(module.EPILOG))(module.command)

@@ -79,6 +79,7 @@ def command(
         float | None,
         opt.advanced("--sigmaFactor", "--sigma-factor", metavar="F", help="Default: 1 / (π√2) = 0.2251."),
     ] = None,
+    skip_unknown: opt.SkipUnknown = False,
     debug: opt.Debug = False,
 ) -> None:
     """Make a map as ChimeraX's molmap does: same grid, same values."""
@@ -104,6 +105,7 @@ def command(
         centre=center,
         chains=opt.chain_ids(chains),
         selection=select,
+        skip_unknown=skip_unknown,
     )
     with progress() as reporter:
         volume, atoms = molmap(structure, options, reporter)

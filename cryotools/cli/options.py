@@ -141,6 +141,9 @@ Verbose = Annotated[
         is_eager=True,
     ),
 ]
+SkipUnknown = Annotated[
+    bool, advanced("--skip-unknown", metavar="", help="Leave out atoms whose element cannot be told.")
+]
 Debug = Annotated[
     bool,
     advanced(

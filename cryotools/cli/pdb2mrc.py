@@ -73,6 +73,7 @@ def command(
         bool,
         opt.advanced("--quick", metavar="", help="Use the box and the unweighted centre of the original's --quick."),
     ] = False,
+    skip_unknown: opt.SkipUnknown = False,
     debug: opt.Debug = False,
 ) -> None:
     """Make a map as EMAN2's e2pdb2mrc.py does: same box, same values."""
@@ -99,6 +100,7 @@ def command(
         add_pdb_b_factor=add_pdb_b_factor,
         quick=quick,
         seed=seed,
+        skip_unknown=skip_unknown,
     )
     with progress() as reporter:
         volume, atoms = pdb2mrc(structure, options, reporter)

@@ -167,9 +167,7 @@ def command(
             "of --half-maps.",
         ),
     ] = "0",
-    skip_unknown: Annotated[
-        bool, opt.advanced("--skip-unknown", metavar="", help="Leave out atoms of unknown elements.")
-    ] = False,
+    skip_unknown: opt.SkipUnknown = False,
     debug: opt.Debug = False,
 ) -> None:
     """Make a density map from an atomic model."""

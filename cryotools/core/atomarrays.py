@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import gemmi
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from cryotools.core.elements import decide_elements
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.kinds import residue_kinds
+from cryotools.core.pdbelements import marked_columns
+from cryotools.core.residueclass import sort_residues
 from cryotools.core.structure import Structure
 
 _LONGEST = 7  # bytes of a name that gemmi.FlatStructure has room for
@@ -30,10 +33,14 @@ def atom_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple
         _spelt_out(_strings(names), full)
         for names in (flat.residue_names, flat.atom_names, flat.chain_ids, flat.subchains)
     )
-    element, unknown = decide_elements(np.array(flat.elements), atom_name, residue_name, name, skip_unknown)
-    if unknown.all():
-        raise DataError(f"{name}: has no atom of a known element")
     hetero = flat.het_flags == ord("H")
+    residues = sort_residues(flat.residue_names, flat.atom_names, hetero, full)
+    column = marked_columns(
+        flat.serials if parsed.input_format == gemmi.CoorFormat.Pdb else np.zeros_like(flat.serials)
+    )
+    element, left_out = decide_elements(flat.elements, column, residues, name, skip_unknown)
+    if left_out.all():
+        raise DataError(f"{name}: has no atom of a known element")
     structure = Structure(
         xyz=np.array(flat.pos, dtype=np.float64),
         element=element,
@@ -46,11 +53,12 @@ def atom_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple
         occupancy=np.array(flat.occ, dtype=np.float32),
         b_factor=_b_factors(flat, name),
         hetero=hetero,
-        kind=residue_kinds(residue_name, atom_name, hetero),
+        kind=np.zeros(len(element), dtype=np.uint8),
         model=np.array(flat.model_num, dtype=np.int32),
         name=name,
     )
-    return (structure[~unknown], subchain[~unknown]) if unknown.any() else (structure, subchain)
+    structure = replace(structure, kind=residue_kinds(structure, residues))
+    return (structure[~left_out], subchain[~left_out]) if left_out.any() else (structure, subchain)
 
 
 def _strings(characters: np.ndarray) -> np.ndarray:

@@ -88,11 +88,12 @@ def load_network(
     expected = network.state_dict()
     missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     wrong = [key for key in expected.keys() & tensors.keys() if expected[key].shape != tensors[key].shape]
-    for words, keys in (("lacks", missing), ("has unknown", extra), ("has of another shape", sorted(wrong))):
+    faults = {"missing from it": missing, "unknown to the network": extra, "of the wrong shape": sorted(wrong)}
+    for fault, keys in faults.items():
         if keys:
-            raise DataError(
-                f"{path}: {words} {len(keys)} weights ({', '.join(keys[:3])}); it belongs to another version"
-            )
+            count = "1 weight is" if len(keys) == 1 else f"{len(keys)} weights are"
+            named = ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
+            raise DataError(f"{path}: {count} {fault} ({named}); the file belongs to another version of cryotools")
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise DataError(f"{path}: weight {key} is not finite; the file is damaged or its training failed")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from itertools import count
 
 import gemmi
 
@@ -15,6 +16,7 @@ from cryotools.core.assembly import Assembly, mmcif_assemblies
 from cryotools.core.errors import CryotoolsWarning, DataError, listing
 
 _START = re.compile(rb"\s*(?:#[^\r\n]*\s+)*(data_|loop_\s|_\w+\.\S)", re.IGNORECASE)
+_BLOCK = re.compile(rb"^data_\S*", re.IGNORECASE | re.MULTILINE)
 _KEPT = ("_atom_site.", "_chem_comp.", "_struct_ncs_oper.")  # chem_comp has what abbreviated residue names stand for
 _COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")
 _ALWAYS_WANTED = ("id", "type_symbol", "label_alt_id", "label_asym_id")  # without these gemmi sees no atoms
@@ -34,11 +36,17 @@ def looks_like_cif(start: bytes) -> bool:
 
 
 def parse_cif(content: bytes) -> gemmi.cif.Document:
-    """The tables of CIF text, whose `data_` line may be missing; gemmi's errors are let through."""
+    """The tables of CIF text; its `data_` line may be missing, and blocks may have one name. Gemmi's errors pass."""
     found = _START.match(content)
     if found and found[1].lower() != b"data_":
         content = b"data_ " + content  # on the same line, so that messages count lines as the file does
-    return gemmi.cif.read_string(content)
+    try:
+        return gemmi.cif.read_string(content)
+    except (RuntimeError, ValueError) as error:
+        if "duplicate block name" not in str(error):
+            raise
+    number = count(1)  # a file behind itself
+    return gemmi.cif.read_string(_BLOCK.sub(lambda heading: b"%s_%d" % (heading[0], next(number)), content))
 
 
 def cif_atoms(document: gemmi.cif.Document, name: str) -> tuple[gemmi.Structure, list[Assembly]]:

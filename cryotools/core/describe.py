@@ -11,12 +11,13 @@ import numpy as np
 
 from cryotools.core.bytestream import open_bytes
 from cryotools.core.elements import symbol
-from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError
 from cryotools.core.mapfile import describe_position, read_grid, read_header, read_map, statistics
 from cryotools.core.structure import KIND_NAMES, LIGAND, Structure
 from cryotools.core.structurefile import list_assemblies, looks_like_structure, read_structure
 from cryotools.core.volume import Volume
 
+_TOLD = (CryotoolsWarning, CryotoolsNote)
 _MODE_NAMES = {0: "int8", 1: "int16", 2: "float32", 6: "uint16", 12: "float16"}
 
 
@@ -33,10 +34,11 @@ def describe_file(path: str) -> dict[str, Any]:
     with open_bytes(path) as stream:
         start = stream.read(20000)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", CryotoolsWarning)
+        for category in _TOLD:
+            warnings.simplefilter("always", category)
         report = _describe_structure(path) if looks_like_structure(start) else _describe_map(path)
     prefix = f"{path}: "
-    oddities = [str(w.message).removeprefix(prefix) for w in caught if issubclass(w.category, CryotoolsWarning)]
+    oddities = [str(w.message).removeprefix(prefix) for w in caught if issubclass(w.category, _TOLD)]
     return {**report, "oddities": list(dict.fromkeys(report.pop("oddities") + oddities))}
 
 

@@ -13,6 +13,10 @@ class DataError(CryotoolsError):
     """An input is broken or unsuitable, or a run failed. The text says what is wrong, where, and what to do."""
 
 
+class UnknownElementError(DataError):
+    """Atoms are of an element that cannot be told; a command that can skip them says how."""
+
+
 class UsageError(CryotoolsError):
     """The options given do not make sense, alone or together."""
 

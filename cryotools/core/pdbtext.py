@@ -1,6 +1,7 @@
 """PDB text as gemmi should see it: checked where it turns mistakes into zeros, mended where it stops for nothing.
 
-Numbers are checked here; `pdbnames` sees to residue names of four letters, `pdbmodels` to END and MODEL.
+Numbers are checked here; `pdbnames` sees to residue names of four letters, `pdbmodels` to END and MODEL, `pdbelements`
+and `pdbqt` to elements.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import NoReturn
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.pdbelements import mark_blank_elements
 from cryotools.core.pdblines import PdbLines, record_code
 from cryotools.core.pdbmodels import models_in_order
 from cryotools.core.pdbnames import stand_in_for_long_names
+from cryotools.core.pdbqt import elements_for_types
 
 _COORDINATES, _OCCUPANCY, _B_FACTOR = slice(30, 54), slice(54, 60), slice(60, 66)
 _AS_PRINTED = ((30, 4, 8), (38, 4, 8), (46, 4, 8), (54, 3, 6), (60, 3, 6))  # first column, place of the point, width
@@ -33,6 +36,7 @@ def normal_pdb(content: bytes, name: str) -> bytes:
     lines = PdbLines(content)
     if not len(lines.atoms):
         raise DataError(f"{name}: has no atoms")
+    elements_for_types(lines)
     columns = lines.columns(lines.atoms)
     in_lower_case = (columns[:, :4] >= ord("a")).any(axis=1)
     if in_lower_case.any():
@@ -40,7 +44,8 @@ def normal_pdb(content: bytes, name: str) -> bytes:
         raise DataError(f"{name}: line {number}: the record name is in lower case; PDB needs ATOM and HETATM")
     _check_numbers(lines, columns, name)
     _blank_what_is_no_element(lines, columns)
-    lines.put(np.flatnonzero(lines.record == record_code("ANIS")), 0, b"      ")  # of no use, and gemmi checks it
+    mark_blank_elements(lines)
+    lines.put(np.flatnonzero(lines.record == record_code("ANIS")), 0, b"    ")  # of no use, and gemmi checks it
     explained = stand_in_for_long_names(lines, columns)
     return explained + models_in_order(lines, name)
 

@@ -62,8 +62,7 @@ def draw_maps(path: str, maps: Mapping[str, Volume], structure: Structure | None
     for row, (name, volume) in zip(panels, maps.items(), strict=True):
         level = surface_level(volume, structure)
         fine = _fine(volume)
-        x, y, z = (fine.grid.axis(axis) for axis in range(3))
-        extent = (x[0], x[-1], y[0], y[-1])
+        z, extent = fine.grid.axis(2), _edges(fine.grid)
         middle = len(z) // 2
         row[0].imshow(shaded_surface(fine, level), origin="lower", extent=extent)
         row[1].imshow(fine.data.max(axis=0), origin="lower", extent=extent, cmap="gray")
@@ -88,14 +87,26 @@ def draw_sections(path: str, titles: list[str], volumes: list[Volume], structure
     for panel in panels[len(volumes) :]:
         panel.axis("off")
     for panel, title, volume, structure in zip(panels, titles, volumes, structures, strict=False):
-        x, y, z = (volume.grid.axis(axis) for axis in range(3))
+        z = volume.grid.axis(2)
         middle = len(z) // 2
-        panel.imshow(volume.data[middle], origin="lower", extent=(x[0], x[-1], y[0], y[-1]), cmap="gray")
+        panel.imshow(volume.data[middle], origin="lower", extent=_edges(volume.grid), cmap="gray")
         near = np.abs(structure.xyz[:, 2] - z[middle]) < 1.0
         panel.scatter(*structure.xyz[near, :2].T, s=2, color="tab:orange", linewidths=0)
         panel.set_title(title, fontsize=8)
         panel.axis("off")
     save_figure(figure, path)
+
+
+def _edges(grid: Grid) -> tuple[float, float, float, float]:
+    """Where a section of `grid` begins and ends along x and y, Å: half a voxel beyond its outermost centres."""
+    (low_x, low_y), (step_x, step_y) = grid.origin[:2], grid.voxel_size[:2]
+    columns, rows = grid.shape[2], grid.shape[1]
+    return (
+        low_x - step_x / 2,
+        low_x + (columns - 0.5) * step_x,
+        low_y - step_y / 2,
+        low_y + (rows - 0.5) * step_y,
+    )
 
 
 def surface_level(volume: Volume, structure: Structure | None) -> float:

@@ -13,7 +13,6 @@ from cryotools.core.errors import DataError
 
 LIGAND, PROTEIN, NUCLEIC, WATER = range(4)
 KIND_NAMES = ("ligand", "protein", "nucleic acid", "water")
-WATER_NAMES = frozenset({"HOH", "WAT", "DOD", "H2O", "TIP", "TIP3", "TP3", "SOL", "OH2"})
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from cryotools.core.structure import WATER, Structure
 from cryotools.core.table import csv_text
 from cryotools.core.volume import Volume
 from cryotools.realism.inputs import prepare
+from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "evaluation-discriminator.safetensors"
@@ -43,7 +46,9 @@ class Verdict:
     """How real a map looks: `probability` on the map's own grid, 0 where nothing is judged.
 
     `n_voxels` of 1 Å were judged: those above `contour` and, with a structure, within 3 Å of its atoms; the network
-    calls `fraction_real` of them real. `accuracy` is its own on maps it never saw (NaN where its file does not say).
+    calls `fraction_real` of them real. `accuracy` is its own on maps that it never saw, of molecules of the classes
+    `accuracy_holds_for`; it is NaN where the network's file does not say, and where `molecule`, the structure's class,
+    is another.
     """
 
     probability: Volume
@@ -53,8 +58,10 @@ class Verdict:
     contour: float
     accuracy: float
     residues: tuple[ResidueVerdict, ...] = ()
+    molecule: str | None = None
+    accuracy_holds_for: tuple[str, ...] = ()
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, Any]:
         """The verdict in numbers, as the CSV has them."""
         return {
             "fraction_real": self.fraction_real,
@@ -62,7 +69,17 @@ class Verdict:
             "n_voxels": self.n_voxels,
             "contour": self.contour,
             "discriminator_accuracy": self.accuracy,
+            "accuracy_holds_for": ", ".join(self.accuracy_holds_for) or None,
+            "molecule": self.molecule,
         }
+
+    def words(self) -> str:
+        """How far the discriminator itself is to be believed, as the end of a sentence."""
+        known = "not known" if np.isnan(self.accuracy) else f"{self.accuracy:.0%}"
+        if self.molecule or not self.accuracy_holds_for:
+            return f"{known} on maps of {self.molecule}" if self.molecule else known
+        measured = " and of ".join(self.accuracy_holds_for)
+        return f"{known} on maps of {measured}, and not known on others (--structure says which this is)"
 
 
 def evaluate(
@@ -92,14 +109,8 @@ def evaluate(
         structure = structure[structure.kind != WATER]
         judged, owner = _near(prepared.structured, prepared.volume, structure)
         residues = tuple(_by_residue(structure, probability[judged], owner))
-    accuracy = float(about.get("held_out_accuracy", "nan"))
-    if not accuracy >= 0.9:
-        warnings.warn(
-            f"{weights}: this discriminator's own accuracy on maps it never saw is "
-            f"{'not known' if np.isnan(accuracy) else f'{accuracy:.0%}'}; its verdict says as little",
-            CryotoolsWarning,
-            stacklevel=2,
-        )
+    molecule = molecule_of(structure) if structure is not None else None
+    measured = tuple(filter(None, about.get("held_out_molecules", "").split(", ")))
     on_unit_grid = prepared.volume.with_data(probability)
     return Verdict(
         probability=interpolate(on_unit_grid, volume.grid),
@@ -107,9 +118,35 @@ def evaluate(
         fraction_real=float((probability[judged] > 0.5).mean()),
         mean_probability=float(probability[judged].mean()),
         contour=prepared.contour,
-        accuracy=accuracy,
+        accuracy=_accuracy(about, molecule, measured, str(weights)),
         residues=residues,
+        molecule=molecule,
+        accuracy_holds_for=measured,
     )
+
+
+def _accuracy(about: Mapping[str, str], molecule: str | None, measured: tuple[str, ...], weights: str) -> float:
+    """The discriminator's accuracy on maps of `molecule` that it never saw, NaN where nobody measured it; a warning
+    where it is not known or low.
+    """
+    if molecule and measured and molecule not in measured:
+        seen = about.get(f"seen_{molecule}", "")
+        warnings.warn(
+            f"{weights}: this discriminator's accuracy was measured on maps of {' and of '.join(measured)} and is not "
+            f"known on {molecule}{': ' if seen else ''}{seen}; do not rely on its verdict",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
+        return float("nan")
+    accuracy = float(about.get("held_out_accuracy", "nan"))
+    if not accuracy >= 0.9:
+        known = "not known" if np.isnan(accuracy) else f"{accuracy:.0%}"
+        warnings.warn(
+            f"{weights}: this discriminator's own accuracy on maps it never saw is {known}; its verdict says as little",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
+    return accuracy
 
 
 def verdict_csv_text(name: str, verdict: Verdict) -> str:

@@ -22,6 +22,7 @@ from cryotools.core.shells import Shells
 from cryotools.core.volume import Volume
 from cryotools.realism.fakes import classical, generated, noisy, random_density
 from cryotools.realism.inputs import prepare
+from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
 from cryotools.simulate.inputs import Condition
 from cryotools.simulate.predict import generate
@@ -86,6 +87,7 @@ class EvaluatorTask:
         self.held_out = [_kinds(pair, random_for(seed, pair.id), against) for pair in judged]
         sizes = np.array([len(kinds[REAL][0].index) for kinds in self.maps], dtype=float)
         self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()
+        self.molecules = sorted(filter(None, {molecule_of(pair.structure) for pair in held_out}))
         self.scores: dict[str, float] = {}
 
     def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
@@ -120,8 +122,11 @@ class EvaluatorTask:
         return self.scores
 
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
-        """Write the averaged network, with its held-out scores beside the weights."""
+        """Write the averaged network, with its held-out scores and the classes of molecule they are of beside the
+        weights.
+        """
         about = {name: f"{value:.4f}" for name, value in self.scores.items()}
+        about["held_out_molecules"] = ", ".join(self.molecules)
         save_network(folder / "model.safetensors", averaged["evaluator"], EVALUATOR, self.config.evaluator, about=about)
 
     def state(self) -> dict[str, Any]:

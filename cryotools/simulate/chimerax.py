@@ -30,7 +30,8 @@ class MolmapOptions:
 
     `grid_spacing` None is a third of the resolution, `edge_padding` None three times it; `cube` is None, "true" or
     a number of voxels; `symmetry` is a name for `simulate.symmetry`, "biomt" or None, about `axis` through `centre`.
-    `chains` are ids, `selection` is a text for `core.selection`; None is everything.
+    `chains` are ids, `selection` is a text for `core.selection`; None is everything. Without
+    `skip_unknown` atoms of unknown element are an error.
     """
 
     resolution: float
@@ -45,6 +46,7 @@ class MolmapOptions:
     centre: str = "0,0,0"
     chains: tuple[str, ...] | None = None
     selection: str | None = None
+    skip_unknown: bool = False
 
 
 def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
@@ -69,7 +71,8 @@ def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) 
 
 
 def _read(path: str, options: MolmapOptions) -> Structure:
-    return read_structure(path, assembly="first" if options.symmetry == "biomt" else None)
+    assembly = "first" if options.symmetry == "biomt" else None
+    return read_structure(path, assembly=assembly, skip_unknown=options.skip_unknown)
 
 
 def _choose(structure: Structure, options: MolmapOptions) -> Structure:

@@ -32,7 +32,7 @@ class EmanOptions:
     """The options of `e2pdb2mrc.py`, lengths in Å.
 
     `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage, `chains` letters as "ABE" or ids as "A,B2";
-    `seed` decides what `omit` leaves out.
+    `seed` decides what `omit` leaves out. Without `skip_unknown` atoms of unknown element are an error.
     """
 
     apix: float = 1.0
@@ -48,6 +48,7 @@ class EmanOptions:
     add_pdb_b_factor: bool = False
     quick: bool = False
     seed: int = 0
+    skip_unknown: bool = False
 
 
 def pdb2mrc(path: str, options: EmanOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
@@ -77,7 +78,8 @@ def pdb2mrc(path: str, options: EmanOptions, progress: Progress | None = None) -
 
 
 def _choose_atoms(path: str, options: EmanOptions) -> Structure:
-    structure = read_structure(path, model="all" if options.model is None else options.model, ncs=options.full)
+    model = "all" if options.model is None else options.model
+    structure = read_structure(path, model=model, ncs=options.full, skip_unknown=options.skip_unknown)
     models = np.unique(structure.model)
     if len(models) > 1:
         _warn(f"{path}: the density of {len(models)} models is summed, as e2pdb2mrc.py does; --model 1 takes one")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,21 +103,40 @@ def curate(
     """Judge every entry, write the pairs that are kept to `folder` as ID.npz, and yield each verdict.
 
     Files that are not there are downloaded to `cache`; without one the network is left alone. A broken entry fails with
-    its reason and does not stop the rest.
+    its reason and does not stop the rest. What is odd about a map or a model is told in its verdict.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for entry in entries:
+        told: list[str] = []
         try:
-            pair, verdict = curate_entry(with_files(entry, cache), rules)
+            ready = with_files(entry, cache)
+            with _collecting(told):
+                pair, verdict = curate_entry(ready, rules)
         except CryotoolsError as error:
-            yield Verdict(entry.id, FAILED, str(error))
+            yield Verdict(entry.id, FAILED, str(error), warnings="; ".join(told))
             continue
+        verdict = replace(verdict, warnings="; ".join(told))
         if verdict.status == KEPT:
             save_pair(folder / f"{entry.id}.npz", pair)
         else:
             (folder / f"{entry.id}.npz").unlink(missing_ok=True)
         yield replace(verdict, thumbnail=thumbnail(pair.target, pair.structure))
+
+
+@contextmanager
+def _collecting(told: list[str]) -> Iterator[None]:
+    """While inside, warnings go to `told`, each once; notes and what is not ours are given after it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            ours = [each for each in caught if issubclass(each.category, CryotoolsWarning)]
+            told += dict.fromkeys(" ".join(str(each.message).split()) for each in ours)
+    for each in caught:
+        if each not in ours:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 def with_files(entry: Entry, cache: Cache | None = None) -> Entry:
@@ -164,9 +184,7 @@ def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, Verdict]:
     DataError
         A file is broken, or map and model do not overlap.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryotoolsWarning)
-        volume, structure = read_map(entry.map), read_structure(entry.model)
+    volume, structure = read_map(entry.map), read_structure(entry.model)
     structure = structure[(structure.kind != WATER) & (structure.element != 1)]
     inside = volume.grid.contains(structure.xyz)
     if inside.mean() < 0.5:

@@ -66,7 +66,8 @@ the box.</p>
 @dataclass(frozen=True)
 class Verdict:
     """What curation found about one entry: `status` is "kept", "dropped" by the rules or "failed" to be read; `reason`
-    is empty where it was kept. `thumbnail` is a PNG, empty where there is no map to show.
+    is empty where it was kept; `warnings` are what was odd about the files. `thumbnail` is a PNG, empty where there is
+    no map to show.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Verdict:
     correlation: float = float("nan")
     pearson: float = float("nan")
     unmodelled_fraction: float = float("nan")
+    warnings: str = ""
     thumbnail: bytes = field(default=b"", repr=False, compare=False)
 
 
@@ -114,9 +116,9 @@ def write_page(path: str | os.PathLike[str], verdicts: list[Verdict]) -> None:
         for status, group in groups.items()
         if group
     ]
-    headings = "".join(f'<th class="text">{name}</th>' for name in ("section", "id", "status", "reason"))
+    headings = "".join(f'<th class="text">{name}</th>' for name in ("section", "id", "status", "reason", "warnings"))
     headings += "".join(f"<th>{name}</th>" for name in _HEADINGS.values())
-    summary = f"{len(verdicts)} entries: {', '.join(parts)}."
+    summary = f"{len(verdicts)} entries: {', '.join(parts)}; {sum(bool(v.warnings) for v in verdicts)} with warnings."
     write_text(path, _PAGE.format(summary=summary, headings=headings, bodies="\n".join(bodies)))
 
 
@@ -141,8 +143,8 @@ def _row(verdict: Verdict) -> str:
     if verdict.thumbnail:
         data = base64.b64encode(verdict.thumbnail).decode("ascii")
         picture = f'<img alt="section of {escape(verdict.id)}" src="data:image/png;base64,{data}">'
-    texts = [picture, escape(verdict.id), verdict.status, escape(verdict.reason)]
-    classes = ["text", "text", "text status", "text"]
+    texts = [picture, escape(verdict.id), verdict.status, escape(verdict.reason), escape(verdict.warnings)]
+    classes = ["text", "text", "text status", "text", "text"]
     cells = [f'<td class="{name}">{text}</td>' for name, text in zip(classes, texts, strict=True)]
     has_scores = verdict.n_residues > 0
     cells += [f"<td>{_number(getattr(verdict, key)) if has_scores else '–'}</td>" for key in _HEADINGS]

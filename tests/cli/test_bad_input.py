@@ -255,3 +255,43 @@ def test_without_a_command_or_with_a_wrong_one_the_exit_code_is_2(run: Callable)
     ended = run("frobnicate")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == "cryotools: error: No such command 'frobnicate'; see `cryotools --help`\n"
+
+
+UNKNOWN = pdb(atom_line(), atom_line(" X1 ", record="HETATM", residue="UNL", number="2", element="X"))
+READING = {
+    "struc2map": ("struc2map", "m.pdb", "o.mrc", "--method", "molmap", "--res", "4"),
+    "molmap": ("molmap", "m.pdb", "4", "o.mrc"),
+    "pdb2mrc": ("pdb2mrc", "m.pdb", "o.mrc", "--het", "--center"),
+}
+
+
+@pytest.mark.parametrize("command", READING)
+def test_every_simulator_can_skip_atoms_of_unknown_element_and_says_so(
+    folder: Path, run: Callable, command: str
+) -> None:
+    (folder / "m.pdb").write_bytes(UNKNOWN)
+    refused = run(*READING[command])
+    assert refused.code == 1
+    assert refused.err.rstrip().endswith("mend the element column, or give --skip-unknown to leave them out")
+    skipped = run(*READING[command], "--skip-unknown", "--json")
+    assert skipped.code == 0
+    assert "1 atoms are of an unknown element (the first: UNL X1); left out" in skipped.err
+    assert '"n_atoms": 1' in skipped.out
+
+
+def test_a_command_that_cannot_skip_atoms_does_not_advise_it(folder: Path, run: Callable) -> None:
+    (folder / "m.pdb").write_bytes(UNKNOWN)
+    (folder / "m.mrc").write_bytes(map_bytes(density((8, 8, 8))))
+    refused = run("eval-disc", "m.mrc", "--structure", "m.pdb")
+    assert refused.code == 1
+    assert refused.err.rstrip().endswith("(the first: UNL X1); mend the element column")
+
+
+def test_sites_without_mass_are_left_out_with_a_note(folder: Path, run: Callable) -> None:
+    names = {" O  ": "O", " H1 ": "H", " H2 ": "H", "EPW ": "EP"}
+    water = [atom_line(n, float(i), residue="WAT", element=e) for i, (n, e) in enumerate(names.items())]
+    (folder / "w.pdb").write_bytes(pdb(*water))
+    done = run("molmap", "w.pdb", "3", "o.mrc")
+    assert done.code == 0
+    assert "note: w.pdb: 1 sites without mass are left out (the first: WAT EPW)" in done.err
+    assert "1 sites without mass are left out (the first: WAT EPW)" in run("info", "w.pdb").out

@@ -292,11 +292,11 @@ def test_the_version_names_the_program(run):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_ends_in_two_examples(run, name):
+def test_help_ends_in_two_examples_or_more(run, name):
     result = run(name, "--help")
     assert (result.code, result.err) == (0, "")
     _, _, examples = result.out.partition("Examples:")
-    assert examples.count(f"cryotools {name}") == 2
+    assert examples.count(f"cryotools {name}") >= 2
 
 
 def test_the_program_lists_every_command(run):

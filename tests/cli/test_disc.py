@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_structures import A, write_pdb
 
 from cryotools.core.mapfile import read_map, write_map
 from cryotools.core.volume import Volume
@@ -31,6 +32,28 @@ def test_part_of_a_real_map_looks_experimental_and_molmap_does_not(run, folder):
     assert verdicts[REAL]["fraction_real"] > 0.8
     assert verdicts["molmap.mrc"]["fraction_real"] < 0.2
     assert verdicts[REAL]["discriminator_accuracy"] > 0.9
+
+
+def test_the_accuracy_of_another_class_of_molecule_is_not_claimed(run, folder):
+    names = ("P", "O5'", "C5'", "C4'", "C3'", "O3'", "C1'", "N9", "C8", "N7", "C5", "C6", "N1", "C2", "N3", "C4")
+    places = np.random.default_rng(0).uniform(-3.5, 3.5, (12, len(names), 3)).round(3)
+    guanosines = [
+        A(name[0], (6.0 * number + xyz[0], xyz[1], xyz[2]), name, "G", number=number + 1)
+        for number, atoms in enumerate(places)
+        for name, xyz in zip(names, atoms, strict=True)
+    ]
+    write_pdb(Path("rna.pdb"), guanosines)
+    assert run("struc2map", "rna.pdb", "rna.mrc", "--method", "molmap", "--res", 3, "-q").code == 0
+    told = run("eval-disc", "rna.mrc", "--structure", "rna.pdb", "--json")
+    verdict = json.loads(told.out)
+    assert verdict["discriminator_accuracy"] is None
+    assert (verdict["molecule"], verdict["accuracy_holds_for"]) == ("nucleic acid", "protein")
+    assert "is not known on nucleic acid: of two maps of RNA it takes 9 %" in told.err
+    assert "own accuracy is not known on maps of nucleic acid" in told.err
+    alone = run("eval-disc", "rna.mrc", "--json")
+    assert json.loads(alone.out)["discriminator_accuracy"] == pytest.approx(0.966, abs=1e-3)
+    assert "97% on maps of protein, and not known on others (--structure" in alone.err
+    assert "warning" not in alone.err
 
 
 def test_the_verdict_comes_as_map_and_tables(run, folder):

@@ -63,10 +63,15 @@ def test_another_architecture_is_refused_by_name(saved):
 def test_weights_that_do_not_fit_the_config_are_named(saved):
     path, network, _ = saved
     save_network(path, network, CHAIN, Config((3, 7, 2), bias=False))
-    with pytest.raises(DataError, match=r"has unknown 2 weights \(0\.bias, 1\.bias\)"):
+    with pytest.raises(
+        DataError, match=r": 2 weights are unknown to the network \(0\.bias, 1\.bias\); the file belongs"
+    ):
         load_network(path, [CHAIN])
     save_network(path, network, CHAIN, Config((3, 7, 4)))
-    with pytest.raises(DataError, match="of another shape"):
+    with pytest.raises(DataError, match=r": \d weights are of the wrong shape \(.*1\.weight.*\); the file belongs"):
+        load_network(path, [CHAIN])
+    save_network(path, network[:1], CHAIN, Config((3, 7, 2)))
+    with pytest.raises(DataError, match=r": 2 weights are missing from it \(1\.bias, 1\.weight\)"):
         load_network(path, [CHAIN])
 
 

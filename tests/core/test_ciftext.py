@@ -159,6 +159,12 @@ def test_every_data_block_with_atoms_is_a_model_or_more(tmp_path: Path) -> None:
         assert read(tmp_path, content, model=3).xyz[:, 0].tolist() == [6]
 
 
+def test_a_file_behind_itself_is_two_models(tmp_path: Path) -> None:
+    for content in (table() * 2, b"data_\n" + table()[len("data_x\n") :] + b"data_\n" + table()[len("data_x\n") :]):
+        with pytest.warns(CryotoolsWarning, match="2 data blocks hold atoms; each counts as a model"):
+            assert read(tmp_path, content, model="all").model.tolist() == [1, 1, 1, 2, 2, 2]
+
+
 def test_numbers_and_letters_that_gemmi_refuses_are_read_as_near_as_can_be(tmp_path: Path) -> None:
     rows = [
         cif_atom(label_alt_id="A", auth_seq_id="7"),

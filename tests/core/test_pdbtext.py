@@ -33,6 +33,7 @@ def read(tmp_path: Path) -> Callable[..., Structure]:
     [
         (ANISOU, ONE, TWO),
         (ONE, ANISOU, ANISOU, TWO),
+        (ONE, "ANIS", TWO),
         (ONE, ANISOU, "ANISOU    9 CA    CA A   9     much", TWO, "anisou"),
         ("MODEL        1", ANISOU, ONE, TWO, "ENDMDL", ANISOU),
     ],

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cryotools.core import picture as pictures
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.picture import check_can_draw, draw_maps, shaded_surface, surface_level
+from cryotools.core.picture import check_can_draw, draw_maps, draw_sections, shaded_surface, surface_level
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Grid, Volume
 from cryotools.simulate.classical import MapOptions
@@ -103,10 +104,64 @@ def test_without_atoms_one_voxel_in_a_hundred_lies_above_the_level():
     assert (volume.data > surface_level(volume, None)).sum() == 10
 
 
-def test_anisotropic_voxels_are_drawn_in_true_proportion(tmp_path):
-    data = np.zeros((20, 10, 40))
-    data[5:15, 2:8, 5:35] = 1
-    draw_maps(str(tmp_path / "flat.png"), {"flat": Volume(data, (0.5, 2.0, 1.0))})
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that would be saved."""
+    figures = []
+    monkeypatch.setattr(pictures, "save_figure", lambda figure, path: figures.append(figure))
+    return figures
+
+
+def test_anisotropic_voxels_are_drawn_in_true_proportion(drawn):
+    draw_maps("flat.png", {"flat": Volume(np.arange(8000.0).reshape(20, 10, 40), (0.5, 4.0, 1.0))})
+    for panel in drawn[0].axes:
+        (image,) = panel.images
+        left, right, bottom, top = image.get_extent()
+        assert panel.get_aspect() == 1
+        assert right - left == pytest.approx(20, rel=0.02)  # 40 voxels of 0.5 Å
+        assert top - bottom == pytest.approx(40, rel=0.02)  # 10 of 4 Å
+        rows, columns = image.get_array().shape[:2]
+        assert rows / columns == pytest.approx(2, rel=0.02)
+
+
+def pixel_centres(image) -> tuple[np.ndarray, np.ndarray]:
+    """Where matplotlib puts the middles of an image's columns and rows."""
+    left, right, bottom, top = image.get_extent()
+    rows, columns = image.get_array().shape[:2]
+    return (
+        left + (np.arange(columns) + 0.5) * (right - left) / columns,
+        bottom + (np.arange(rows) + 0.5) * (top - bottom) / rows,
+    )
+
+
+def test_voxels_and_atoms_of_a_section_are_drawn_where_they_lie(drawn, protein):
+    _, structure = protein
+    grid = Grid((9, 8, 7), (1.5, 2.0, 1.0), tuple(structure.xyz[0] - (3.0, 4.0, 4.0)))  # the first atom is on a voxel
+    data = np.zeros(grid.shape)
+    data[4, 2, 2] = 1
+    draw_sections("one.png", ["one"], [Volume.on(grid, data)], [structure])
+    (image,), (atoms,) = drawn[0].axes[0].images, drawn[0].axes[0].collections
+    x, y = pixel_centres(image)
+    np.testing.assert_allclose(x, grid.axis(0))
+    np.testing.assert_allclose(y, grid.axis(1))
+    row, column = np.argwhere(np.asarray(image.get_array()) == 1)[0]
+    apart = np.linalg.norm(np.asarray(atoms.get_offsets()) - (x[column], y[row]), axis=1)
+    assert apart.min() < 1e-3
+
+
+def test_a_map_is_drawn_under_its_atoms_to_a_tenth_of_a_voxel(drawn, protein):
+    _, structure = protein
+    atom = structure[:1].with_xyz(np.array([[11.0, 7.0, 6.0]]))
+    at = np.indices((13, 15, 17))[::-1] - atom.xyz[0][:, None, None, None]
+    draw_maps("one.png", {"one": Volume(np.exp(-(at**2).sum(axis=0) / 8), (1, 1, 1))}, atom)
+    surface, projected, section = drawn[0].axes
+    for panel in (projected, section):
+        shown = np.asarray(panel.images[0].get_array())
+        x, y = pixel_centres(panel.images[0])
+        row, column = np.unravel_index(shown.argmax(), shown.shape)
+        assert (x[column], y[row]) == pytest.approx((11.0, 7.0), abs=0.1)
+    assert surface.images[0].get_extent() == section.images[0].get_extent()
+    assert np.asarray(section.collections[0].get_offsets()).tolist() == [[11.0, 7.0]]
 
 
 def test_what_cannot_be_drawn_is_said_early(tmp_path):

@@ -233,7 +233,7 @@ def test_an_occupancy_below_0_stops_only_those_who_use_it(tmp_path: Path, conten
 
 def test_kinds_are_told_by_residue_names(tmp_path: Path) -> None:
     residues = {"ALA": PROTEIN, "MSE": PROTEIN, " DA": NUCLEIC, "  U": NUCLEIC, "HOH": WATER, "HEM": LIGAND}
-    lines = [atom_line(residue=name, number=str(i), x=float(i)) for i, name in enumerate(residues)]
+    lines = [atom_line(" O  ", residue=r, number=str(i), x=float(i), element="O") for i, r in enumerate(residues)]
     assert read_structure(saved(tmp_path, pdb(*lines))).kind.tolist() == list(residues.values())
 
 

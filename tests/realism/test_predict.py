@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import torch
 from cryotools.core.checkpoint import save_network
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.runner import Compute
-from cryotools.core.structure import WATER
+from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER
 from cryotools.core.structurefile import read_structure
 from cryotools.core.volume import Volume
+from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
 from cryotools.realism.predict import evaluate, residues_csv_text, verdict_csv_text
 from cryotools.simulate.classical import MapOptions, molmap
@@ -89,6 +91,37 @@ def test_a_discriminator_without_known_accuracy_says_so(small, tmp_path):
     with pytest.warns(CryotoolsWarning, match="not known; its verdict says as little"):
         evaluate(small[1], weights=path, compute=Compute("cpu"))
     assert np.isfinite(small[1].data).all()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "molecule"),
+    [
+        ([PROTEIN] * 20, "protein"),
+        ([NUCLEIC] * 20, "nucleic acid"),
+        ([NUCLEIC] * 8 + [PROTEIN] * 12, "protein and nucleic acid"),
+        ([NUCLEIC] * 1 + [PROTEIN] * 39, "protein"),
+        ([LIGAND] * 20, None),
+    ],
+)
+def test_the_class_of_a_molecule_is_that_of_its_polymers(small, kinds, molecule):
+    structure = small[0][: len(kinds)]
+    assert molecule_of(replace(structure, kind=np.array(kinds, dtype=np.uint8))) == molecule
+
+
+def test_an_accuracy_is_not_claimed_for_molecules_of_another_class(small, tmp_path):
+    structure, volume = small
+    rna = replace(structure, kind=np.full(len(structure), NUCLEIC, dtype=np.uint8))
+    path, config = tmp_path / "proteins.safetensors", EvaluatorConfig(width=4)
+    about = {"held_out_accuracy": "0.9500", "held_out_molecules": "protein"}
+    save_network(path, Evaluator(config), EVALUATOR, config, about=about)
+    known = evaluate(volume, structure, weights=path, compute=Compute("cpu"))
+    assert (known.accuracy, known.molecule, known.accuracy_holds_for) == (0.95, "protein", ("protein",))
+    assert known.words() == "95% on maps of protein"
+    with pytest.warns(CryotoolsWarning, match="measured on maps of protein and is not known on nucleic acid; do not"):
+        verdict = evaluate(volume, rna, weights=path, compute=Compute("cpu"))
+    assert np.isnan(verdict.accuracy)
+    assert next(csv.DictReader(io.StringIO(verdict_csv_text("a", verdict))))["discriminator_accuracy"] == ""
+    assert evaluate(volume, weights=path, compute=Compute("cpu")).accuracy == 0.95
 
 
 def test_rewritten_weights_are_the_ones_used(small, weights, tmp_path):

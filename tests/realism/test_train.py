@@ -37,6 +37,7 @@ def test_real_maps_are_told_from_simulated_ones(pair, tmp_path):
     train(task, tmp_path, LoopConfig(steps=150, learning_rate=1e-2, warmup=5, validate_every=150, save_every=150))
     _, _, about = load_network(tmp_path / "model.safetensors", [EVALUATOR])
     assert float(about["held_out_accuracy"]) > 0.7
+    assert about["held_out_molecules"] == "protein"
     weights = tmp_path / "model.safetensors"
     real = evaluate(pair.target, pair.structure, weights=weights, compute=Compute("cpu"))
     made = pair.target.with_data(molmap(pair.structure, pair.target.grid, MapOptions(4.0)))

@@ -90,6 +90,12 @@ def test_every_atom_counts_alike_whatever_its_record_occupancy_or_b_factor(tmp_p
     assert_same(volume, grid, published_values(positions(atoms), [6, 6, 8, 30, 1], grid, 3.0))
 
 
+def test_an_occupancy_below_0_does_not_matter(tmp_path):
+    path = write_pdb(tmp_path / "q.pdb", [A("C", (0.0, 0.0, 0.0), occupancy=-0.5)])
+    volume, _ = molmap(str(path), MolmapOptions(4.0, grid_spacing=1.0))
+    assert volume.data.sum(dtype=np.float64) == pytest.approx(6, rel=1e-3)
+
+
 @pytest.mark.parametrize(("spacing", "longest"), [(1.0, 34), (1.04, 33)])
 def test_cube_true_makes_equal_even_axes(pdb, spacing, longest):
     plain, _ = molmap(pdb, MolmapOptions(4.0, grid_spacing=spacing))

@@ -169,6 +169,39 @@ def test_models_are_summed_unless_one_is_asked_for(tmp_path):
         pdb2mrc(path, EmanOptions(**options, model=3))
 
 
+def test_atoms_behind_end_and_between_models_are_summed_as_eman_sums_them(tmp_path):
+    text = write_pdb(tmp_path / "one.pdb", ATOMS).read_text()
+    assert text.rstrip().endswith("END")
+    path = tmp_path / "two.pdb"
+    path.write_text(text + text)
+    options = {"resolution": 4.0, "box": "48"}
+    one, _ = pdb2mrc(str(tmp_path / "one.pdb"), EmanOptions(**options))
+    with pytest.warns(CryotoolsWarning, match="atoms follow END|models is summed"):
+        two, atoms = pdb2mrc(str(path), EmanOptions(**options))
+    assert len(atoms) == 2 * len(ATOMS)
+    assert np.allclose(two.data, 2 * one.data, rtol=1e-5, atol=1e-6)
+    with pytest.warns(CryotoolsWarning, match="atoms follow END|models is summed"):
+        assert len(pdb2mrc(str(path), EmanOptions(**options, model=2))[1]) == len(ATOMS)
+
+
+def test_chains_are_not_the_fourth_letters_of_residues(tmp_path):
+    lines = [
+        "ATOM      1  N   ALA C   1      10.000  10.000  10.000  1.00  0.00           N",
+        "ATOM      2  CA  ALA C   1      11.400  10.000  10.000  1.00  0.00           C",
+        "ATOM      3  P   DOPC    1      15.000  10.000  10.000  1.00  0.00      MEMB P",
+    ]
+    path = tmp_path / "lipid.pdb"
+    path.write_text("\n".join(lines))
+    volume, atoms = pdb2mrc(str(path), EmanOptions(resolution=4.0, box="64", chains="C"))
+    assert len(atoms) == 2
+    assert total(volume) == pytest.approx(13, rel=1e-4)
+
+
+def test_occupancies_below_0_do_not_matter(tmp_path):
+    path = str(write_pdb(tmp_path / "q.pdb", [A("C", (0.0, 0.0, 0.0), occupancy=-0.5)]))
+    assert total(pdb2mrc(path, EmanOptions(resolution=4.0, box="32"))[0]) == pytest.approx(6, rel=1e-4)
+
+
 def test_omit_leaves_out_its_share_by_its_seed(trypsin):
     kept = {seed: pdb2mrc(str(trypsin), EmanOptions(2.0, 6.0, center=True, omit=30, seed=seed))[1] for seed in (0, 1)}
     again = pdb2mrc(str(trypsin), EmanOptions(2.0, 6.0, center=True, omit=30, seed=0))[1]

@@ -188,6 +188,16 @@ def test_occupancy_scales_atoms_unless_told_not_to(alternates):
     assert total(whole) == pytest.approx(7 + 12 + 24, rel=1e-4)
 
 
+def test_an_occupancy_below_0_stops_who_weighs_atoms_by_it(tmp_path):
+    path = write_pdb(tmp_path / "q.pdb", [A("C", (0.0, 0.0, 0.0)), A("O", (3.0, 0.0, 0.0), occupancy=-0.4)])
+    for more in ({}, {"grid": GridChoice(center=True)}):
+        with pytest.raises(
+            DataError, match="atom O of ALA A1 has no occupancy or one below 0; mend it, or give --no-occ"
+        ):
+            simulate(path, **more)
+    assert total(simulate(path, occupancy=False)[0]) == pytest.approx(14, rel=1e-3)
+
+
 def test_hydrogens_and_waters_are_chosen(tmp_path):
     atoms = [
         A("C", (0.0, 0.0, 0.0)),

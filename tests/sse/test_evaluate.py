@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sse_network import at_random, by_density
 
 from cryotools.core.checkpoint import save_network
 from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError
@@ -129,12 +130,31 @@ def test_a_network_is_told_the_resolution_where_it_is_known(monkeypatch, truth, 
     assert told == [(3.2, 4), (None, 4)]
 
 
+def test_a_network_that_calls_density_helix_finds_the_helices_of_globin(tmp_path):
+    found = evaluate_pair(GLOBIN, by_network(by_density(tmp_path / "density.safetensors")))
+    scores = found.scores
+    assert scores.n_residues > 200
+    assert scores.recall > 0.95
+    assert scores.q3 == pytest.approx(scores.q3_baseline, abs=0.05)  # helix is the commonest class
+    assert scores.precision == pytest.approx(scores.precision_baseline, abs=0.05)
+    assert scores.f1_other < 0.2
+
+
 @pytest.mark.filterwarnings("ignore:no helix, sheet or nucleic acid is told")
-def test_a_network_gives_scores(weights):
-    found = evaluate_pair(GLOBIN, by_network(weights))
-    assert found.scores.n_residues > 200
-    assert 0 <= found.scores.q3 <= 1
-    assert np.isfinite(found.scores.ece)
+def test_a_network_that_nobody_trained_scores_below_one_class_for_all(tmp_path):
+    scores = evaluate_pair(GLOBIN, by_network(at_random(tmp_path / "random.safetensors"))).scores
+    assert scores.recall < 0.5
+    assert scores.q3 < scores.q3_baseline - 0.2
+
+
+def test_a_networks_scores_are_those_of_the_class_maps_that_it_makes(tmp_path):
+    volume = read_map(GLOBIN.map)
+    predict = by_network(by_density(tmp_path / "density.safetensors"))
+    maps = predict(GLOBIN, volume)
+    written(tmp_path / "globin", volume.grid, **{name: maps[which] for name, which in NAMES.items()})
+    by_hand = evaluate_pair(GLOBIN, by_files(str(tmp_path / "{id}"))).scores
+    assert by_hand.recall == pytest.approx(evaluate_pair(GLOBIN, predict).scores.recall)
+    assert by_hand.ece == pytest.approx(evaluate_pair(GLOBIN, predict).scores.ece, abs=1e-3)
 
 
 def test_missing_weights_and_devices_are_said_before_any_map_is_read(weights, tmp_path):

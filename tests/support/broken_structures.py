@@ -43,9 +43,11 @@ def atom_line(
     icode: str = " ",
     occupancy: str = "1.00",
     b: str = "20.00",
-    element: str = "C",
+    element: str | None = None,
 ) -> str:
-    """One PDB record, everything in its column."""
+    """One PDB record, everything in its column; the element is the name's first letter where that is C, N, O or S."""
+    letter = name.strip()[:1]
+    element = element if element is not None else letter if letter in ("N", "O", "S") else "C"
     place = "".join(f"{v:8.3f}" if isinstance(v, float) else f"{v:>8}" for v in (x, y, z))
     ident = f"{record:<6}{serial:>5} {name}{altloc}{residue:>3} {chain}{number:>4}{icode}   "
     return f"{ident}{place}{occupancy:>6}{b:>6}          {element:>2}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
@@ -102,6 +103,34 @@ def test_a_broken_entry_fails_alone(entry, tmp_path):
     assert float(rows[1]["correlation"]) == pytest.approx(verdicts[1].correlation, rel=1e-3)
 
 
+def test_what_is_odd_about_the_files_is_in_the_report_of_each_pair_and_nowhere_else(run, entry, tmp_path, trypsin):
+    odd_map = bytearray((tmp_path / "map.mrc").read_bytes())
+    odd_map[208:212] = b"<M> "  # in place of MAP
+    (tmp_path / "odd.mrc").write_bytes(odd_map)
+    (tmp_path / "far.pdb").write_text(
+        f"{'ATOM      1  CA  ALA A   1     900.000 900.000 900.000  1.00 20.00           C':80}\n"
+    )
+    lines = ["id,map,model,resolution,family", f"good,{entry.map},{trypsin},4,p", f"odd,odd.mrc,{trypsin},4,p"]
+    lines.append("failed,odd.mrc,far.pdb,4,q")
+    (tmp_path / "pairs.csv").write_text("\n".join(lines))
+    done = run("curate", tmp_path / "pairs.csv", tmp_path / "set")
+    assert done.code == 1
+    assert "2 of 3 pairs kept, 2 with warnings" in done.err
+    assert "warning:" not in done.err
+    rows = list(csv.DictReader((tmp_path / "set/report.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["status"] for row in rows] == ["kept", "kept", "failed"]
+    good, odd, failed = (row["warnings"] for row in rows)
+    assert good == ""
+    assert odd.startswith(f"{tmp_path / 'odd.mrc'}: ")
+    assert "MAP" in odd
+    assert failed == odd
+    page = (tmp_path / "set/report.html").read_text(encoding="utf-8")
+    assert "2 with warnings" in page
+    assert page.count(escape(odd)) == 2
+    json = run("curate", tmp_path / "pairs.csv", tmp_path / "set", "--json")
+    assert '"with_warnings": 2' in json.out
+
+
 def test_the_page_shows_every_entry_with_text_escaped_and_pictures_inside(entry, tmp_path):
     far = replace(entry, id="far & away", map=str(tmp_path / "<absent>.mrc"))
     unlike = replace(entry, id="unlike")
@@ -110,7 +139,7 @@ def test_the_page_shows_every_entry_with_text_escaped_and_pictures_inside(entry,
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page
     rows = [row.split("</tr>")[0] for row in page.split("<tr>")[2:]]
-    assert [row.count("<td") for row in rows] == [11, 11, 11]
+    assert [row.count("<td") for row in rows] == [12, 12, 12]
     failed, dropped, kept = rows
     assert "far &amp; away" in failed
     assert "&lt;absent&gt;.mrc: no such file" in failed
