@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from cryotools.training.pairs import Pair
 
 NAME = "train-sse"
-EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used as it is and in --versions that are rotated,
-blurred, sharpened or at lower resolution. Maps can also be simulated from --structures, with noise, masks and uneven
-local resolution; OUT/simulated (or --cache) keeps them for the next run. --structures is a folder, or a CSV list with
-the column file and optionally homolog_of_fold, to leave out relatives of the held-out fold. OUT receives
-model.safetensors (for annotate-sse --weights), metrics.csv, losses.png, config.json, and state.pt, from which --resume
-continues. Held-out scores are per residue, averaged over maps.
+EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used in as many versions as --versions says: as
+it is, and rotated, blurred, sharpened or at lower resolution. Maps can also be simulated from --structures, with
+noise, masks and uneven local resolution; OUT/simulated (or --cache) keeps them for the next run. --structures is a
+folder, a text file with one path per line, or a CSV table with the column file and optionally homolog_of_fold, to
+leave out relatives of the held-out fold. OUT receives model.safetensors (for annotate-sse --weights), metrics.csv,
+losses.png, config.json, and state.pt, from which --resume continues. Held-out scores are per residue, averaged over
+maps.
 
 Examples:
 
@@ -40,14 +41,17 @@ def command(
         opt.main(
             "--structures",
             metavar="PATH",
-            help="Also train on maps simulated from these structures: a folder or a CSV list.",
+            help="Also train on maps simulated from these structures: a folder or a list.",
         ),
     ] = None,
     simulated: Annotated[
         int | None, opt.main("--simulated", min=1, metavar="N", help="Boxes to simulate; default: three per structure.")
     ] = None,
     versions: Annotated[
-        int, opt.main("--versions", min=1, metavar="N", help="Versions of each experimental map.")
+        int,
+        opt.main(
+            "--versions", min=1, metavar="N", help="Versions of each experimental map, counting the map as it is."
+        ),
     ] = 10,
     fold: run.Fold = "0",
     steps: run.Steps = 5000,

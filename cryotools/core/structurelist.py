@@ -33,6 +33,8 @@ def list_structures(source: str | os.PathLike[str], columns: Sequence[str] = ())
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if is_structure(file) and not file.name.startswith("."))
         rows = [Row(0, {FILE: str(file)}) for file in files]
+    elif not path.exists():
+        raise DataError(f"{path}: no such file or folder")
     elif is_structure(path):
         raise DataError(f"{path}: is named like a structure, not like a list of them")
     else:

@@ -42,8 +42,8 @@ def test_a_run_leaves_a_calibrated_network_and_goes_on_only_as_it_began(run, tra
     [
         (("--cube", 30), "--cube 30: give a multiple of 8, 64 at most"),
         (("--cube", 128), "--cube 128: give a multiple of 8, 64 at most"),
-        (("--cache", "kept"), "--cache is for simulated maps; give --structures"),
-        (("--structures", "nowhere"), "nowhere: neither a folder of structures nor a CSV list"),
+        (("--cache", "kept"), "--cache is for simulated maps; add --structures"),
+        (("--structures", "nowhere"), "nowhere: no such file or folder"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_one_line(run, training_set, tmp_path, options, words):
