@@ -122,6 +122,7 @@ DIALECTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["model.pdb", "model.cif", "model", "model.ent.gz"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_dialect_is_read_whatever_the_suffix(tmp_path: Path, dialect: str, name: str) -> None:

@@ -80,6 +80,7 @@ def test_chimeraxs_correlations_sample_the_second_map_linearly(protein):
     assert found.correlation_about_mean == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fourier", "cubic", "linear"])
 def test_ringing_where_the_second_map_is_0_does_not_count_as_density(protein, method):
     structure, volume = protein
@@ -243,6 +244,7 @@ def test_the_curve_as_csv_has_units_in_its_columns():
     assert float(rows[2]["frequency_per_A"]) * float(rows[2]["resolution_A"]) == pytest.approx(1, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_curve_can_be_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     from matplotlib.image import imread

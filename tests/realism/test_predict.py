@@ -108,6 +108,7 @@ def test_the_class_of_a_molecule_is_that_of_its_polymers(small, kinds, molecule)
     assert molecule_of(replace(structure, kind=np.array(kinds, dtype=np.uint8))) == molecule
 
 
+@pytest.mark.slow
 def test_an_accuracy_is_not_claimed_for_molecules_of_another_class(small, tmp_path):
     structure, volume = small
     rna = replace(structure, kind=np.full(len(structure), NUCLEIC, dtype=np.uint8))

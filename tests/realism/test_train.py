@@ -32,6 +32,7 @@ def pair(trypsin):
     return Pair("steps", Volume.on(grid, stepped), np.ones(grid.shape, dtype=np.float32), structure, 4.0, "protease", 0)
 
 
+@pytest.mark.learning
 def test_real_maps_are_told_from_simulated_ones(pair, tmp_path):
     task = EvaluatorTask([pair], [pair], SMALL)
     train(task, tmp_path, LoopConfig(steps=150, learning_rate=1e-2, warmup=5, validate_every=150, save_every=150))

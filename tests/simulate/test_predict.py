@@ -45,6 +45,7 @@ def made(small):
     return grid, generate(small, grid, Condition(3.0, b_factors=False), Compute("cpu"))
 
 
+@pytest.mark.slow
 def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
     volume, structure = real
     near = near_points(volume.grid, structure.xyz, 3)
@@ -86,6 +87,7 @@ def test_resolutions_never_seen_are_warned_about(small):
         generate(small, grid_around(small, 4.0, 12.0), Condition(12.0), Compute("cpu"))
 
 
+@pytest.mark.slow
 def test_rewritten_weights_are_the_ones_used(made, small, tmp_path):
     grid, _ = made
     path, config = tmp_path / "generator.safetensors", GeneratorConfig(width=4, levels=2)
@@ -100,6 +102,7 @@ def test_rewritten_weights_are_the_ones_used(made, small, tmp_path):
     assert np.array_equal(maps[2], maps[0])
 
 
+@pytest.mark.slow
 def test_the_map_does_not_depend_on_the_boxes_it_is_made_in(made, small, monkeypatch):
     grid, data = made
     monkeypatch.setattr(runner, "_LARGEST_BOX", 100_000)  # of 46 voxels, 40 of them halo
@@ -114,6 +117,7 @@ def test_a_corner_of_the_grid_has_the_values_of_the_whole(made, small):
     assert np.abs(other - corner.data).max() < 1e-5 * data.max()
 
 
+@pytest.mark.slow
 def test_equal_tiles_of_all_channels_give_the_same_map(made, small):
     """The way without boxes: every channel of the whole volume, and a network with its normalisation."""
     grid, data = made

@@ -51,6 +51,7 @@ def read_with_mrcfile(path, positions: np.ndarray) -> np.ndarray:
     return data[z, y, x]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("centre", FAR)
 def test_other_readers_find_the_density_on_the_atoms(tmp_path, method, centre):

@@ -127,6 +127,7 @@ def test_noise_moves_an_axis_little():
     assert off.max() < 2.5  # at the ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voxel_size", [(0.65, 0.65, 0.65), (1.4, 1.1, 0.8), (2.0, 2.0, 2.0)])
 def test_the_voxel_size_matters_little(voxel_size):
     shape = tuple(int(n / step) for n, step in zip((60, 40, 40), voxel_size[::-1], strict=True))
@@ -203,6 +204,7 @@ def test_no_elements_are_an_empty_table():
     assert len(element_structure([])) == 0
 
 
+@pytest.mark.slow
 def test_the_result_is_the_same_every_time():
     noise = gaussian_filter(np.random.default_rng(3).normal(size=GRID.shape), 2)
     values = class_maps(helix=np.clip(0.2 + 4 * noise, 0, 1))

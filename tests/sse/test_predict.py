@@ -54,6 +54,7 @@ def test_classes_follow_the_prepared_density(crop, simple):
     assert np.mean(found.labels[height > 2.4] == SHEET) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voxel_size", [0.7, 1.0, 1.9])
 def test_the_grid_of_the_map_is_kept(crop, simple, voxel_size):
     grid = grid_at_spacing(crop.grid, voxel_size)
@@ -79,6 +80,7 @@ def test_scale_and_offset_of_the_values_do_not_matter(crop, untrained):
     assert np.abs(one.probabilities - other.probabilities).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_tiles(crop, untrained, monkeypatch):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
     runner = Runner(Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,)), Compute("cpu", "fp32"))
@@ -117,6 +119,7 @@ class Hungry(torch.nn.Module):
         return self.inner(tiles)
 
 
+@pytest.mark.slow
 def test_tiles_shrink_when_memory_runs_out(crop, untrained, monkeypatch):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
     turned = Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,))
@@ -218,6 +221,7 @@ def test_four_turns_show_the_network_four_sides_of_every_axis():
     assert max(cosines) <= np.cos(np.radians(120)) + 1e-9
 
 
+@pytest.mark.slow
 def test_haruspex_loses_no_border(crop, tmp_path):
     torch.manual_seed(0)
     save_network(tmp_path / "haruspex.safetensors", Haruspex(HaruspexConfig()), HARUSPEX, HaruspexConfig())
