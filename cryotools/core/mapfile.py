@@ -223,7 +223,10 @@ def _skip(stream: BinaryIO, n_bytes: int) -> int:
 
 
 def _values(content: bytes | bytearray | np.ndarray, header: MapHeader) -> np.ndarray:
-    return np.frombuffer(content, header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
+    # read-only, since nobody else has it and a volume need then not copy it
+    return (
+        np.frombuffer(memoryview(content).toreadonly(), header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
+    )
 
 
 def _without_extended_header(header: MapHeader, path: Path) -> int:
