@@ -78,6 +78,7 @@ def test_resuming_goes_on_and_another_architecture_is_refused_in_one_line(run, d
     assert 0 < result["held_out_pearson"] <= 1
 
 
+@pytest.mark.slow
 def test_a_set_without_a_fold_to_hold_out_says_what_to_do(run, data, tmp_path):
     one = tmp_path / "set"
     one.mkdir()
@@ -116,6 +117,7 @@ def test_a_run_starts_from_trained_weights_of_its_own_kind_only(run, data, tmp_p
     assert not (tmp_path / "third").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
@@ -137,6 +139,7 @@ def test_mistakes_are_one_line_and_leave_nothing(run, data, tmp_path, options, c
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_or_absent_set_is_one_line(run, tmp_path):
     absent = run("train-gan", tmp_path / "set", tmp_path / "out", *SMALL)
     assert (absent.code, "holds no curated pairs" in absent.err) == (1, True)

@@ -38,6 +38,7 @@ def test_a_run_leaves_a_calibrated_network_and_goes_on_only_as_it_began(run, tra
     assert "another n_simulated" in changed.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),
     [

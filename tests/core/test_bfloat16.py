@@ -55,6 +55,7 @@ def test_a_result_that_is_wrong_at_one_size_is_named(results, number, fault):
     assert results(faulty) == (f"{bfloat16._RESULTS[number]} at 3 x 3 x 3 voxels",)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_only_at_times_is_found(results):
     calls = []
 

@@ -67,6 +67,7 @@ def survives(read: Callable[[], object]) -> object | None:
             return None
 
 
+@pytest.mark.slow
 @fuzz(100)
 @given(content=st.binary(max_size=3000))
 def test_any_bytes_as_a_map(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:

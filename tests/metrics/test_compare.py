@@ -49,6 +49,7 @@ def test_a_map_agrees_with_itself(protein):
     assert scores["n_voxels"] == volume.data.size
 
 
+@pytest.mark.slow
 def test_the_same_density_on_another_grid_scores_nearly_1(protein):
     structure, volume = protein
     one = simulated(structure, volume.grid, 6.0)

@@ -121,6 +121,7 @@ def test_what_does_not_count_does_not_count(pair):
     assert max(seen) < 100
 
 
+@pytest.mark.slow
 def test_the_same_step_draws_the_same_cubes(pair):
     task = GanTask([pair], [], SMALL)
     one, two, three = (task._batch(np.random.default_rng([0, step])) for step in (5, 5, 6))

@@ -149,6 +149,7 @@ def test_a_network_that_nobody_trained_scores_below_one_class_for_all(tmp_path):
     assert scores.q3 < scores.q3_baseline - 0.2
 
 
+@pytest.mark.slow
 def test_a_networks_scores_are_those_of_the_class_maps_that_it_makes(tmp_path):
     volume = read_map(GLOBIN.map)
     predict = by_network(by_density(tmp_path / "density.safetensors"))

@@ -61,6 +61,7 @@ def test_haruspex_predicts_the_middle(size, left):
         assert haruspex()(torch.randn(1, 1, size, size, size)).shape == (1, CLASSES, left, left, left)
 
 
+@pytest.mark.slow
 def test_haruspex_sees_no_more_than_its_halo():
     """A change that begins halo + 1 voxels away from an output voxel leaves it as it was."""
     net = haruspex()
@@ -112,6 +113,7 @@ def test_tiled_equals_whole(make):
     assert np.allclose(whole.sum(axis=0), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "config"),
     [(SECONDARY_STRUCTURE, replace(SMALL, temperature=1.37)), (HARUSPEX, HaruspexConfig(temperature=0.8))],

@@ -188,6 +188,7 @@ def test_without_held_out_maps_the_temperature_stays(example, tmp_path):
     assert config.temperature == 1.7
 
 
+@pytest.mark.slow
 def test_batches_hold_both_kinds_of_maps_and_count_something(example):
     simulated = replace(example, resolution=7.0)
     task = ClassifierTask([[example]], [simulated], [], SMALL)

@@ -85,6 +85,7 @@ def test_a_task_is_trained_to_its_answer(tmp_path):
     assert (tmp_path / "saved").exists()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_run_bit_for_bit(tmp_path):
     whole = Line()
     train(whole, tmp_path / "whole", CONFIG)
@@ -171,6 +172,7 @@ def test_a_run_is_not_overwritten_by_a_new_one(tmp_path):
         train(Line(), tmp_path / "file", CONFIG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["state.pt", "saved", "metrics.csv", "config.json"])
 def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(tmp_path, monkeypatch, file):
     full = []
