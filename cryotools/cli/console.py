@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cryotools import __version__
+from cryotools.core import cgroup
 from cryotools.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,9 +61,15 @@ def progress() -> StreamProgress | NoProgress:
     return NoProgress() if state.quiet or sys.stderr is None else StreamProgress()
 
 
-def set_threads(threads: int | None) -> int:
-    """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use."""
-    if threads is None:
+def set_threads(threads: int | None, *, classical: bool = False) -> int:
+    """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use, as far
+    as the processor time that a container is granted goes.
+
+    `classical` work takes one where nothing is asked: its matrices are small, more threads only cost time.
+    """
+    if threads is None and classical:
+        threads = 1
+    elif threads is None:
         slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
         threads = int(slurm) if slurm.isdigit() and int(slurm) > 0 else _usable_processors()
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -71,9 +78,9 @@ def set_threads(threads: int | None) -> int:
 
 
 def _usable_processors() -> int:
-    if hasattr(os, "sched_getaffinity"):  # Linux alone says which ones this process may use
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    # Linux alone says which ones this process may use
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(there, cgroup.processors() or there)
 
 
 def skip_existing(output: str, no_clobber: bool) -> bool:

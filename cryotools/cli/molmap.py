@@ -86,7 +86,7 @@ def command(
     resolution, output = _told(resolution, output, res, output_file)
     if skip_existing(output, no_clobber):
         return
-    set_threads(threads)
+    set_threads(threads, classical=True)
     check_map_output(output, preview, [structure, on_grid])
     from cryotools.cli.mapresult import MapResult
     from cryotools.simulate.chimerax import MolmapOptions, molmap

@@ -165,7 +165,7 @@ Threads = Annotated[
         "-j",
         min=1,
         metavar="N",
-        help="CPU threads; default: SLURM_CPUS_PER_TASK, else all available processors.",
+        help="CPU threads; default: SLURM_CPUS_PER_TASK, else all available processors (classical maps: 1).",
     ),
 ]
 Seed = Annotated[int, compute("--seed", min=0, metavar="N", help="Seed for all random numbers.")]

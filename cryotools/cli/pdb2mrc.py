@@ -81,7 +81,7 @@ def command(
     output = opt.one_output(output, output_file)
     if skip_existing(output, no_clobber):
         return
-    set_threads(threads)
+    set_threads(threads, classical=True)
     check_map_output(output, preview, [structure])
     from cryotools.cli.mapresult import MapResult
     from cryotools.simulate.eman import EmanOptions, pdb2mrc

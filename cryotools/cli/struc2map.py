@@ -182,7 +182,7 @@ def command(
         output = opt.one_output(output, output_file)
         if skip_existing(output, no_clobber):
             return
-    set_threads(threads)
+    set_threads(threads, classical=method in (Method.molmap, Method.pdb2mrc))
     from cryotools.cli.mapwriter import MapWriter
     from cryotools.core.shards import parse_shard
     from cryotools.simulate.atoms import AtomChoice

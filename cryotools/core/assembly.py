@@ -107,7 +107,7 @@ def build_assembly(structure: Structure, label: np.ndarray, assembly: Assembly) 
     return concatenate(copies)
 
 
-def check_rotation(matrix: np.ndarray, what: str) -> None:
+def _check_rotation(matrix: np.ndarray, what: str) -> None:
     """Raise DataError, in a line that begins with `what`, unless `matrix` (3, 4) is a rotation and a shift."""
     turn = matrix[:, :3]
     if not np.isfinite(matrix).all():
@@ -127,7 +127,7 @@ def _matrices(part: Part, where: str) -> list[np.ndarray]:
         if name not in part.table:
             there = f"it defines {listing(list(part.table))}" if part.table else "it defines none"
             raise DataError(f"{where} uses operator {name}, which the file does not define; {there}")
-        check_rotation(part.table[name], f"{where}: operator {name}")
+        _check_rotation(part.table[name], f"{where}: operator {name}")
     matrices = []
     for names in product(*brackets):
         matrix = np.eye(3, 4)

@@ -1,10 +1,12 @@
-"""What the control groups of this process (containers, batch jobs) leave of the memory: Linux, versions 1 and 2.
+"""What control groups (containers, batch jobs) leave this process of memory and processors: Linux, versions 1 and 2.
 
-Linux kills a process that goes over the limit of its group or of any group above, whatever the machine has free.
+Linux kills a process that goes over the memory of its group or of any group above, whatever the machine has free, and
+halts one that takes more processor time than its share, so that more threads than that only get in each other's way.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -20,27 +22,47 @@ def free_bytes(root: Path = Path("/")) -> int | None:
 
     `root` is where /proc and the groups' folders lie.
     """
-    free = [left for folder, files in _groups(root) if (left := _left(folder, *files)) is not None]
+    free = [
+        left
+        for folder, version in _groups(root, "memory")
+        if (left := _left(folder, *(_VERSION_1 if version == 1 else _VERSION_2))) is not None
+    ]
     return min(free, default=None)
 
 
-def _groups(root: Path) -> Iterator[tuple[Path, tuple[tuple[str, ...], str, str]]]:
-    """The folders of the process's groups for memory and of those above them, and the names of their files."""
+def processors(root: Path = Path("/")) -> int | None:
+    """How many processors the time that is granted comes to, rounded up; None where it is not limited."""
+    shares = [share for folder, version in _groups(root, "cpu") if (share := _share(folder, version)) is not None]
+    return max(1, math.ceil(min(shares))) if shares else None
+
+
+def _share(folder: Path, version: int) -> float | None:
+    """Processor time granted to a group, per time."""
+    if version == 1:
+        quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
+    else:
+        words = [*" ".join(_lines(folder / "cpu.max")).split(), "", ""]
+        quota, period = (int(word) if word.isdigit() else None for word in words[:2])
+    return quota / period if quota and period else None
+
+
+def _groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:
+    """The folders of the process's groups of a controller and of those above them, each with its version."""
     memberships, mounts = _lines(root / "proc/self/cgroup"), _lines(root / "proc/self/mountinfo")
     for membership in memberships:
         number, controllers, path = [*membership.split(":", 2), "", ""][:3]
         version_2 = number == "0" and not controllers
-        if not (version_2 or "memory" in controllers.split(",")):
+        if not (version_2 or controller in controllers.split(",")):
             continue
         for mount in mounts:
             fields, _, kind = mount.partition(" - ")
             if kind.split(" ")[0] != ("cgroup2" if version_2 else "cgroup"):
                 continue
-            if not version_2 and "memory" not in kind.split(" ")[-1].split(","):
+            if not version_2 and controller not in kind.split(" ")[-1].split(","):
                 continue
             top, at = (_unescaped(field) for field in fields.split(" ")[3:5])
             for folder in _upwards(path, top):
-                yield root / at.lstrip("/") / folder, _VERSION_2 if version_2 else _VERSION_1
+                yield root / at.lstrip("/") / folder, 2 if version_2 else 1
 
 
 def _upwards(path: str, top: str) -> list[PurePosixPath]:

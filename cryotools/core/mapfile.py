@@ -12,6 +12,7 @@ import gzip
 import io
 import math
 import os
+import stat
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from cryotools.core.output import atomic_path
 from cryotools.core.volume import Grid, Triple, Volume
 
 _DEFLATE_LIMIT = 1100  # deflate cannot expand more than 1032-fold
+_HOLE_BYTES = 1 << 16  # the least that is skipped where a file is written
 _SLAB_BYTES = 1 << 20  # of float32, so that a slab and its float64 copy stay in the cache
 _VOXEL_SIZES = (0.05, 1000.0)  # Å: the finest crystal maps and the coarsest tomograms lie well between
 _USUAL_SIZES = (0.2, 100.0)
@@ -111,7 +113,7 @@ def write_map(
     header = _header_for(volume, mode, numbers, [*labels[-9:], label])
     with atomic_path(path) as temporary, _open_to_write(temporary, Path(path).suffix) as stream:
         stream.write(header.tobytes())
-        stream.write(memoryview(stored).cast("B"))
+        _write_values(stream, stored)
     return numbers
 
 
@@ -221,7 +223,10 @@ def _skip(stream: BinaryIO, n_bytes: int) -> int:
 
 
 def _values(content: bytes | bytearray | np.ndarray, header: MapHeader) -> np.ndarray:
-    return np.frombuffer(content, header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
+    # read-only, since nobody else has it and a volume need then not copy it
+    return (
+        np.frombuffer(memoryview(content).toreadonly(), header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
+    )
 
 
 def _without_extended_header(header: MapHeader, path: Path) -> int:
@@ -350,6 +355,35 @@ def _open_to_write(path: Path, suffix: str) -> Iterator[BinaryIO]:
                 yield stream
         else:
             yield raw
+
+
+def _write_values(stream: BinaryIO, stored: np.ndarray) -> None:
+    """Write all values; in a plain file, stretches of nothing but zeros are skipped, which read as zeros.
+
+    More than half of a simulated map is solvent: the system need not set memory and disk aside for it.
+    """
+    content = memoryview(stored).cast("B")
+    if not _may_have_holes(stream):
+        stream.write(content)
+        return
+    begin = stream.tell()
+    bits = stored.reshape(-1).view(f"u{stored.itemsize}")  # -0.0 is not nothing
+    per = _HOLE_BYTES // stored.itemsize
+    first = (-begin // stored.itemsize) % per  # so that stretches begin where the file system's blocks do
+    starts = np.unique(np.minimum([0, *range(first, bits.size, per)], bits.size))
+    filled = np.concatenate([[False], np.maximum.reduceat(bits, starts) > 0, [False]])
+    ends = np.append(starts, bits.size) * stored.itemsize
+    changes = np.flatnonzero(filled[1:] != filled[:-1])
+    for low, high in changes.reshape(-1, 2).tolist():
+        stream.seek(begin + int(ends[low]))
+        stream.write(content[ends[low] : ends[high]])
+    stream.flush()
+    os.truncate(stream.fileno(), begin + len(content))
+
+
+def _may_have_holes(stream: BinaryIO) -> bool:
+    """True for a plain file on the disk, which can be written from place to place."""
+    return isinstance(stream, io.BufferedWriter) and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
 def _short(xyz: Sequence[float] | Triple) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
-from cryotools.core.assembly import Assembly, build_assembly, check_rotation, pdb_assemblies
+from cryotools.core.assembly import Assembly, Part, build_assembly, pdb_assemblies
 from cryotools.core.atomarrays import atom_arrays
 from cryotools.core.bytestream import open_bytes, open_standard_input, read_upto
 from cryotools.core.ciftext import cif_atoms, looks_like_cif, parse_cif
@@ -47,7 +47,8 @@ def read_structure(
     ----------
     model : number of the model to keep, "first" or "all"
     assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350), or "first"
-    ncs : apply the file's non-crystallographic symmetry that is not given explicitly (PDB MTRIX records)
+    ncs : apply the file's non-crystallographic symmetry that is not given explicitly (PDB MTRIX records); an assembly
+        is built without it
     skip_unknown : leave out atoms whose element cannot be told; without it they are an error
 
     Raises
@@ -58,13 +59,14 @@ def read_structure(
     name = "standard input" if str(path) == "-" else str(path)
     parsed, assemblies = _parse(read_text(path), name)
     parsed = _pick_model(parsed, model, name)
-    if ncs:
-        _expand_ncs(parsed, name)
     structure, subchain = atom_arrays(parsed, name, skip_unknown)
     once = _listed_once(structure)
-    structure, subchain = structure[once], subchain[once]
+    if not once.all():
+        structure, subchain = structure[once], subchain[once]
     _check(structure)
-    return structure if assembly is None else build_assembly(structure, subchain, _chosen(assemblies, assembly, name))
+    if assembly is not None:
+        return build_assembly(structure, subchain, _chosen(assemblies, assembly, name))
+    return build_assembly(structure, subchain, _ncs_assembly(parsed)) if ncs and len(parsed.ncs) else structure
 
 
 def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
@@ -156,11 +158,13 @@ def _pick_model(parsed: gemmi.Structure, model: int | str, name: str) -> gemmi.S
     return parsed
 
 
-def _expand_ncs(parsed: gemmi.Structure, name: str) -> None:
+def _ncs_assembly(parsed: gemmi.Structure) -> Assembly:
+    """All atoms as they are, and under each operator whose copies the file does not give."""
+    table = {"identity": np.eye(3, 4)}
     for operator in parsed.ncs:
-        matrix = np.column_stack([operator.tr.mat.tolist(), operator.tr.vec.tolist()])
-        check_rotation(matrix, f"{name}: non-crystallographic operator {operator.id}")
-    parsed.expand_ncs(gemmi.HowToNameCopiedChain.Dup)
+        if not operator.given:
+            table[operator.id] = np.column_stack([operator.tr.mat.tolist(), operator.tr.vec.tolist()])
+    return Assembly("of non-crystallographic symmetry", (Part(None, ",".join(table), table, labels=False),))
 
 
 def _chosen(assemblies: list[Assembly], wanted: str, name: str) -> Assembly:

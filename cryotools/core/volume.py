@@ -80,15 +80,18 @@ class Grid:
 
 @dataclass(frozen=True)
 class Volume:
-    """An immutable map: `data` float32 `(nz, ny, nx)`, `voxel_size` and `origin` (x, y, z) in Å."""
+    """An immutable map: `data` float32 `(nz, ny, nx)`, `voxel_size` and `origin` (x, y, z) in Å.
+
+    A float32 array that owns its memory is handed over and not copied: it becomes read-only, so who wants to go on
+    writing hands over a copy. A view of memory that somebody may still write to is copied.
+    """
 
     data: np.ndarray
     voxel_size: Triple
     origin: Triple = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        data = np.asarray(self.data, dtype=np.float32).view()
-        data.flags.writeable = False
+        data = _read_only(np.asarray(self.data, dtype=np.float32))
         object.__setattr__(self, "data", data)
         grid = Grid(data.shape, self.voxel_size, self.origin)
         object.__setattr__(self, "voxel_size", grid.voxel_size)
@@ -146,3 +149,18 @@ class Volume:
     def with_data(self, data: np.ndarray) -> Volume:
         """Other values on the same grid."""
         return Volume.on(self.grid, data)
+
+
+def _read_only(data: np.ndarray) -> np.ndarray:
+    """`data` itself made read-only, or a read-only copy where its memory can be written to under another name."""
+    if not _is_sole(data):
+        data = data.copy()
+    data.flags.writeable = False
+    return data
+
+
+def _is_sole(data: np.ndarray) -> bool:
+    """Whether `data` owns its memory, or is a view of what is read-only."""
+    if isinstance(data.base, np.ndarray):
+        return not data.base.flags.writeable and _is_sole(data.base)
+    return data.base is None or not data.flags.writeable

@@ -62,7 +62,7 @@ def prepare(volume: Volume, resolution: float | None = None, levels: Levels | No
         data = blurred(data, blur)
         if kept is not None:
             data *= kept
-        data /= np.float32(find_levels(Volume.on(unit, data)).strength)
+        data = data / np.float32(find_levels(Volume.on(unit, data)).strength)  # the volume has made its data read-only
     return Prepared(Volume.on(unit, np.clip(data, *RANGE, out=data)), levels)
 
 

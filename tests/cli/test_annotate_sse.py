@@ -140,7 +140,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
 )
 def test_what_cannot_be_annotated_is_refused_in_one_line(run, folder, arguments, code, words):
     data = np.zeros((24, 24, 24), dtype=np.float32)
-    write_map("flat.mrc", Volume(data, (1.0, 1.0, 1.0)), label="test")
+    write_map("flat.mrc", Volume(data.copy(), (1.0, 1.0, 1.0)), label="test")
     data[8:16, 8:16, 8:16] = 1 + np.arange(8)
     write_map("map.mrc", Volume(data, (1.0, 1.0, 1.0), (900.0, 900.0, 900.0)), label="test")
     with mrcfile.new("image.mrc") as image:

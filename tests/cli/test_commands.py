@@ -370,3 +370,14 @@ def test_two_outputs_may_not_be_one_file(run, two_maps, tmp_path):
 def test_a_selection_left_empty_by_a_shell_variable_is_refused(run, trypsin, tmp_path):
     for extra in (["--select", ""], ["--chains", ""]):
         assert run(*CLASSICAL, trypsin, tmp_path / "map.mrc", *extra).code == 2
+
+
+def test_classical_maps_take_one_thread_unless_more_are_asked_for(run, trypsin, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # what the commands set is undone
+    for command in (["struc2map", trypsin, "--method", "molmap", "--res", 6, "--apix", 2], ["molmap", trypsin, 6]):
+        output = tmp_path / "out.mrc"
+        arguments = [*command[:2], output, *command[2:]] if command[0] == "struc2map" else [*command, output]
+        assert "with 1 threads" in run(*arguments, "--verbose").err
+        assert "with 2 threads" in run(*arguments, "--verbose", "--threads", 2).err

@@ -216,5 +216,31 @@ def test_ncs_matrices_that_are_no_rotations_are_refused_too(tmp_path: Path) -> N
     lines = [line.replace("REMARK 350   BIOMT", "MTRIX") for line in remark_350({"1": IDENTITY, "2": turn(90) * 2})]
     path = saved(tmp_path, pdb(*lines, atom_line()))
     assert len(read_structure(path)) == 1
-    with pytest.raises(DataError, match="non-crystallographic operator 2 is not a rotation"):
+    with pytest.raises(DataError, match="non-crystallographic symmetry: operator 2 is not a rotation"):
         read_structure(path, ncs=True)
+
+
+def test_ncs_copies_that_the_file_does_not_give_are_made(tmp_path: Path) -> None:
+    operators = {"1": IDENTITY, "2": turn(120, (1, 2, 3)), "3": turn(240)}
+    lines = [line.replace("REMARK 350   BIOMT", "MTRIX") for line in remark_350(operators)]
+    given = [f"{line:<59}1" if line[7:10] == "  3" else line for line in lines]
+    for records, copies in ((lines, [2, 3]), (given, [2])):
+        structure = read_structure(saved(tmp_path, pdb(*records, atom_line())), ncs=True)
+        expected = [XYZ, *(moved(operators[str(number)]) for number in copies)]
+        np.testing.assert_allclose(structure.xyz, expected, atol=1e-4)
+
+
+def test_unusable_coordinates_are_named_before_copies_are_made(tmp_path: Path) -> None:
+    tables = "".join(
+        f"_struct_ncs_oper.{field} {value}\n"
+        for field, value in zip(
+            ["id", *(f"matrix[{i}][{j}]" for i in (1, 2, 3) for j in (1, 2, 3)), "vector[1]", "vector[2]", "vector[3]"],
+            [2, 0, 1, 0, 0, 0, 1, 1, 0, 0, 5, 5, 5],
+            strict=True,
+        )
+    )
+    path = saved(tmp_path, cif([cif_atom(), cif_atom(label_atom_id="CB", Cartn_y="?")], tables), "m.cif")
+    with pytest.raises(DataError, match="atom CB of ALA A1 has no usable coordinates"):
+        read_structure(path, ncs=True)
+    path = saved(tmp_path, cif(more=tables), "m.cif")
+    np.testing.assert_allclose(read_structure(path, ncs=True).xyz[1], [XYZ[1] + 5, XYZ[2] + 5, XYZ[0] + 5], atol=1e-4)

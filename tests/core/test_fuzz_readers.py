@@ -32,7 +32,11 @@ ROWS = [cif_atom(id=str(i), Cartn_x=f"{i}.5", label_atom_id=name) for i, name in
 MODELS = {
     "PDB": pdb("MODEL        1", *(atom_line(f" {n:<3}", x=float(i)) for i, n in enumerate("NCO")), "TER", "ENDMDL"),
     "PDB, ligand": pdb("HEADER", atom_line("FE  ", record="HETATM", residue="HEM", altloc="A"), "CONECT    1    2"),
+    "PDB, joined": pdb(atom_line(), "END", "HEADER", "MODEL        1", atom_line(), "END") + pdb(atom_line(chain="B")),
+    "PDB, long names": pdb(*(atom_line(residue="POP", chain=c).replace("POP ", "POPC") for c in " AB"), "ANISOU    1"),
     "mmCIF": cif(ROWS),
+    "mmCIF, joined": cif(ROWS) * 2,
+    "mmCIF, no altlocs": cif(ROWS).replace(b"label_alt_id", b"something"),
     "mmCIF, gzip": gzip.compress(cif(ROWS)),
 }
 TOKENS = ["ATOM  ", "HETATM", "MODEL ", "ENDMDL", "END\n", "data_x\n", "loop_\n", "_atom_site.Cartn_x\n", "\n", "1.0 "]

@@ -192,3 +192,33 @@ def test_values_beyond_float16_are_refused_for_mode_12(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"out\.mrc: values beyond 65504 do not fit --mode 12; write --mode 2"):
         write_map(tmp_path / "out.mrc", Volume(density() * 1000, (1, 1, 1)), label="test", mode=12)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mode", [2, 12])
+@pytest.mark.parametrize("where", ["nowhere", "start", "middle", "end", "scattered"])
+def test_long_stretches_of_zeros_are_written_and_read_as_zeros(tmp_path, mode, where):
+    data = np.zeros((40, 70, 61), dtype=np.float32)
+    flat = data.reshape(-1)
+    flat[
+        {"nowhere": [], "start": [0], "middle": [80_000], "end": [-1], "scattered": [3, 16_127, 16_128, 99_999]}[where]
+    ] = 2
+    write_map(tmp_path / "a.mrc", Volume(data, (1.0, 1.0, 1.0)), label="x", mode=mode)
+    assert (tmp_path / "a.mrc").stat().st_size == 1024 + data.size * (4 if mode == 2 else 2)
+    assert np.array_equal(mrcfile.read(tmp_path / "a.mrc"), data)
+
+
+def test_minus_zero_stays_what_it_is(tmp_path):
+    data = np.full((40, 40, 40), -0.0, dtype=np.float32)
+    write_map(tmp_path / "a.mrc", Volume(data, (1.0, 1.0, 1.0)), label="x")
+    assert np.signbit(mrcfile.read(tmp_path / "a.mrc")).all()
+
+
+def test_solvent_takes_no_room_on_the_disk(tmp_path):
+    data = np.zeros((100, 100, 100), dtype=np.float32)
+    data[50] = 1
+    write_map(tmp_path / "a.mrc", Volume(data, (1.0, 1.0, 1.0)), label="x")
+    with (tmp_path / "holes").open("wb") as file:
+        file.truncate(1 << 22)
+    if (tmp_path / "holes").stat().st_blocks:
+        pytest.skip("this file system keeps no holes")
+    assert (tmp_path / "a.mrc").stat().st_blocks * 512 < data.nbytes / 4

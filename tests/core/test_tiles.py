@@ -69,6 +69,18 @@ def test_few_tiles_cover_every_voxel_once_and_stay_small(shape, largest):
     assert covered.all()
 
 
+def test_long_tiles_are_taken_where_they_save_halo():
+    sizes = {"halo": 48, "multiple": 8, "beyond": 8}
+    cubes = plan_few_tiles((287, 290, 399), largest=208, **sizes)
+    longer = plan_few_tiles((287, 290, 399), largest=320, most=10_700_000, **sizes)
+
+    def voxels(plan):
+        return [np.prod(plan.extent(start)[1]) for start in plan.starts()]
+
+    assert max(voxels(longer)) <= 10_700_000
+    assert sum(voxels(longer)) < 0.75 * sum(voxels(cubes))
+
+
 def test_few_tiles_of_a_small_volume_are_one_that_ends_near_its_faces():
     plan = plan_few_tiles((50, 60, 70), halo=56, largest=240, multiple=8, beyond=8)
     ((_, size),) = [plan.extent(start) for start in plan.starts()]

@@ -46,10 +46,55 @@ def test_data_cannot_be_changed_in_place():
     assert volume.data.dtype == np.float32
 
 
-def test_the_array_that_was_handed_in_stays_writeable():
-    data = np.zeros((2, 2, 2), dtype=np.float32)
-    Volume(data, (1, 1, 1))
-    data[0, 0, 0] = 1
+def test_an_array_that_was_handed_over_can_no_longer_be_written_to():
+    data = np.arange(60, dtype=np.float32).reshape(3, 4, 5).copy()
+    volume = Volume(data, (1, 1, 1))
+    assert np.shares_memory(volume.data, data)  # large maps are not copied
+    with pytest.raises(ValueError, match="read-only"):
+        data[2, 1, 1] = -1
+    with pytest.raises(ValueError, match="read-only"):
+        data += 1
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a[:],
+        lambda a: a[1:],
+        lambda a: a[:, ::-1].transpose(2, 0, 1),
+        lambda a: np.broadcast_to(a[0], (2, 4, 5)),
+    ],
+)
+def test_a_view_is_copied_so_that_its_owner_cannot_change_the_volume(view):
+    data = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    expected = view(data).copy()
+    volume = Volume(view(data), (1, 1, 1))
+    data += 1
+    assert np.array_equal(volume.data, expected)
+
+
+def test_views_of_a_volumes_data_and_of_bytes_are_not_copied():
+    whole = Volume(np.zeros((4, 4, 4), dtype=np.float32), (1, 1, 1))
+    assert np.shares_memory(Volume(whole.data[::-1, 1:], (1, 1, 1)).data, whole.data)
+    content = bytes(4 * 27)
+    stored = np.frombuffer(content, dtype=np.float32).reshape(3, 3, 3)
+    assert np.shares_memory(Volume(stored, (1, 1, 1)).data, stored)
+
+
+def test_a_tensor_cannot_change_the_volume_that_was_made_of_it():
+    torch = pytest.importorskip("torch")
+    tensor = torch.zeros(2, 2, 2)
+    volume = Volume(tensor.numpy(), (1, 1, 1))
+    tensor += 1
+    assert not volume.data.any()
+
+
+def test_an_array_of_another_type_stays_its_owners():
+    for data in (np.zeros((2, 2, 2)), np.zeros((2, 2, 2), dtype=">f4"), np.zeros((2, 2, 2), dtype=np.int8)):
+        volume = Volume(data, (1, 1, 1))
+        data[0, 0, 0] = 1
+        assert volume.data.dtype == np.float32
+        assert not volume.data.any()
 
 
 def test_data_of_another_shape_are_refused():
