@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 OUT = demo-out
+FAST = $(BIN)/python -m pytest -q -m "not learning and not slow" -p no:cacheprovider
 
 .PHONY: demo test test-fast lint bench bench-realism bench-sse docs clean
 
@@ -22,8 +23,9 @@ demo: .venv/.ready  ## a real structure becomes a map and a picture
 test: .venv/.ready  ## all tests
 	$(BIN)/python -m pytest -q
 
-test-fast: .venv/.ready  ## all but those that train networks or take long otherwise: under a minute
-	$(BIN)/python -m pytest -q -m "not learning and not slow"
+test-fast: .venv/.ready  ## all but those that train networks or take long otherwise, on two processors: under a minute
+	export OMP_NUM_THREADS=1; $(FAST) tests/cli tests/test_docs.py & \
+	  OMP_NUM_THREADS=1 $(FAST) --ignore tests/cli --ignore tests/test_docs.py; rest=$$?; wait $$! && exit $$rest
 
 lint: .venv/.ready  ## style and format
 	$(BIN)/ruff check .
