@@ -55,7 +55,7 @@ def marked_columns(serial: np.ndarray) -> np.ndarray:
 
 
 def _aligned(names: np.ndarray) -> np.ndarray:
-    """True for each row of columns 13-21 (n, 9) whose name begins in column 13, where a symbol of two letters begins, in
+    """True for each row of columns 13-21 (n, 9) whose name begins in column 13, where symbols of two letters begin, in
     a residue that puts the names of lighter elements in column 14. Names of four letters begin there whatever they are.
     """
     name = names[:, :4]
