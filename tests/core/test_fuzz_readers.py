@@ -67,6 +67,7 @@ def survives(read: Callable[[], object]) -> object | None:
             return None
 
 
+@pytest.mark.slow
 @fuzz(100)
 @given(content=st.binary(max_size=3000))
 def test_any_bytes_as_a_map(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
@@ -75,6 +76,7 @@ def test_any_bytes_as_a_map(tmp_path_factory: pytest.TempPathFactory, content: b
     survives(lambda: read_map(path))
 
 
+@pytest.mark.slow
 @fuzz(250)
 @given(kind=st.sampled_from(sorted(MAPS)), edits=EDITS, cut=st.none() | st.floats(0, 1), header_only=st.booleans())
 def test_a_sound_map_with_bytes_changed(
@@ -99,6 +101,7 @@ FIELDS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @fuzz(250)
 @given(fields=st.lists(FIELDS, min_size=1, max_size=3), order=st.sampled_from("<>"))
 def test_a_map_with_any_header_fields(tmp_path: Path, fields: list, order: str) -> None:
@@ -110,6 +113,7 @@ def test_a_map_with_any_header_fields(tmp_path: Path, fields: list, order: str) 
     survives(lambda: describe_file(str(path)))
 
 
+@pytest.mark.slow
 @fuzz(150)
 @given(content=st.binary(max_size=400) | st.lists(st.sampled_from(TOKENS) | st.text(max_size=80)).map("".join))
 def test_any_text_as_a_model(tmp_path: Path, content: bytes | str) -> None:
@@ -118,6 +122,7 @@ def test_any_text_as_a_model(tmp_path: Path, content: bytes | str) -> None:
     survives(lambda: read_structure(path))
 
 
+@pytest.mark.slow
 @fuzz(400)
 @given(kind=st.sampled_from(sorted(MODELS)), edits=EDITS, cut=st.none() | st.floats(0, 1), skip=st.booleans())
 def test_a_sound_model_with_bytes_changed(
@@ -134,6 +139,7 @@ def test_a_sound_model_with_bytes_changed(
     survives(lambda: describe_file(str(path)))
 
 
+@pytest.mark.slow
 @fuzz(400)
 @given(field=st.text(" -.05", min_size=8, max_size=8) | st.text(" +-.0123456789e", min_size=8, max_size=8))
 def test_a_coordinate_is_read_as_python_reads_it_or_not_at_all(tmp_path: Path, field: str) -> None:

@@ -10,6 +10,7 @@ from cryotools.core.tiles import bounding_box, occupied, plan_few_tiles, plan_ti
 shapes = st.tuples(*[st.integers(1, 40)] * 3)
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(shape=shapes, halo=st.integers(0, 9), core=st.integers(1, 20), multiple=st.sampled_from([1, 2, 4]))
 def test_cutting_and_pasting_gives_the_volume_back(shape, halo, core, multiple):
@@ -21,6 +22,7 @@ def test_cutting_and_pasting_gives_the_volume_back(shape, halo, core, multiple):
     assert np.array_equal(result, channels)
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(shape=shapes, halo=st.integers(0, 9), core=st.integers(1, 20), multiple=st.sampled_from([1, 2, 4]))
 def test_every_tile_has_one_shape_and_the_same_phase(shape, halo, core, multiple):
