@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 OUT = demo-out
 
-.PHONY: demo test lint bench bench-realism bench-sse docs clean
+.PHONY: demo test test-fast lint bench bench-realism bench-sse docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -21,6 +21,9 @@ demo: .venv/.ready  ## a real structure becomes a map and a picture
 
 test: .venv/.ready  ## all tests
 	$(BIN)/python -m pytest -q
+
+test-fast: .venv/.ready  ## all but those that train networks or take long otherwise: under a minute
+	$(BIN)/python -m pytest -q -m "not learning and not slow"
 
 lint: .venv/.ready  ## style and format
 	$(BIN)/ruff check .

@@ -70,6 +70,7 @@ def looks_real(made: np.ndarray, volume: Volume, structure: Structure) -> float:
     return evaluate(volume.with_data(made), structure, compute=CPU).fraction_real
 
 
+@pytest.mark.slow
 def test_the_generator_meets_the_crop(real):
     volume, structure = real
     score = likeness(generate(structure, volume.grid, Condition(RESOLUTION, False), CPU), volume, structure)
@@ -77,6 +78,7 @@ def test_the_generator_meets_the_crop(real):
     assert score == pytest.approx(card("map-generator")["pearson"], abs=DIGITS)
 
 
+@pytest.mark.slow
 def test_the_generator_s_map_of_another_protein_looks_experimental(simulated):
     volume, structure = simulated
     made = generate(structure, volume.grid, Condition(SIMULATED, False), CPU)
@@ -84,6 +86,7 @@ def test_the_generator_s_map_of_another_protein_looks_experimental(simulated):
     assert likeness(made, volume, structure) > 0.8  # 0.854
 
 
+@pytest.mark.slow
 def test_the_vae_gan_meets_the_crop(real):
     volume, structure = real
     made = generate_vae(structure, volume.grid, Condition(RESOLUTION, False), compute=CPU)
@@ -92,6 +95,7 @@ def test_the_vae_gan_meets_the_crop(real):
     assert score == pytest.approx(card("vae-map-generator")["pearson"], abs=DIGITS)
 
 
+@pytest.mark.slow
 def test_the_vae_gan_s_map_of_another_protein_looks_experimental(simulated):
     volume, structure = simulated
     made = generate_vae(structure, volume.grid, Condition(SIMULATED, False), compute=CPU)

@@ -72,6 +72,7 @@ def _help_examples() -> list[list[str]]:
     return [shlex.split(line) for line in lines if line.startswith("cryotools ")]
 
 
+@pytest.mark.slow
 def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatch):
     monkeypatch.chdir(checkout)
     run("struc2map", "examples/1gbt.cif", "map.mrc", "--method", "molmap", "--quiet")
@@ -86,6 +87,7 @@ def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatc
         assert done.code == 0, f"{' '.join(arguments)}\n{done.err}"
 
 
+@pytest.mark.slow
 def test_the_lines_of_the_readme_run(checkout, run, monkeypatch):
     monkeypatch.chdir(checkout)
     block = re.search(r"## Use it\n+```sh\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
@@ -143,6 +145,7 @@ def test_the_array_job_makes_all_maps_once(listed):
 NEEDS_TRAINING_DATA = "realism.sh"
 
 
+@pytest.mark.learning
 def test_learning_from_maps_runs_from_curation_to_verdict_in_miniature(checkout):
     """On part of a real map; twice, so that there is a fold to hold out."""
     data, header = ROOT / "tests/data", "id,map,model,resolution,family,fold\n"
@@ -161,6 +164,7 @@ def test_learning_from_maps_runs_from_curation_to_verdict_in_miniature(checkout)
         assert len((out / f"{method}_residues.csv").read_text().splitlines()) > 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script", sorted({path.name for path in (ROOT / "examples").glob("*.sh")} - {NEEDS_TRAINING_DATA})
 )

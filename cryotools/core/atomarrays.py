@@ -15,6 +15,7 @@ from cryotools.core.pdbelements import marked_columns
 from cryotools.core.residueclass import sort_residues
 from cryotools.core.structure import Structure
 
+_UNNUMBERED = np.iinfo(np.int32).min  # gemmi's number of a residue that has none
 _LONGEST = 7  # bytes of a name that gemmi.FlatStructure has room for
 
 
@@ -47,7 +48,7 @@ def atom_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple
         atom_name=atom_name,
         residue_name=residue_name,
         chain=chain,
-        residue_number=np.array(flat.resnums, dtype=np.int32),
+        residue_number=_residue_numbers(flat),
         insertion_code=_letters(flat.icodes),
         altloc=_letters(flat.altlocs),
         occupancy=np.array(flat.occ, dtype=np.float32),
@@ -65,6 +66,12 @@ def _strings(characters: np.ndarray) -> np.ndarray:
     """(n, 8) characters as n strings."""
     codes = np.ascontiguousarray(characters).view(np.uint8).astype(np.uint32)  # how numpy keeps str
     return codes.view(f"U{characters.shape[1]}").ravel()
+
+
+def _residue_numbers(flat: gemmi.FlatStructure) -> np.ndarray:
+    number = np.array(flat.resnums, dtype=np.int32)
+    number[number == _UNNUMBERED] = 0
+    return number
 
 
 def _letters(codes: np.ndarray) -> np.ndarray:

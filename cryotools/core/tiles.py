@@ -6,6 +6,8 @@ core do not know that there was a tile: the result is the same whatever the tile
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -82,8 +84,11 @@ def plan_tiles(shape: Shape, *, halo: int, core: int = 64, multiple: int = 1) ->
     return TilePlan(tuple(shape), tuple(min(up(core), up(n)) for n in shape), up(halo), multiple)
 
 
-def plan_few_tiles(shape: Shape, *, halo: int, largest: int, multiple: int = 1, beyond: int = 0) -> TilePlan:
-    """A plan of as few and as equal tiles as `largest` voxels along each axis of a tile allow.
+def plan_few_tiles(
+    shape: Shape, *, halo: int, largest: int, multiple: int = 1, beyond: int = 0, most: int | None = None
+) -> TilePlan:
+    """A plan of equal tiles, at most `largest` voxels long along each axis and of `most` voxels in all, that together
+    have as few voxels as these allow.
 
     Tiles end `beyond` voxels outside the volume, so what a network takes for the outside there (zeros in, then whatever
     its layers pad with) is the same for any tiles, and small volumes cost little more than their own voxels.
@@ -96,15 +101,23 @@ def plan_few_tiles(shape: Shape, *, halo: int, largest: int, multiple: int = 1, 
     if largest < 2 * halo + multiple:
         raise ValueError(f"tiles of {largest} voxels leave nothing inside a halo of {halo}")
 
-    def core(n: int) -> int:
-        for count in range(1, n + 1):
-            size = up(-(-n // count))
-            reach = (2 * beyond, halo + beyond, 2 * halo)[min(count, 3) - 1]
-            if size + reach <= largest:
-                return size
-        return multiple
+    def choices(n: int) -> dict[int, tuple[int, int]]:
+        """Ways to part an axis: the core, the longest tile, and all tiles together."""
+        found = {}
+        for size in {up(-(-n // count)) for count in range(1, -(-n // multiple) + 1)}:
+            count = -(-n // size)
+            longest = size + (2 * beyond, halo + beyond, 2 * halo)[min(count, 3) - 1]
+            if longest <= largest:
+                found[size] = longest, up(n) + 2 * beyond + 2 * halo * (count - 1)
+        return found
 
-    return TilePlan(tuple(shape), tuple(core(n) for n in shape), halo, multiple, beyond)
+    axes = [choices(n) for n in shape]
+    every = list(itertools.product(*(axis.items() for axis in axes)))
+    volumes = np.array([math.prod(longest for _, (longest, _) in one) for one in every])
+    work = np.array([math.prod(total for _, (_, total) in one) for one in every])
+    fitting = volumes <= max(volumes.min(), volumes.max() if most is None else most)
+    best = every[int(np.argmin(np.where(fitting, work, np.inf)))]
+    return TilePlan(tuple(shape), tuple(size for size, _ in best), halo, multiple, beyond)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice] | None:

@@ -22,6 +22,7 @@ from cryotools.core.progress import NoProgress, Progress
 from cryotools.core.runner import Compute, InputTooLargeError, Runner, run_tiles
 from cryotools.core.tiles import TilePlan, bounding_box, plan_few_tiles
 from cryotools.core.volume import Volume
+from cryotools.nn.folded import folded
 from cryotools.sse.assign import OTHER
 from cryotools.sse.check import (
     check_confidence,
@@ -39,8 +40,10 @@ TURNS = {1: (0,), 4: (0, 6, 8, 21), 24: tuple(range(24))}
 
 Network = SecondaryStructure | Haruspex
 
-# voxels along an axis of a tile: 0.9 GB of activations, and two tiles to 300 voxels; Haruspex needs more per voxel
-_LARGEST, _LARGEST_HARUSPEX = 208, 100
+# voxels along an axis of a tile and in all: 1 GB of activations, and eight tiles to 400 x 300 x 300 voxels; Haruspex
+# needs more per voxel
+_LARGEST, _MOST = 320, 10_700_000
+_LARGEST_HARUSPEX = 100
 _LEAST_CORE = 64  # voxels inside the halo of a tile
 _ACTIVATIONS = 110  # bytes per voxel of a tile
 _BEYOND = 8  # Å of solvent around the box
@@ -119,7 +122,7 @@ class Annotator:
         check_resolution(resolution)
         check_voxels(volume)
         prepared = prepare(volume, resolution, check_values(volume))
-        turned = Turned(Classifier(self.network, conditions, self.lean), self.turns)
+        turned = folded(Turned(Classifier(self.network, conditions, self.lean), self.turns))
         runner = Runner(turned, self.compute)
         probabilities = classify(runner, self.network, prepared.volume.data, progress)
         if not prepared.volume.same_grid_as(volume):
@@ -207,11 +210,12 @@ def _fill(
     """Class maps `part` (4, nz, ny, nx) where `worth` (nz, ny, nx) says so, in tiles as large as the memory allows."""
     largest, beyond = (_LARGEST_HARUSPEX, network.halo) if isinstance(network, Haruspex) else (_LARGEST, _BEYOND)
     least = 2 * network.halo + _LEAST_CORE
-    short = runner.device.type == "cpu" and _ACTIVATIONS * largest**3 > available_bytes()  # Linux would kill us
+    most = min(_MOST, largest**3)
+    short = runner.device.type == "cpu" and _ACTIVATIONS * most > available_bytes()  # Linux would kill us
     largest = least if short else max(largest, least)
     sizes = {"halo": network.halo, "multiple": network.multiple, "beyond": beyond}
     while True:
-        plan = plan_few_tiles(density.shape, largest=largest, **sizes)
+        plan = plan_few_tiles(density.shape, largest=largest, most=max(most, least**3), **sizes)
         starts = [start for start in plan.starts() if worth[_core(plan, start)].any()]
         progress.start(len(starts), "tiles")
         try:
@@ -224,7 +228,9 @@ def _fill(
                     f"tiles of {least} voxels do not fit the memory of {runner.device}; take a larger machine, or "
                     "--device cpu in place of a GPU"
                 ) from error
-            largest = max(largest // 2, least)  # what is computed already would come out the same, and comes again
+            largest = max(
+                min(largest, round(most ** (1 / 3))) // 2, least
+            )  # what is computed already would come out the same, and comes again
         else:
             return
 

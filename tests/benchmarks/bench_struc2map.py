@@ -68,16 +68,23 @@ def row(structure: Path, atoms: int, resolution: float, apix: float, runs: int, 
 
 def measure(command: list[str], runs: int) -> tuple[float, float]:
     """Median CPU seconds and peak resident kilobytes of a process, by the operating system's own account."""
+    taken = measure_each(command, runs)
+    return statistics.median(user + system for user, system, _ in taken), statistics.median(
+        size for _, _, size in taken
+    )
+
+
+def measure_each(command: list[str], runs: int) -> list[tuple[float, float, float]]:
+    """User seconds, system seconds and peak resident kilobytes of each run of a process."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    seconds, sizes = [], []
+    taken = []
     for _ in range(runs):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
         if status:
             raise SystemExit(f"failed: {' '.join(command)}")
-        seconds.append(used.ru_utime + used.ru_stime)
-        sizes.append(used.ru_maxrss)
-    return statistics.median(seconds), statistics.median(sizes)
+        taken.append((used.ru_utime, used.ru_stime, used.ru_maxrss))
+    return taken
 
 
 def program() -> list[str]:

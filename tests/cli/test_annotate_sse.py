@@ -31,6 +31,7 @@ def made(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} - {"net.safetensors", "map.mrc", "flat.mrc", "image.mrc"}
 
 
+@pytest.mark.slow
 def test_a_map_becomes_class_maps_elements_and_a_script(run, folder):
     result = run("annotate-sse", REAL, "out", "--res", 3.2, "--weights", "net.safetensors", "--preview", "out.png")
     assert result.code == 0, result.err
@@ -46,6 +47,7 @@ def test_a_map_becomes_class_maps_elements_and_a_script(run, folder):
     assert result.out == ""
 
 
+@pytest.mark.slow
 def test_a_model_gets_a_table_and_the_baseline_is_told(run, folder):
     result = run("annotate-sse", REAL, "out", "--structure", MODEL, "--weights", "net.safetensors", "--json")
     assert result.code == 0, result.err
@@ -59,6 +61,7 @@ def test_a_model_gets_a_table_and_the_baseline_is_told(run, folder):
     assert set(figures["outputs"]) == made(folder)
 
 
+@pytest.mark.slow
 def test_an_inverted_map_is_told_and_invert_gives_what_the_map_gives(run, folder):
     real = read_map(REAL)
     write_map("map.mrc", real.with_data(-real.data), label="test")
@@ -70,6 +73,7 @@ def test_an_inverted_map_is_told_and_invert_gives_what_the_map_gives(run, folder
     assert np.array_equal(read_map("turned_labels.mrc").data, read_map("right_labels.mrc").data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axes", [(1, 2, 3), (3, 1, 2), (2, 1, 3)])
 def test_any_axis_order_and_start_give_the_same_classes_at_the_maps_place(run, folder, axes):
     part = read_map(REAL).crop((6, 4, 2), (28, 32, 36))
@@ -88,6 +92,7 @@ def test_any_axis_order_and_start_give_the_same_classes_at_the_maps_place(run, f
             assert (np.ptp(mrc.data) > 0.5) == (name != "nucleotide")
 
 
+@pytest.mark.slow
 def test_another_voxel_size_holds_for_every_output(run, folder):
     result = run("annotate-sse", REAL, "out", "--weights", "net.safetensors", "--apix", 1.2, "-q")
     assert result.code == 0, result.err
@@ -96,6 +101,7 @@ def test_another_voxel_size_holds_for_every_output(run, folder):
     assert "volume #1 voxelSize 1.2,1.2,1.2 origin" in Path("out.cxc").read_text()
 
 
+@pytest.mark.slow
 def test_a_model_without_elements_has_no_recall(run, folder):
     from cryotools.core.structurefile import read_structure
 
@@ -116,6 +122,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
     assert made(folder) == {"out_labels.mrc"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

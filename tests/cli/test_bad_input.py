@@ -64,6 +64,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("what", BAD_MODELS)
 def test_a_broken_model_ends_every_command_that_reads_one(
@@ -84,6 +85,7 @@ MAP_COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", MAP_COMMANDS)
 @pytest.mark.parametrize("what", BAD_MAPS)
 def test_a_broken_map_ends_every_command_that_reads_one(
@@ -98,6 +100,7 @@ def test_a_broken_map_ends_every_command_that_reads_one(
     assert message in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["text", "complex", "no voxel size", "stack", "angles"])
 @pytest.mark.parametrize("command", ["struc2map", "molmap"])
 def test_a_map_that_lends_its_grid_must_have_one(folder: Path, refused: Callable, command: str, what: str) -> None:
@@ -107,6 +110,7 @@ def test_a_map_that_lends_its_grid_must_have_one(folder: Path, refused: Callable
     assert message in refused(1, command, "model.pdb", *middle, "out.mrc", "--like", "bad")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_refused(folder: Path, refused: Callable) -> None:
     values = density((10, 12, 14))
     broken = values.copy()
@@ -126,6 +130,7 @@ def test_what_cannot_be_compared_is_refused(folder: Path, refused: Callable) -> 
     assert "the mask selects no voxel" in refused(1, "compare-maps", *["map.mrc"] * 2, "--mask", "bad")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_annotated_is_refused(folder: Path, refused: Callable) -> None:
     values = density((10, 12, 14))
     broken = values.copy()
@@ -166,6 +171,7 @@ def test_info_tells_what_is_odd_where_other_commands_stop(folder: Path, run: Cal
     assert "there are bytes after the data" in ended.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["struc2map", "pdb2mrc", "compare-maps", "info", "annotate-sse", "eval-sse"])
 @pytest.mark.parametrize("name", ["gone.pdb", ".", "link", "n" * 300])
 def test_an_input_that_is_no_file_is_named(folder: Path, refused: Callable, verb: str, name: str) -> None:
@@ -212,6 +218,7 @@ INPUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "options"),
     [(verb, options) for verb, cases in USAGE.items() for options in cases],
@@ -221,6 +228,7 @@ def test_options_that_make_no_sense_are_usage_errors(refused: Callable, verb: st
     refused(2, verb, *INPUTS[verb], *options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [["--apix", "1e-4"], ["--box", "999999"], ["--res", "1e300"], ["--apix", "1e-300"]])
 def test_a_grid_beyond_the_memory_is_refused_before_it_is_made(refused: Callable, size: list[str]) -> None:
     assert "a grid of" in refused(1, "struc2map", "model.pdb", "out.mrc", *size)
@@ -238,6 +246,7 @@ OUTPUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("verb", ["struc2map", "molmap", "pdb2mrc"])
 def test_an_output_that_cannot_be_written_is_refused(folder: Path, refused: Callable, verb: str, output: str) -> None:

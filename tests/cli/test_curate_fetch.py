@@ -57,6 +57,7 @@ def no_network(monkeypatch):
     return asked
 
 
+@pytest.mark.slow
 def test_ids_alone_become_a_training_set_and_a_bad_one_does_not_stop_the_rest(run, archive, tmp_path, monkeypatch):
     pairs, out = tmp_path / "pairs.csv", tmp_path / "set"
     pairs.write_text("id,resolution,family,emdb,pdb\ngone,,other,EMD-0001,9zzz\ntrypsin,,protease,1,1GBT\n")
@@ -78,6 +79,7 @@ def test_ids_alone_become_a_training_set_and_a_bad_one_does_not_stop_the_rest(ru
     assert not (tmp_path / "other" / "downloads").exists()
 
 
+@pytest.mark.slow
 def test_a_listed_file_that_is_not_there_comes_from_the_archive_with_a_warning(run, archive, trypsin, tmp_path):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text(f"id,map,model,resolution,family,emdb\ntrypsin,lost.mrc,{trypsin},4,protease,EMD-0001\n")
@@ -87,6 +89,7 @@ def test_a_listed_file_that_is_not_there_comes_from_the_archive_with_a_warning(r
     assert "lost.mrc: no such file; EMD-0001 of the archive is used" in done.err
 
 
+@pytest.mark.slow
 def test_without_fetch_ids_are_one_clear_error_and_nothing_touches_the_network(run, trypsin, tmp_path, no_network):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text("id,map,model,resolution,family,emdb,pdb\ntrypsin,,,4,protease,EMD-0001,1gbt\n")
@@ -99,6 +102,7 @@ def test_without_fetch_ids_are_one_clear_error_and_nothing_touches_the_network(r
     assert no_network == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--cache", "--archive"])
 def test_options_of_fetch_without_it_are_refused(run, tmp_path, option):
     done = run("curate", tmp_path / "pairs.csv", tmp_path / "set", option, "x")

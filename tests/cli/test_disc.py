@@ -24,6 +24,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_part_of_a_real_map_looks_experimental_and_molmap_does_not(run, folder):
     assert run("struc2map", MODEL, "molmap.mrc", "--method", "molmap", "--res", 3.2, "--like", REAL, "-q").code == 0
     verdicts = {}
@@ -34,6 +35,7 @@ def test_part_of_a_real_map_looks_experimental_and_molmap_does_not(run, folder):
     assert verdicts[REAL]["discriminator_accuracy"] > 0.9
 
 
+@pytest.mark.slow
 def test_the_accuracy_of_another_class_of_molecule_is_not_claimed(run, folder):
     names = ("P", "O5'", "C5'", "C4'", "C3'", "O3'", "C1'", "N9", "C8", "N7", "C5", "C6", "N1", "C2", "N3", "C4")
     places = np.random.default_rng(0).uniform(-3.5, 3.5, (12, len(names), 3)).round(3)
@@ -56,6 +58,7 @@ def test_the_accuracy_of_another_class_of_molecule_is_not_claimed(run, folder):
     assert "warning" not in alone.err
 
 
+@pytest.mark.slow
 def test_the_verdict_comes_as_map_and_tables(run, folder):
     result = run("eval-disc", REAL, "real.mrc", "--csv", "-", "--structure", MODEL, "--residues", "residues.csv")
     assert result.code == 0
@@ -67,6 +70,7 @@ def test_the_verdict_comes_as_map_and_tables(run, folder):
     assert sum(int(each["n_voxels"]) for each in rows) == int(row["n_voxels"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -92,6 +96,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run, folder, arguments, co
     assert sorted(path.name for path in folder.iterdir()) == ["flat.mrc", "map.mrc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [

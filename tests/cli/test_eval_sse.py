@@ -41,6 +41,7 @@ def folder(tmp_path, monkeypatch, truth):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_class_maps_of_one_map_are_scored(run, folder):
     result = run("eval-sse", REAL, MODEL, "--probabilities", "a", "--json", "--residues", "residues.csv")
     assert result.code == 0
@@ -53,6 +54,7 @@ def test_class_maps_of_one_map_are_scored(run, folder):
     assert len(rows) >= scores["n_residues"] > 200
 
 
+@pytest.mark.slow
 def test_a_list_gives_a_line_per_map_then_means(run, folder):
     for name in ("helix", "sheet", "nucleotide"):
         shutil.copy(f"a_{name}.mrc", f"b_{'sheet' if name == 'helix' else 'helix' if name == 'sheet' else name}.mrc")
@@ -69,6 +71,7 @@ def test_a_list_gives_a_line_per_map_then_means(run, folder):
     assert found["median"]["q3"]["low"] <= found["median"]["q3"]["value"]
 
 
+@pytest.mark.slow
 def test_a_broken_pair_is_said_and_the_rest_is_scored(run, folder):
     (folder / "pairs.csv").write_text(f"{HEADER}a,{REAL},{MODEL},3.2,globin\nb,gone.mrc,{MODEL},3,globin\n")
     result = run("eval-sse", "--list", "pairs.csv", "--probabilities", "{id}", "--csv", "scores.csv")
@@ -79,6 +82,7 @@ def test_a_broken_pair_is_said_and_the_rest_is_scored(run, folder):
     assert "gone.mrc" in rows["b"]["error"]
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_is_scored(run, folder):
     at_random(Path("own.safetensors"))
     result = run("eval-sse", REAL, MODEL, "--res", 3.2, "--weights", "own.safetensors", "--csv", "-", "-d", "cpu")
@@ -88,6 +92,7 @@ def test_a_network_of_ones_own_is_scored(run, folder):
     assert 0 <= float(row["q3"]) <= 1
 
 
+@pytest.mark.slow
 def test_a_map_is_read_as_asked_for(run, folder):
     real = read_map(REAL)
     data = -real.data
@@ -104,6 +109,7 @@ def test_a_map_is_read_as_asked_for(run, folder):
     assert found["n_dense"] == plain["n_dense"]
 
 
+@pytest.mark.slow
 def test_what_exists_is_left_alone_when_asked_for(run, folder):
     (folder / "scores.csv").write_text("mine")
     result = run("eval-sse", REAL, MODEL, "--probabilities", "a", "--csv", "scores.csv", "--no-clobber")
@@ -112,6 +118,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
     assert (folder / "scores.csv").read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

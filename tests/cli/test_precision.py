@@ -29,6 +29,7 @@ def test_results_are_float32_by_default_and_training_is_what_the_hardware_does_b
     assert defaults == dict.fromkeys(RESULTS, "fp32") | dict.fromkeys(("train-gan", "train-disc", "train-sse"), "auto")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["with space.pdb", "Ångström-日本.pdb", "n" * 250 + ".pdb", "a'b\"c.pdb", "[red].pdb"])
 def test_names_of_files_may_hold_anything(folder: Path, run: Callable, name: str) -> None:
     (folder / "model.pdb").rename(folder / name)
@@ -21,6 +22,7 @@ def test_names_of_files_may_hold_anything(folder: Path, run: Callable, name: str
     assert run("info", output).code == 0
 
 
+@pytest.mark.slow
 def test_a_name_that_begins_with_a_dash_follows_two_dashes(folder: Path, run: Callable) -> None:
     (folder / "model.pdb").rename(folder / "-x.pdb")
     assert run("struc2map", "--quiet", "--", "-x.pdb", "-x.mrc").code == 0
@@ -35,6 +37,7 @@ def program(*arguments: str, **options: object) -> subprocess.Popen:
 BARE = {"PATH": os.defpath, "LC_ALL": "C", "NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "20"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", [{}, {"PYTHONIOENCODING": "ascii"}], ids=["C", "ascii"])
 def test_a_bare_environment_is_enough(folder: Path, extra: dict[str, str]) -> None:
     for arguments in (["struc2map", "--help"], ["struc2map", "model.pdb", "Å.mrc"], ["info", "Å.mrc"]):
@@ -45,6 +48,7 @@ def test_a_bare_environment_is_enough(folder: Path, extra: dict[str, str]) -> No
         assert b"Traceback" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
 def test_closed_streams_do_not_stop_the_work(folder: Path, closed: str) -> None:
     (folder / "out.mrc").unlink()
@@ -54,6 +58,7 @@ def test_closed_streams_do_not_stop_the_work(folder: Path, closed: str) -> None:
     assert (folder / "out.mrc").stat().st_size > 1024
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["--help", "compare-maps map.mrc map.mrc --fsc-csv -"])
 def test_a_reader_that_leaves_early_is_no_error(folder: Path, arguments: str) -> None:
     line = f"({sys.executable} -m cryotools {arguments}; echo $? >code) | head -1"
@@ -61,6 +66,7 @@ def test_a_reader_that_leaves_early_is_no_error(folder: Path, arguments: str) ->
     assert (ended.stderr, (folder / "code").read_text()) == (b"", "0\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_with_its_exit_code_and_leaves_nothing(folder: Path, number: int, code: int) -> None:
     if signal.getsignal(number) is signal.SIG_IGN:

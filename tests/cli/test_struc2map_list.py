@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
 import warnings
 from pathlib import Path
 
@@ -167,7 +165,7 @@ def test_an_interrupted_list_leaves_its_summary(run, folder, monkeypatch):
 
     def interrupted(self, job, made):
         if job.structure == "in/b.pdb":
-            os.kill(os.getpid(), signal.SIGINT)
+            raise KeyboardInterrupt
         write(self, job, made)
 
     monkeypatch.setattr(MapWriter, "write", interrupted)

@@ -36,6 +36,7 @@ def data(trypsin, tmp_path_factory):
     return folder
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("arch", ["unet", "unetpp"])
 def test_a_run_leaves_its_files_and_prints_the_held_out_scores(run, data, tmp_path, arch):
     done = run("train-gan", data, tmp_path / "out", *SMALL, "--arch", arch, "--fold", 1)
@@ -60,6 +61,7 @@ def test_a_run_leaves_its_files_and_prints_the_held_out_scores(run, data, tmp_pa
     assert float(done.out.split()[1]) == pytest.approx(float(rows[-1]["held_out_pearson"]), abs=1e-4)
 
 
+@pytest.mark.learning
 def test_resuming_goes_on_and_another_architecture_is_refused_in_one_line(run, data, tmp_path):
     out = tmp_path / "out"
     assert run("train-gan", data, out, *SMALL, "--quiet").code == 0
@@ -76,6 +78,7 @@ def test_resuming_goes_on_and_another_architecture_is_refused_in_one_line(run, d
     assert 0 < result["held_out_pearson"] <= 1
 
 
+@pytest.mark.slow
 def test_a_set_without_a_fold_to_hold_out_says_what_to_do(run, data, tmp_path):
     one = tmp_path / "set"
     one.mkdir()
@@ -93,6 +96,7 @@ def test_a_set_without_a_fold_to_hold_out_says_what_to_do(run, data, tmp_path):
     assert "held_out" not in (tmp_path / "out/metrics.csv").read_text()
 
 
+@pytest.mark.learning
 def test_a_run_starts_from_trained_weights_of_its_own_kind_only(run, data, tmp_path):
     assert run("train-gan", data, tmp_path / "first", *SMALL, "--quiet").code == 0
     weights = tmp_path / "first/model.safetensors"
@@ -113,6 +117,7 @@ def test_a_run_starts_from_trained_weights_of_its_own_kind_only(run, data, tmp_p
     assert not (tmp_path / "third").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
@@ -134,6 +139,7 @@ def test_mistakes_are_one_line_and_leave_nothing(run, data, tmp_path, options, c
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_or_absent_set_is_one_line(run, tmp_path):
     absent = run("train-gan", tmp_path / "set", tmp_path / "out", *SMALL)
     assert (absent.code, "holds no curated pairs" in absent.err) == (1, True)
@@ -143,6 +149,7 @@ def test_a_damaged_or_absent_set_is_one_line(run, tmp_path):
     assert (damaged.code, "damaged or no curated pair" in damaged.err) == (1, True)
 
 
+@pytest.mark.learning
 def test_a_state_cut_short_is_one_line(run, data, tmp_path):
     assert run("train-gan", data, tmp_path / "out", *SMALL, "--quiet").code == 0
     assert load_state(tmp_path / "out/state.pt")["step"] == 4

@@ -22,6 +22,7 @@ def training_set(tmp_path_factory):
     return folder / "set"
 
 
+@pytest.mark.learning
 def test_a_run_leaves_a_calibrated_network_and_goes_on_only_as_it_began(run, training_set, trypsin, tmp_path):
     simulated = ("--structures", trypsin.parent, "--simulated", 1)
     done = run("train-sse", training_set, tmp_path / "run", *SMALL, *simulated, "--json")
@@ -37,6 +38,7 @@ def test_a_run_leaves_a_calibrated_network_and_goes_on_only_as_it_began(run, tra
     assert "another n_simulated" in changed.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "words"),
     [

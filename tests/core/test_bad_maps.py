@@ -118,6 +118,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_broken_map_is_refused_in_one_line_that_says_why(tmp_path: Path, what: str) -> None:
     content, message = REFUSED[what]
@@ -294,6 +295,7 @@ def test_an_unusual_voxel_size_is_taken_with_a_warning(tmp_path: Path, voxel: fl
     assert read_map(path, voxel_size=1.3).voxel_size == (1.3, 1.3, 1.3)
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_behind_a_huge_extended_header_takes_no_memory(tmp_path: Path) -> None:
     bomb = gzip.compress(map_bytes(nsymbt=2**27) + bytes(1 << 27), compresslevel=1)
     path = saved(tmp_path, bomb, "bomb.mrc.gz")
@@ -304,6 +306,7 @@ def test_a_gzip_bomb_behind_a_huge_extended_header_takes_no_memory(tmp_path: Pat
     assert peak < 50e6
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_is_read_no_further_than_the_map(tmp_path: Path) -> None:
     bomb = GZIPPED + gzip.compress(bytes(1 << 28), compresslevel=1)
     path = saved(tmp_path, bomb, "bomb.mrc.gz")

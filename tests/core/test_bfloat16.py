@@ -21,6 +21,8 @@ def results(monkeypatch):
             return made(image, weight, above, stride)
 
         monkeypatch.setattr(bfloat16, "_results", replaced)
+        monkeypatch.setattr(bfloat16, "_SIZES", (2, 3))
+        monkeypatch.setattr(bfloat16, "_CHANNELS", ((8, 16),))
         return bfloat16.wrong_convolutions.__wrapped__()
 
     return put
@@ -30,6 +32,7 @@ def right(image, weight, above, stride):
     return _REAL(image, weight, above, stride, torch.float32)
 
 
+@pytest.mark.slow
 def test_what_is_rounded_to_bf16_is_right(results):
     def rounded(*arguments):
         return [
@@ -39,6 +42,7 @@ def test_what_is_rounded_to_bf16_is_right(results):
     assert results(rounded) == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("fault", [float("nan"), float("inf"), 1e30, 0.0])
 def test_a_result_that_is_wrong_at_one_size_is_named(results, number, fault):
@@ -51,6 +55,7 @@ def test_a_result_that_is_wrong_at_one_size_is_named(results, number, fault):
     assert results(faulty) == (f"{bfloat16._RESULTS[number]} at 3 x 3 x 3 voxels",)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_only_at_times_is_found(results):
     calls = []
 
@@ -64,6 +69,7 @@ def test_what_is_wrong_only_at_times_is_found(results):
     assert results(faulty) == ("weight gradient at 2 x 2 x 2 voxels",)
 
 
+@pytest.mark.slow
 def test_it_is_tried_once_draws_no_random_numbers_and_runs_inside_inference():
     bfloat16.wrong_convolutions.cache_clear()
     torch.manual_seed(0)

@@ -115,6 +115,7 @@ def test_a_config_of_another_version_is_refused(saved):
         load_network(saved[0], [Architecture("chain", Other, build)])
 
 
+@pytest.mark.slow
 def test_a_training_state_comes_back_equal(tmp_path):
     network = build(Config())
     optimizer = torch.optim.AdamW(network.parameters())

@@ -183,6 +183,13 @@ def test_numbers_and_letters_that_gemmi_refuses_are_read_as_near_as_can_be(tmp_p
     assert "1 residue numbers (_atom_site.auth_seq_id) are no whole numbers" in said
 
 
+def test_residues_without_numbers_are_numbered_0(tmp_path: Path) -> None:
+    waters = [
+        cif_atom(label_comp_id="HOH", auth_seq_id=n, label_seq_id=".", Cartn_x=str(i)) for i, n in enumerate(".?7")
+    ]
+    assert read(tmp_path, cif(waters)).residue_number.tolist() == [0, 0, 7]
+
+
 def test_models_with_names_instead_of_numbers_are_counted(tmp_path: Path) -> None:
     rows = [cif_atom(pdbx_PDB_model_num=name, Cartn_x=str(i)) for i, name in enumerate(["open", "open", "closed"])]
     with pytest.warns(CryotoolsWarning, match=r"models are not numbered by whole numbers \(open, closed\)"):

@@ -93,6 +93,7 @@ IONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("residue", "name"), IONS)
 @pytest.mark.parametrize("column", ["", "C"], ids=["no column", "a wrong column"])
 def test_a_residue_that_is_an_ion_is_its_element(elements: Callable, residue: str, name: str, column: str) -> None:

@@ -32,7 +32,11 @@ ROWS = [cif_atom(id=str(i), Cartn_x=f"{i}.5", label_atom_id=name) for i, name in
 MODELS = {
     "PDB": pdb("MODEL        1", *(atom_line(f" {n:<3}", x=float(i)) for i, n in enumerate("NCO")), "TER", "ENDMDL"),
     "PDB, ligand": pdb("HEADER", atom_line("FE  ", record="HETATM", residue="HEM", altloc="A"), "CONECT    1    2"),
+    "PDB, joined": pdb(atom_line(), "END", "HEADER", "MODEL        1", atom_line(), "END") + pdb(atom_line(chain="B")),
+    "PDB, long names": pdb(*(atom_line(residue="POP", chain=c).replace("POP ", "POPC") for c in " AB"), "ANISOU    1"),
     "mmCIF": cif(ROWS),
+    "mmCIF, joined": cif(ROWS) * 2,
+    "mmCIF, no altlocs": cif(ROWS).replace(b"label_alt_id", b"something"),
     "mmCIF, gzip": gzip.compress(cif(ROWS)),
 }
 TOKENS = ["ATOM  ", "HETATM", "MODEL ", "ENDMDL", "END\n", "data_x\n", "loop_\n", "_atom_site.Cartn_x\n", "\n", "1.0 "]
@@ -63,6 +67,7 @@ def survives(read: Callable[[], object]) -> object | None:
             return None
 
 
+@pytest.mark.slow
 @fuzz(100)
 @given(content=st.binary(max_size=3000))
 def test_any_bytes_as_a_map(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
@@ -71,6 +76,7 @@ def test_any_bytes_as_a_map(tmp_path_factory: pytest.TempPathFactory, content: b
     survives(lambda: read_map(path))
 
 
+@pytest.mark.slow
 @fuzz(250)
 @given(kind=st.sampled_from(sorted(MAPS)), edits=EDITS, cut=st.none() | st.floats(0, 1), header_only=st.booleans())
 def test_a_sound_map_with_bytes_changed(
@@ -95,6 +101,7 @@ FIELDS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @fuzz(250)
 @given(fields=st.lists(FIELDS, min_size=1, max_size=3), order=st.sampled_from("<>"))
 def test_a_map_with_any_header_fields(tmp_path: Path, fields: list, order: str) -> None:
@@ -106,6 +113,7 @@ def test_a_map_with_any_header_fields(tmp_path: Path, fields: list, order: str) 
     survives(lambda: describe_file(str(path)))
 
 
+@pytest.mark.slow
 @fuzz(150)
 @given(content=st.binary(max_size=400) | st.lists(st.sampled_from(TOKENS) | st.text(max_size=80)).map("".join))
 def test_any_text_as_a_model(tmp_path: Path, content: bytes | str) -> None:
@@ -114,6 +122,7 @@ def test_any_text_as_a_model(tmp_path: Path, content: bytes | str) -> None:
     survives(lambda: read_structure(path))
 
 
+@pytest.mark.slow
 @fuzz(400)
 @given(kind=st.sampled_from(sorted(MODELS)), edits=EDITS, cut=st.none() | st.floats(0, 1), skip=st.booleans())
 def test_a_sound_model_with_bytes_changed(
@@ -130,6 +139,7 @@ def test_a_sound_model_with_bytes_changed(
     survives(lambda: describe_file(str(path)))
 
 
+@pytest.mark.slow
 @fuzz(400)
 @given(field=st.text(" -.05", min_size=8, max_size=8) | st.text(" +-.0123456789e", min_size=8, max_size=8))
 def test_a_coordinate_is_read_as_python_reads_it_or_not_at_all(tmp_path: Path, field: str) -> None:

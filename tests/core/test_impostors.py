@@ -73,6 +73,7 @@ IMPOSTORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", IMPOSTORS)
 @pytest.mark.parametrize("read", [read_structure, read_map, lambda path: describe_file(str(path))])
 def test_whoever_reads_it_says_what_it_is(tmp_path: Path, read: object, what: str) -> None:

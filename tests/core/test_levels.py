@@ -48,6 +48,7 @@ def test_scale_and_offset_do_not_matter():
     assert two.contrast == pytest.approx(one.contrast, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_a_larger_box_of_noise_does_not_matter():
     shape = (140, 150, 160)
     random = np.random.default_rng(1)

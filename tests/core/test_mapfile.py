@@ -35,6 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("maps")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "width"), [(2, 32), (12, 16)])
 def test_what_is_written_is_read_back(folder: Path, mode: int, width: int) -> None:
     @quick
@@ -51,6 +52,7 @@ def test_what_is_written_is_read_back(folder: Path, mode: int, width: int) -> No
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_in_both_byte_orders_reads_as_float32(folder: Path, mode: int, order: str) -> None:

@@ -52,6 +52,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: t
     assert target.read_text() == "old"
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_the_old_or_the_new_file_and_the_next_one_cleans_up(tmp_path: Path) -> None:
     target = tmp_path / "out.bin"
     whole = {letter * 6_400_000 for letter in (b"a", b"b")}

@@ -151,6 +151,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("what", MODELS)
 def test_no_atom_is_lost_to_end_and_model_records(read: Callable, what: str, end: str) -> None:

@@ -43,6 +43,7 @@ def test_remarks_and_bonds_are_written_and_long_remarks_broken():
     assert "CONECT    1    2\nCONECT    2    1    3\nCONECT    3    2\nEND\n" in text
 
 
+@pytest.mark.slow
 def test_large_numbers_are_hybrid_36():
     many = pseudo_atoms(10_500)
     many = many.with_xyz(many.xyz % 900)

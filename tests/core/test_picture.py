@@ -31,6 +31,7 @@ def protein(trypsin):
     return Volume.on(grid, METHODS["molmap"](structure, grid, options, None)), structure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
 def test_pictures_are_written_in_the_format_of_their_name(tmp_path, suffix):
     path = tmp_path / f"ball.{suffix}"
@@ -40,6 +41,7 @@ def test_pictures_are_written_in_the_format_of_their_name(tmp_path, suffix):
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
 def test_no_panel_of_a_protein_is_blank(tmp_path, protein):
     from matplotlib.image import imread
 
@@ -88,6 +90,7 @@ def test_nothing_above_the_level_draws_white():
     assert (shaded_surface(ball(), 5.0) == 1).all()
 
 
+@pytest.mark.slow
 def test_a_map_that_is_solid_to_its_faces_can_be_drawn(tmp_path):
     full = Volume(np.full((8, 8, 8), 2.0), (1, 1, 1))
     assert not (shaded_surface(full, 1.0) == 1).all()

@@ -14,6 +14,7 @@ def spread(mask: np.ndarray, edge: int) -> np.ndarray:
     return mask.repeat(edge, 0).repeat(edge, 1).repeat(edge, 2)
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(
     shape=st.tuples(*[st.integers(1, 14)] * 3),

@@ -80,6 +80,7 @@ def test_the_same_grid_returns_the_same_values(method):
     assert np.array_equal(resample(volume, COARSE, method).data, volume.data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @settings(deadline=None, derandomize=True, max_examples=10)
 @given(by=st.tuples(*[st.integers(-3, 3)] * 3))

@@ -59,6 +59,7 @@ def test_tiled_blur_equals_the_closed_form(core):
     assert np.allclose(tiled[0], padded[3:-3, 3:-3, 3:-3], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(9, 10, 11), (33, 20, 26), (4, 40, 7)])
 def test_tiled_equals_whole_for_a_network_that_pools(shape):
     volume = np.random.default_rng(1).standard_normal((2, *shape), dtype=np.float32)
@@ -150,6 +151,7 @@ def test_numbers_that_stay_infinite_are_an_error():
         list(Runner(nn.Identity(), CPU).run([torch.tensor([float("nan")])]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(9, 10, 11), (33, 20, 26)])
 def test_few_tiles_give_what_one_tile_gives(shape):
     volume = np.random.default_rng(4).standard_normal((2, *shape), dtype=np.float32)
@@ -257,6 +259,7 @@ def test_what_no_box_holds_is_zero():
     assert not result[4:].any()
 
 
+@pytest.mark.slow
 def test_boxes_become_smaller_where_the_memory_is_short(monkeypatch):
     volume = np.random.default_rng(0).random((1, 64, 64, 64), dtype=np.float32)
     whole = run_boxes(Runner(Blur(), CPU), source_of(volume), everywhere((64, 64, 64), 4), halo=4)

@@ -34,6 +34,7 @@ def error(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.abs(np.asarray(found) - wanted).max() / np.abs(wanted).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("resolution", "apix"), [(4.0, 1.0), (2.0, 0.7)])
 @pytest.mark.parametrize("weights", ["number", "electron"])
 def test_a_protein_agrees_with_the_direct_sum(trypsin, resolution, apix, weights):
@@ -47,6 +48,7 @@ def test_a_protein_agrees_with_the_direct_sum(trypsin, resolution, apix, weights
     assert error(splat(gaussians, grid), direct(gaussians, grid)) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths", [(0.3, 0.4), (0.5, 5.0), (8.0, 9.0)])
 def test_mixed_widths_agree_with_the_direct_sum(widths):
     gaussians = scattered(80, widths=widths, margin=5)
@@ -98,6 +100,7 @@ def test_profiles_end_at_the_cut_off_along_each_axis():
     assert np.count_nonzero(density) == 5**3
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, max_examples=25)
 @given(seed=st.integers(0, 2**16), factor=st.floats(-8, 8), n=st.integers(1, 40))
 def test_density_is_linear_in_amplitudes_and_in_sets_of_atoms(seed, factor, n):
@@ -112,6 +115,7 @@ def test_density_is_linear_in_amplitudes_and_in_sets_of_atoms(seed, factor, n):
     assert np.abs(splat(union, GRID) - wanted).max() <= 5e-6 * scale + 1e-12
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, max_examples=25)
 @given(seed=st.integers(0, 2**16), by=st.tuples(*[st.integers(-6, 6)] * 3))
 def test_a_shift_by_whole_voxels_shifts_the_map(seed, by):

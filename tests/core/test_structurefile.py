@@ -66,6 +66,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_broken_model_is_refused_in_one_line_that_says_why(tmp_path: Path, what: str) -> None:
     content, message = REFUSED[what]
@@ -122,6 +123,7 @@ DIALECTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["model.pdb", "model.cif", "model", "model.ent.gz"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_dialect_is_read_whatever_the_suffix(tmp_path: Path, dialect: str, name: str) -> None:
@@ -171,6 +173,7 @@ def test_hybrid_36_numbers_and_serials_are_read(tmp_path: Path) -> None:
     assert read_structure(saved(tmp_path, pdb(*lines))).residue_number.tolist() == [9999, 10000, 10001]
 
 
+@pytest.mark.slow
 def test_more_than_99999_atoms_are_read(tmp_path: Path) -> None:
     tail = ONE[54:]
     lines = [f"ATOM  *****  CA  ALA A{i % 10000:4d}    {i * 0.01:8.3f}   1.000   2.000{tail}" for i in range(100_001)]

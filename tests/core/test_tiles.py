@@ -10,6 +10,7 @@ from cryotools.core.tiles import bounding_box, occupied, plan_few_tiles, plan_ti
 shapes = st.tuples(*[st.integers(1, 40)] * 3)
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(shape=shapes, halo=st.integers(0, 9), core=st.integers(1, 20), multiple=st.sampled_from([1, 2, 4]))
 def test_cutting_and_pasting_gives_the_volume_back(shape, halo, core, multiple):
@@ -21,6 +22,7 @@ def test_cutting_and_pasting_gives_the_volume_back(shape, halo, core, multiple):
     assert np.array_equal(result, channels)
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(shape=shapes, halo=st.integers(0, 9), core=st.integers(1, 20), multiple=st.sampled_from([1, 2, 4]))
 def test_every_tile_has_one_shape_and_the_same_phase(shape, halo, core, multiple):
@@ -67,6 +69,18 @@ def test_few_tiles_cover_every_voxel_once_and_stay_small(shape, largest):
         plan.paste(covered, covered.max() + np.ones((1, *size)), start)
         assert not before[covered != before].any()
     assert covered.all()
+
+
+def test_long_tiles_are_taken_where_they_save_halo():
+    sizes = {"halo": 48, "multiple": 8, "beyond": 8}
+    cubes = plan_few_tiles((287, 290, 399), largest=208, **sizes)
+    longer = plan_few_tiles((287, 290, 399), largest=320, most=10_700_000, **sizes)
+
+    def voxels(plan):
+        return [np.prod(plan.extent(start)[1]) for start in plan.starts()]
+
+    assert max(voxels(longer)) <= 10_700_000
+    assert sum(voxels(longer)) < 0.75 * sum(voxels(cubes))
 
 
 def test_few_tiles_of_a_small_volume_are_one_that_ends_near_its_faces():

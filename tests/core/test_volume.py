@@ -21,6 +21,7 @@ def centres(grid: Grid) -> np.ndarray:
     return grid.index_to_world(np.stack([x, y, z], axis=1))
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(step=steps, origin=origins)
 def test_world_and_index_are_inverse(step, origin):
@@ -133,6 +134,7 @@ def test_padding_keeps_values_where_they_are():
     assert np.allclose(wide.sample(centres(GRID)), volume.data.ravel())
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(before=st.tuples(*[st.integers(0, 3)] * 3), after=st.tuples(*[st.integers(0, 3)] * 3))
 def test_padding_then_cropping_gives_the_volume_back(before, after):

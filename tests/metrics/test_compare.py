@@ -49,6 +49,7 @@ def test_a_map_agrees_with_itself(protein):
     assert scores["n_voxels"] == volume.data.size
 
 
+@pytest.mark.slow
 def test_the_same_density_on_another_grid_scores_nearly_1(protein):
     structure, volume = protein
     one = simulated(structure, volume.grid, 6.0)
@@ -80,6 +81,7 @@ def test_chimeraxs_correlations_sample_the_second_map_linearly(protein):
     assert found.correlation_about_mean == pytest.approx(np.corrcoef(values, expected)[0, 1], abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fourier", "cubic", "linear"])
 def test_ringing_where_the_second_map_is_0_does_not_count_as_density(protein, method):
     structure, volume = protein
@@ -243,6 +245,7 @@ def test_the_curve_as_csv_has_units_in_its_columns():
     assert float(rows[2]["frequency_per_A"]) * float(rows[2]["resolution_A"]) == pytest.approx(1, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_curve_can_be_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     from matplotlib.image import imread

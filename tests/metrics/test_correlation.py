@@ -41,6 +41,7 @@ def test_the_cosine_of_a_vector_of_zeros_is_not_defined():
     assert cosine(np.full(3, 1e-160), np.full(3, 2e-160)) == pytest.approx(1)  # though the squares' product is 0
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(seed=st.integers(0, 9999), scale=st.floats(0.01, 100), shift=st.floats(-50, 50))
 def test_pearson_does_not_see_scale_and_shift_and_cosine_not_scale(seed, scale, shift):

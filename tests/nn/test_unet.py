@@ -45,6 +45,7 @@ def test_the_halo_is_what_is_seen_rounded_up(levels):
     assert halo - multiple < farthest <= halo
 
 
+@pytest.mark.slow
 def test_tiled_equals_whole():
     network = settled(UNetConfig(1, 2, width=4, levels=2))
     volume = torch.randn(1, 30, 41, 22).numpy()

@@ -27,6 +27,7 @@ def test_it_has_the_weights_of_struc2mapgans_generator():
     assert list(network.nodes) == nodes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])
 def test_nothing_beyond_the_halo_is_seen(levels):
     network = settled(UNetPlusPlusConfig(2, 1, width=2, levels=levels))
@@ -43,6 +44,7 @@ def test_nothing_beyond_the_halo_is_seen(levels):
         assert seen[halo // 2 :].any(), "the halo is no wider than it must be"
 
 
+@pytest.mark.slow
 def test_tiled_equals_whole():
     network = settled(UNetPlusPlusConfig(1, 2, width=2, levels=2))
     volume = torch.randn(1, 22, 27, 18).numpy()

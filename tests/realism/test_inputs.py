@@ -38,6 +38,7 @@ def test_a_mask_does_not_matter(volume):
     assert np.corrcoef(one.volume.data[both], two.volume.data[both])[0, 1] > 0.99
 
 
+@pytest.mark.slow
 def test_the_size_of_the_box_does_not_matter(volume):
     noise = np.random.default_rng(0).standard_normal(np.add(volume.data.shape, 80), dtype=np.float32)
     padded = volume.pad((40, 40, 40), (40, 40, 40))

@@ -39,6 +39,7 @@ def small(trypsin):
     return structure, Volume.on(grid, molmap(structure, grid, MapOptions(3.0)))
 
 
+@pytest.mark.slow
 def test_probabilities_lie_on_the_map_s_grid_where_there_is_density(small, weights):
     _, volume = small
     verdict = evaluate(volume, weights=weights, compute=Compute("cpu"))
@@ -60,6 +61,7 @@ def test_the_summary_is_that_of_the_map(small, weights):
     assert verdict.fraction_real == pytest.approx((judged > 0.5).mean(), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_residues_share_the_voxels_near_the_structure(small, weights):
     structure, volume = small
     verdict = evaluate(volume, structure, weights=weights, compute=Compute("cpu"))
@@ -108,6 +110,7 @@ def test_the_class_of_a_molecule_is_that_of_its_polymers(small, kinds, molecule)
     assert molecule_of(replace(structure, kind=np.array(kinds, dtype=np.uint8))) == molecule
 
 
+@pytest.mark.slow
 def test_an_accuracy_is_not_claimed_for_molecules_of_another_class(small, tmp_path):
     structure, volume = small
     rna = replace(structure, kind=np.full(len(structure), NUCLEIC, dtype=np.uint8))
@@ -124,6 +127,7 @@ def test_an_accuracy_is_not_claimed_for_molecules_of_another_class(small, tmp_pa
     assert evaluate(volume, weights=path, compute=Compute("cpu")).accuracy == 0.95
 
 
+@pytest.mark.slow
 def test_rewritten_weights_are_the_ones_used(small, weights, tmp_path):
     path, config = tmp_path / "evaluator.safetensors", EvaluatorConfig(width=4)
     path.write_bytes(weights.read_bytes())

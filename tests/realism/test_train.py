@@ -32,6 +32,7 @@ def pair(trypsin):
     return Pair("steps", Volume.on(grid, stepped), np.ones(grid.shape, dtype=np.float32), structure, 4.0, "protease", 0)
 
 
+@pytest.mark.learning
 def test_real_maps_are_told_from_simulated_ones(pair, tmp_path):
     task = EvaluatorTask([pair], [pair], SMALL)
     train(task, tmp_path, LoopConfig(steps=150, learning_rate=1e-2, warmup=5, validate_every=150, save_every=150))
@@ -45,6 +46,7 @@ def test_real_maps_are_told_from_simulated_ones(pair, tmp_path):
     assert real.fraction_real > simulated.fraction_real + 0.4
 
 
+@pytest.mark.slow
 def test_what_is_made_of_a_map_does_not_depend_on_the_maps_beside_it(pair):
     other = replace(pair, id="other")
     alone, beside = EvaluatorTask([pair], [], SMALL), EvaluatorTask([other, pair], [pair], SMALL)
@@ -55,6 +57,7 @@ def test_what_is_made_of_a_map_does_not_depend_on_the_maps_beside_it(pair):
     assert np.abs(beside.maps[0]["random"][0].data - alone.maps[0]["random"][0].data).max() > 0.1
 
 
+@pytest.mark.slow
 def test_batches_are_half_real_and_never_empty(pair):
     task = EvaluatorTask([pair], [], SMALL)
     density, real, counted = task._batch(np.random.default_rng(0))
@@ -63,6 +66,7 @@ def test_batches_are_half_real_and_never_empty(pair):
     assert density.shape == counted.shape == (8, 1, 16, 16, 16)
 
 
+@pytest.mark.slow
 def test_a_generator_s_maps_are_a_kind_of_their_own(pair):
     asked = []
 

@@ -126,6 +126,7 @@ def test_on_grid_takes_another_maps_voxels(pdb, tmp_path):
     assert np.abs(volume.data - values).max() < 1e-5 * values.max()  # the header holds cell edges in float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "order"), [("C3", 3), ("D2", 4), ("T", 12), ("O", 24), ("I", 60), ("H,5,40,4", 4)])
 def test_symmetry_adds_a_copy_for_every_operator(pdb, name, order):
     volume, atoms = molmap(pdb, MolmapOptions(8.0, grid_spacing=2.5, symmetry=name, centre="20,-30,-3"))

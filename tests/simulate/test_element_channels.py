@@ -21,6 +21,7 @@ def protein(trypsin):
     return structure[structure.kind != WATER][:300]
 
 
+@pytest.mark.slow
 def test_without_hydrogens_the_channels_add_up_to_molmap(protein):
     grid = grid_around(protein, 1.0, 2.0)
     channels = element_channels(protein, grid)
@@ -38,6 +39,7 @@ def test_a_channel_sums_to_the_electrons_of_its_atoms(protein):
     assert np.allclose(sums / sums.sum(), np.array(electrons) / np.sum(electrons), rtol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("element", "channel"), [(15, SULPHUR), (26, SULPHUR), (30, SULPHUR), (5, CARBON), (9, SULPHUR)]
 )
@@ -70,6 +72,7 @@ def test_hydrogens_of_the_file_are_not_counted_twice(protein):
     assert implied_hydrogens(with_one)[~first].sum() == implied_hydrogens(protein)[~first].sum()
 
 
+@pytest.mark.slow
 def test_a_part_is_the_part_of_the_whole(protein):
     grid = grid_around(protein, 1.0, 3.0)
     whole = np.pad(element_channels(protein, grid), [(0, 0), *[(10, 40)] * 3])

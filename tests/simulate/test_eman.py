@@ -51,6 +51,7 @@ def test_values_are_unnormalised_gaussians(pdb):
     assert np.abs(volume.data - wanted).max() < 1e-6 * wanted.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("apix", "resolution", "limit"), [(1.0, 4.0, 1.3e-3), (1.5, 6.0, 1.4e-3), (0.7, 2.0, 8e-3)])
 def test_the_map_is_the_originals_but_for_its_tables(trypsin, apix, resolution, limit):
     # at 2 A / 0.7 A the original's windows end where profiles are still 0.8 % of their height

@@ -84,6 +84,7 @@ def test_hydrogens_change_nothing(protein):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [(0, 0, 0), (13, 22, 17), (-6, 40, -9)])
 def test_a_part_is_the_part_of_the_whole(protein, start):
     grid = grid_around(protein, 1.0, 3.0)

@@ -32,6 +32,7 @@ def test_other_boxes_are_a_mistake(text):
         parse_box(text)
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(apix=st.floats(0.3, 3), resolution=st.floats(1, 10))
 def test_grids_around_atoms_begin_on_a_whole_voxel_and_leave_three_resolutions(structure, apix, resolution):
@@ -45,6 +46,7 @@ def test_grids_around_atoms_begin_on_a_whole_voxel_and_leave_three_resolutions(s
         assert np.all(margin < 3 * resolution + apix + 1e-9)
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True)
 @given(apix=st.floats(0.3, 3), box=st.tuples(*[st.integers(20, 60)] * 3))
 def test_boxes_of_given_size_are_centred_on_the_atoms(structure, apix, box):

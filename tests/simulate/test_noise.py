@@ -32,6 +32,7 @@ def as_learned(structure, grid, resolution):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:voxels of")
 @pytest.mark.parametrize("resolution", [3.0, 4.0, 6.0])
 @pytest.mark.parametrize("fineness", [2.5, 3, 5])

@@ -45,6 +45,7 @@ def made(small):
     return grid, generate(small, grid, Condition(3.0, b_factors=False), Compute("cpu"))
 
 
+@pytest.mark.slow
 def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
     volume, structure = real
     near = near_points(volume.grid, structure.xyz, 3)
@@ -55,12 +56,14 @@ def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
         assert score > pearson(classical[near], volume.data[near]) + 0.01
 
 
+@pytest.mark.slow
 def test_there_is_nothing_where_there_are_no_atoms(made, small):
     grid, data = made
     assert not data[~near_points(grid, small.xyz, 7)].any()
     assert data[near_points(grid, small.xyz, 1)].mean() > 0.3
 
 
+@pytest.mark.slow
 def test_moving_the_structure_by_whole_voxels_moves_the_map(made, small):
     _, data = made
     shift = np.array([5.0, -3.0, 8.0])
@@ -69,6 +72,7 @@ def test_moving_the_structure_by_whole_voxels_moves_the_map(made, small):
     assert np.abs(other - data).max() < 1e-3 * data.max()
 
 
+@pytest.mark.slow
 def test_a_coarser_resolution_gives_a_smoother_map(made, small):
     grid, sharp = made
     coarse = generate(small, grid, Condition(6.0, b_factors=False), Compute("cpu"))
@@ -81,11 +85,13 @@ def test_a_coarser_resolution_gives_a_smoother_map(made, small):
     assert power[1] < 0.2 * power[0]
 
 
+@pytest.mark.slow
 def test_resolutions_never_seen_are_warned_about(small):
     with pytest.warns(CryotoolsWarning, match=r"has seen maps of 1\.7 to 8 A, not of 12 A"):
         generate(small, grid_around(small, 4.0, 12.0), Condition(12.0), Compute("cpu"))
 
 
+@pytest.mark.slow
 def test_rewritten_weights_are_the_ones_used(made, small, tmp_path):
     grid, _ = made
     path, config = tmp_path / "generator.safetensors", GeneratorConfig(width=4, levels=2)
@@ -100,6 +106,7 @@ def test_rewritten_weights_are_the_ones_used(made, small, tmp_path):
     assert np.array_equal(maps[2], maps[0])
 
 
+@pytest.mark.slow
 def test_the_map_does_not_depend_on_the_boxes_it_is_made_in(made, small, monkeypatch):
     grid, data = made
     monkeypatch.setattr(runner, "_LARGEST_BOX", 100_000)  # of 46 voxels, 40 of them halo
@@ -107,6 +114,7 @@ def test_the_map_does_not_depend_on_the_boxes_it_is_made_in(made, small, monkeyp
     assert np.abs(other - data).max() < 1e-5 * data.max()
 
 
+@pytest.mark.slow
 def test_a_corner_of_the_grid_has_the_values_of_the_whole(made, small):
     grid, data = made
     corner = Volume.on(grid, data).crop((8, 10, 12), (20, 18, 14))
@@ -114,6 +122,7 @@ def test_a_corner_of_the_grid_has_the_values_of_the_whole(made, small):
     assert np.abs(other - corner.data).max() < 1e-5 * data.max()
 
 
+@pytest.mark.slow
 def test_equal_tiles_of_all_channels_give_the_same_map(made, small):
     """The way without boxes: every channel of the whole volume, and a network with its normalisation."""
     grid, data = made

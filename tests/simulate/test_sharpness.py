@@ -22,6 +22,7 @@ def simulated(trypsin):
     return structure, Volume.on(grid, molmap(structure, grid, MapOptions(3.0, occupancy=False)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b", [-60.0, 0.0, 40.0])
 def test_the_b_factor_given_to_a_map_is_measured(simulated, b):
     structure, volume = simulated
@@ -31,6 +32,7 @@ def test_the_b_factor_given_to_a_map_is_measured(simulated, b):
     assert measure_sharpness(sharpened, structure, 3.0) == pytest.approx(b, abs=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b", [-150.0, 0.0, 100.0])
 def test_coarse_maps_have_a_sharpness_too(simulated, b):
     structure, volume = simulated
@@ -53,6 +55,7 @@ def test_an_inverted_map_has_nothing_in_common_with_its_structure(simulated):
         measure_sharpness(volume.with_data(-volume.data), structure, 3.0)
 
 
+@pytest.mark.slow
 def test_the_envelope_is_1_near_atoms_and_0_far_from_them(simulated):
     structure, volume = simulated
     mask, distance = envelope(structure, volume.grid), distance_to_points(volume.grid, structure.xyz, 12)

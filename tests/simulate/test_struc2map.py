@@ -51,6 +51,7 @@ def read_with_mrcfile(path, positions: np.ndarray) -> np.ndarray:
     return data[z, y, x]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("centre", FAR)
 def test_other_readers_find_the_density_on_the_atoms(tmp_path, method, centre):
@@ -70,6 +71,7 @@ def test_other_readers_find_the_density_on_the_atoms(tmp_path, method, centre):
     assert np.allclose(read_with_gemmi(out, xyz), volume.sample(xyz), rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "weights"), [("gan", "number"), *((name, each) for name in CLASSICAL for each in ("number", "electron"))]
 )
@@ -246,6 +248,7 @@ def test_noise_has_its_level_and_its_seed(trypsin):
     assert difference.mean() == pytest.approx(0, abs=0.01 * level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharpness", [-100.0, 25.0])
 def test_sharpness_set_is_sharpness_measured(trypsin, sharpness):
     options = MapOptions(3.0, sharpness=sharpness)

@@ -29,6 +29,7 @@ def holds(group: np.ndarray, matrix: np.ndarray) -> bool:
     return any(np.allclose(known[:, :3], matrix, atol=1e-9) for known in group)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "order"), ORDERS.items())
 def test_groups_have_their_order_and_begin_with_the_identity(name, order):
     group = operators(name, Z, ZERO)
@@ -36,6 +37,7 @@ def test_groups_have_their_order_and_begin_with_the_identity(name, order):
     assert np.allclose(group[0], np.eye(3, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["C5", "D3", "T", "O", "I"])
 def test_groups_are_closed_sets_of_distinct_rotations(name):
     rotations = operators(name, Z, ZERO)[:, :, :3]

@@ -57,6 +57,7 @@ def test_a_generator_saved_before_there_were_bodies_still_loads(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(generator.parameters(), loaded.parameters(), strict=True))
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize(("body", "adversarial"), [("unet", 0.0), ("unet", 0.05), ("unetpp", 0.05)])
 def test_a_rule_is_learned_from_a_pair(pair, tmp_path, body, adversarial):
     generator = GeneratorConfig(width=4, levels=2, body=body)
@@ -72,6 +73,7 @@ def test_a_rule_is_learned_from_a_pair(pair, tmp_path, body, adversarial):
     assert lines[0] == "id,pearson,pearson_no_b,pearson_sharpness"
 
 
+@pytest.mark.slow
 def test_maps_too_large_for_one_piece_are_validated_in_tiles(pair, monkeypatch):
     task = GanTask([pair], [pair], SMALL)
     generator = task.networks["generator"]
@@ -83,11 +85,13 @@ def test_maps_too_large_for_one_piece_are_validated_in_tiles(pair, monkeypatch):
     assert task.validate({"generator": generator}) == pytest.approx(whole, abs=2e-3)  # the edges see other zeros
 
 
+@pytest.mark.slow
 def test_without_held_out_maps_there_are_no_scores(pair):
     task = GanTask([pair], [], SMALL)
     assert task.validate(task.networks) == {}
 
 
+@pytest.mark.learning
 @pytest.mark.usefixtures("cpu_takes_bf16")
 @pytest.mark.parametrize(("adversarial", "deepest"), [(0.0, 4), (0.05, 2)])
 def test_bf16_trains_the_same_rule(pair, tmp_path, adversarial, deepest):
@@ -103,6 +107,7 @@ def test_bf16_trains_the_same_rule(pair, tmp_path, adversarial, deepest):
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_what_does_not_count_does_not_count(pair):
     far = ~near_points(pair.target.grid, pair.structure.xyz, 8.0)
     weight, target = (np.where(far, value, of) for value, of in ((0.0, pair.weight), (1e3, pair.target.data)))
@@ -116,6 +121,7 @@ def test_what_does_not_count_does_not_count(pair):
     assert max(seen) < 100
 
 
+@pytest.mark.slow
 def test_the_same_step_draws_the_same_cubes(pair):
     task = GanTask([pair], [], SMALL)
     one, two, three = (task._batch(np.random.default_rng([0, step])) for step in (5, 5, 6))

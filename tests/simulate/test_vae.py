@@ -59,6 +59,7 @@ def test_the_way_from_atoms_to_map_leads_through_the_latent():
     assert torch.allclose(made, network.decoded(mean, conditions), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_tiles_give_what_the_whole_gives(pair, weights, monkeypatch):
     maps = []
     for largest in (200_000, 10**7):
@@ -67,6 +68,7 @@ def test_tiles_give_what_the_whole_gives(pair, weights, monkeypatch):
     assert np.abs(maps[0] - maps[1]).max() < 1e-4 * np.abs(maps[1]).max()
 
 
+@pytest.mark.slow
 def test_samples_differ_from_one_another_and_each_can_be_made_again(pair, weights):
     def made(sample):
         return generate_vae(pair.structure, pair.target.grid, Condition(4.0), sample, Compute("cpu"), weights=weights)
@@ -90,6 +92,7 @@ def test_penalties_vanish_at_the_targets_and_grow_with_the_distance():
     assert _statistics(0.5 + 0.32 * standard, weight) == pytest.approx(1, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_generator_s_step_leaves_the_discriminator_as_it_is(pair, monkeypatch):
     task = VaeGanTask([pair], [], SMALL)
     monkeypatch.setattr(vae_train, "update_discriminator", lambda *_: {})
@@ -99,6 +102,7 @@ def test_the_generator_s_step_leaves_the_discriminator_as_it_is(pair, monkeypatc
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.learning
 def test_training_brings_maps_nearer(pair, tmp_path):
     task = VaeGanTask([pair], [pair], replace(SMALL, batch=8))
     before = task.validate({"generator": task.networks["generator"].eval()})["held_out_pearson"]
@@ -109,6 +113,7 @@ def test_training_brings_maps_nearer(pair, tmp_path):
     assert stored.mean == pytest.approx(pair.target.data[pair.target.data > 0.1].mean(), abs=0.3)
 
 
+@pytest.mark.slow
 def test_rewritten_weights_are_the_ones_used(pair, weights, tmp_path):
     path = tmp_path / "weights.safetensors"
     path.write_bytes(weights.read_bytes())

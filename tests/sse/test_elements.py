@@ -56,6 +56,7 @@ def slab(normal, thickness: float = 6.0, radius: float = 12.0, height: float = 0
     return height * ((np.abs(above) <= thickness / 2) & (beside <= radius)), normal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ends", [((2, 10, 20), (40, 46, 44)), ((0, 28, 32), (44, 28, 32)), ((22, 10, 32), (22, 45, 32))]
 )
@@ -77,6 +78,7 @@ def test_a_curved_helix_stays_one():
     assert helix.length == pytest.approx(18 * np.pi, abs=4)
 
 
+@pytest.mark.slow
 def test_neighbours_that_touch_are_two():
     one, two = ((0, 23, 32), (44, 23, 32)), ((0, 32, 32), (40, 32, 32))
     found = find_elements(class_maps(helix=tube(line(*one), line(*two))), GRID)
@@ -86,6 +88,7 @@ def test_neighbours_that_touch_are_two():
     assert off_line(found[1].points, *two).max() < 1
 
 
+@pytest.mark.slow
 def test_helices_that_meet_at_an_angle_are_two():
     corner = (22, 14, 32)
     found = find_elements(class_maps(helix=tube(line(corner, (0, 48, 32)), line(corner, (44, 48, 32)))), GRID)
@@ -95,6 +98,7 @@ def test_helices_that_meet_at_an_angle_are_two():
     assert min(left.points[:, 1].max(), right.points[:, 1].max()) > 44
 
 
+@pytest.mark.slow
 def test_a_branch_is_an_element_of_its_own():
     whole, branch = ((-4, 16, 32), (48, 16, 32)), ((22, 16, 32), (22, 50, 32))
     found = find_elements(class_maps(helix=tube(line(*whole), line(*branch))), GRID)
@@ -104,6 +108,7 @@ def test_a_branch_is_an_element_of_its_own():
     assert on_branch[0].length > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normal", [(0, 0, 1), (1, 1, 1)])
 def test_points_of_a_sheet_lie_in_its_middle_and_cover_it(normal):
     values, normal = slab(normal)
@@ -127,6 +132,7 @@ def test_noise_moves_an_axis_little():
     assert off.max() < 2.5  # at the ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voxel_size", [(0.65, 0.65, 0.65), (1.4, 1.1, 0.8), (2.0, 2.0, 2.0)])
 def test_the_voxel_size_matters_little(voxel_size):
     shape = tuple(int(n / step) for n, step in zip((60, 40, 40), voxel_size[::-1], strict=True))
@@ -137,6 +143,7 @@ def test_the_voxel_size_matters_little(voxel_size):
     assert 37 < helix.length < 48  # a tube's ends are round, with a radius of 4
 
 
+@pytest.mark.slow
 def test_the_box_does_not_matter():
     values = class_maps(helix=tube(line((5, 20, 25), (35, 40, 40))))
     wide = np.pad(values, ((0, 0), (9, 5), (3, 8), (12, 2)))
@@ -160,6 +167,7 @@ def test_a_helix_beside_a_face_is_found():
     assert off_line(helix.points, *ends).max() < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 4), (1, 20, 20), (8, 8, 8)])
 @pytest.mark.parametrize("value", [0.0, 0.3, 0.9])
 def test_tiny_and_constant_maps_have_elements_or_none(shape, value):
@@ -176,6 +184,7 @@ def test_specks_and_nucleotides_are_no_elements():
     assert not [one for one in find_elements(class_maps(helix=speck, nucleotide=rna), GRID) if one.length > 6]
 
 
+@pytest.mark.slow
 def test_elements_become_a_table_and_pseudo_atoms():
     values, _ = slab((0, 0, 1))
     tubes = tube(line((0, 10, 17), (40, 10, 17)), line((0, 45, 17), (25, 45, 17)))
@@ -203,6 +212,7 @@ def test_no_elements_are_an_empty_table():
     assert len(element_structure([])) == 0
 
 
+@pytest.mark.slow
 def test_the_result_is_the_same_every_time():
     noise = gaussian_filter(np.random.default_rng(3).normal(size=GRID.shape), 2)
     values = class_maps(helix=np.clip(0.2 + 4 * noise, 0, 1))
@@ -210,6 +220,7 @@ def test_the_result_is_the_same_every_time():
     assert np.array_equal(one.xyz, two.xyz)
 
 
+@pytest.mark.slow
 def test_helices_of_a_real_model_are_found_from_its_labels():
     volume = read_map(DATA / "emd_3488_crop.mrc.gz")
     residues = assign(structure := read_structure(DATA / "5ni1_crop.pdb.gz"))

@@ -66,6 +66,7 @@ def written(prefix, grid: Grid, **values) -> str:
     return str(prefix)
 
 
+@pytest.mark.slow
 def test_class_maps_in_files_are_scored_against_the_model(truth, tmp_path):
     volume, maps = truth
     prefix = written(tmp_path / "globin", volume.grid, **{name: maps[which] for name, which in NAMES.items()})
@@ -78,6 +79,7 @@ def test_class_maps_in_files_are_scored_against_the_model(truth, tmp_path):
     assert read_class_maps(prefix, volume.grid) == pytest.approx(maps)
 
 
+@pytest.mark.slow
 def test_class_maps_may_lie_on_another_grid(truth, tmp_path):
     volume, maps = truth
     finer = Grid(tuple(2 * n - 1 for n in volume.data.shape), tuple(v / 2 for v in volume.voxel_size), volume.origin)
@@ -147,6 +149,7 @@ def test_a_network_that_nobody_trained_scores_below_one_class_for_all(tmp_path):
     assert scores.q3 < scores.q3_baseline - 0.2
 
 
+@pytest.mark.slow
 def test_a_networks_scores_are_those_of_the_class_maps_that_it_makes(tmp_path):
     volume = read_map(GLOBIN.map)
     predict = by_network(by_density(tmp_path / "density.safetensors"))

@@ -33,6 +33,7 @@ def helix(hand: int, direction, noise: float = 0.0, which: int = HELIX) -> tuple
     return volume, [Element(which, axis, np.ones(len(axis)), LENGTH)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", [(0, 0, 1), (1, 0.2, 0), (0.5, -0.6, 0.7)])
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_density_winds_as_the_helix_does(direction, noise):
@@ -48,6 +49,7 @@ def test_the_sense_of_an_axis_does_not_matter():
     assert winding(volume, [turned]).right == pytest.approx(winding(volume, [element]).right, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_map_of_the_wrong_hand_is_told():
     with pytest.warns(CryotoolsWarning, match="left-handed"):
         check_hand(*helix(-1, (0, 0, 1)))

@@ -54,12 +54,14 @@ def test_haruspex_has_as_many_parameters_as_published():
     assert sum(p.numel() for p in haruspex().parameters()) == 6_034_756
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "left"), [(40, 20), (24, 4), (44, 24)])
 def test_haruspex_predicts_the_middle(size, left):
     with torch.inference_mode():
         assert haruspex()(torch.randn(1, 1, size, size, size)).shape == (1, CLASSES, left, left, left)
 
 
+@pytest.mark.slow
 def test_haruspex_sees_no_more_than_its_halo():
     """A change that begins halo + 1 voxels away from an output voxel leaves it as it was."""
     net = haruspex()
@@ -73,6 +75,7 @@ def test_haruspex_sees_no_more_than_its_halo():
     assert not change[places > 11 + net.halo].any()
 
 
+@pytest.mark.slow
 def test_to_lean_is_to_multiply_the_odds_of_elements():
     tile = torch.randn(1, 1, 8, 8, 8)
     plain, leaning = (Classifier(network(replace(SMALL, temperature=0.5)), KNOWN, lean) for lean in (0.0, 0.7))
@@ -94,6 +97,7 @@ def test_probabilities_sum_to_1_and_are_sharper_at_a_lower_temperature():
     assert (two.amax(dim=1) > one.amax(dim=1)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [network, haruspex])
 def test_tiled_equals_whole(make):
     net = make()
@@ -109,6 +113,7 @@ def test_tiled_equals_whole(make):
     assert np.allclose(whole.sum(axis=0), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "config"),
     [(SECONDARY_STRUCTURE, replace(SMALL, temperature=1.37)), (HARUSPEX, HaruspexConfig(temperature=0.8))],

@@ -54,6 +54,7 @@ def test_classes_follow_the_prepared_density(crop, simple):
     assert np.mean(found.labels[height > 2.4] == SHEET) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voxel_size", [0.7, 1.0, 1.9])
 def test_the_grid_of_the_map_is_kept(crop, simple, voxel_size):
     grid = grid_at_spacing(crop.grid, voxel_size)
@@ -73,12 +74,14 @@ def test_the_grid_of_the_map_is_kept(crop, simple, voxel_size):
         assert in_place > max(agreement(1, axis), agreement(-1, axis)) + 0.03
 
 
+@pytest.mark.slow
 def test_scale_and_offset_of_the_values_do_not_matter(crop, untrained):
     one = annotate(crop, 3.2, weights=untrained, compute=CPU)
     other = annotate(crop.with_data(250 * crop.data - 7), 3.2, weights=untrained, compute=CPU)
     assert np.abs(one.probabilities - other.probabilities).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_the_result_does_not_depend_on_the_tiles(crop, untrained, monkeypatch):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
     runner = Runner(Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,)), Compute("cpu", "fp32"))
@@ -117,6 +120,7 @@ class Hungry(torch.nn.Module):
         return self.inner(tiles)
 
 
+@pytest.mark.slow
 def test_tiles_shrink_when_memory_runs_out(crop, untrained, monkeypatch):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
     turned = Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,))
@@ -131,6 +135,7 @@ def test_tiles_shrink_when_memory_runs_out(crop, untrained, monkeypatch):
         predict.classify(Runner(Hungry(turned, 40), Compute("cpu", "fp32", batch=1)), network, density)
 
 
+@pytest.mark.slow
 def test_tiles_are_small_where_little_memory_is_free(crop, untrained, monkeypatch):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
     sizes = []
@@ -160,6 +165,7 @@ def test_tiles_of_haruspex_stay_small(crop, monkeypatch):
     assert max(seen) <= 104
 
 
+@pytest.mark.slow
 def test_solvent_is_other_and_costs_nothing(crop, untrained, monkeypatch):
     prepared = prepare(crop).volume.data
     wide = 0.02 * np.random.default_rng(0).normal(size=(120, 150, 130)).astype(np.float32)
@@ -188,6 +194,7 @@ def test_what_stands_out_holds_the_whole_molecule(crop):
     assert not stands_out(np.zeros((20, 21, 5), dtype=np.float32)).any()
 
 
+@pytest.mark.slow
 def test_a_turn_and_back_changes_nothing_of_a_network_without_directions(crop, simple):
     part = crop.crop((8, 8, 8), (24, 26, 20))
     one, many = (annotate(part, weights=simple, compute=CPU, rotations=n).probabilities for n in (1, 24))
@@ -218,6 +225,7 @@ def test_four_turns_show_the_network_four_sides_of_every_axis():
     assert max(cosines) <= np.cos(np.radians(120)) + 1e-9
 
 
+@pytest.mark.slow
 def test_haruspex_loses_no_border(crop, tmp_path):
     torch.manual_seed(0)
     save_network(tmp_path / "haruspex.safetensors", Haruspex(HaruspexConfig()), HARUSPEX, HaruspexConfig())
@@ -226,6 +234,7 @@ def test_haruspex_loses_no_border(crop, tmp_path):
     assert found.probabilities.sum(axis=0) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_resolution_is_told_to_the_network(crop, tmp_path):
     path = at_random(tmp_path / "weights.safetensors")
     network, config, _ = load_network(path, [SECONDARY_STRUCTURE])
@@ -275,6 +284,7 @@ def test_a_flat_map_is_refused_and_a_thin_one(simple):
                 annotate(Volume(data.astype(np.float32), (1.0, 1.0, 1.0)), weights=simple)
 
 
+@pytest.mark.slow
 def test_rewritten_weights_are_the_ones_used(crop, tmp_path):
     weights = by_density(tmp_path / "net.safetensors")
     before = annotate(crop, weights=weights, compute=CPU).probabilities

@@ -38,6 +38,7 @@ def share(picture: np.ndarray, which: int) -> list[float]:
     return [float(part.mean()) for part in np.array_split(mine, 3, axis=1)]
 
 
+@pytest.mark.slow
 def test_each_class_is_seen_in_its_colour_from_three_directions(tmp_path):
     a, b, c = slice(5, 15), slice(18, 26), slice(29, 36)
     picture = draw(tmp_path, (HELIX, a, a, a), (SHEET, b, b, b), (NUCLEOTIDE, c, c, c))
@@ -45,6 +46,7 @@ def test_each_class_is_seen_in_its_colour_from_three_directions(tmp_path):
         assert min(share(picture, which)) > 0.002
 
 
+@pytest.mark.slow
 def test_what_lies_in_front_hides_what_lies_behind(tmp_path):
     wide = slice(15, 35)
     picture = draw(tmp_path, (HELIX, slice(30, 34), wide, wide), (SHEET, slice(6, 10), wide, wide))
@@ -54,6 +56,7 @@ def test_what_lies_in_front_hides_what_lies_behind(tmp_path):
     assert min(sheet[1:]) > 0.01  # from the side
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voxel_size", [(1.0, 1.0, 1.0), (0.5, 2.0, 1.3)])
 def test_a_map_without_classes_is_a_shadow(tmp_path, voxel_size):
     picture = draw(tmp_path, voxel_size=voxel_size)
@@ -62,6 +65,7 @@ def test_a_map_without_classes_is_a_shadow(tmp_path, voxel_size):
     assert above.min() < 0.6
 
 
+@pytest.mark.slow
 def test_a_map_with_nothing_above_its_contour_can_be_drawn(tmp_path):
     path = tmp_path / "empty.png"
     probabilities = np.zeros((4, 8, 8, 8), dtype=np.float32)

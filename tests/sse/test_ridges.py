@@ -34,6 +34,7 @@ def test_a_hollow_rod_has_the_same_ridge():
     assert np.abs(inner[:, :2] - MIDDLE[:2]).max() < 0.5
 
 
+@pytest.mark.slow
 def test_the_ridge_of_a_slab_is_its_middle():
     points = ridge_points(profile(8, (1,), 3.0), 2.0, 1)
     assert np.abs(points[:, 1] - MIDDLE[1]).max() < 0.2

@@ -71,6 +71,7 @@ def two(tmp_path_factory):
     return folder, [json.loads((folder / f"rank{rank}.json").read_text()) for rank in range(2)]
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_boxes_and_both_have_all(two):
     _, (first, second) = two
     assert (first["whole"][0], second["whole"][0]) == (3, 2)
@@ -80,6 +81,7 @@ def test_two_processes_share_the_boxes_and_both_have_all(two):
     assert second["again"] == [0, first["whole"][1]]
 
 
+@pytest.mark.slow
 def test_they_are_the_boxes_of_one_process(two, tmp_path, monkeypatch):
     folder, (first, _) = two
     box: dict = {}
@@ -90,6 +92,7 @@ def test_they_are_the_boxes_of_one_process(two, tmp_path, monkeypatch):
     assert first["whole"][1] == [float(np.sum(one.density)) for one in alone]
 
 
+@pytest.mark.slow
 def test_what_fails_in_one_stops_both(two):
     _, (first, second) = two
     assert (first["broken"], second["broken"]) == ("1", "disk full")

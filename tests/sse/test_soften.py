@@ -22,6 +22,7 @@ def _fading(n):
     return along[:, None, None] * along[:, None] * along
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b", [-200, -150, 0, 40])
 @pytest.mark.parametrize("resolution", [2.5, 3.5, None])
 def test_the_slope_is_that_of_the_amplitudes(b, resolution):

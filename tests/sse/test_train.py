@@ -87,6 +87,7 @@ def test_damaged_examples_are_named(tmp_path):
         load_example(tmp_path / "example.npz")
 
 
+@pytest.mark.slow
 def test_versions_turn_map_and_model_together(pair):
     plain, *turned = experimental_examples(pair, 4, seed=3)
     assert plain.resolution == pair.resolution
@@ -100,6 +101,7 @@ def test_versions_turn_map_and_model_together(pair):
         assert share[1] == pytest.approx(share[0], rel=0.05)
 
 
+@pytest.mark.slow
 def test_versions_of_two_maps_are_turned_each_in_its_own_way(pair):
     made = {}
     for name in ("one", "other", "one again"):
@@ -111,6 +113,7 @@ def test_versions_of_two_maps_are_turned_each_in_its_own_way(pair):
         assert first.resolution == again.resolution
 
 
+@pytest.mark.slow
 def test_simulated_boxes_show_density_where_the_classes_are(trypsin):
     structure = read_structure(trypsin)
     for seed in range(3):
@@ -122,6 +125,7 @@ def test_simulated_boxes_show_density_where_the_classes_are(trypsin):
         assert density[box.classes == SHEET].mean() > 4 * abs(density[box.counts == 1].mean())
 
 
+@pytest.mark.slow
 def test_simulated_boxes_are_made_once_and_do_not_depend_on_how_many(trypsin, tmp_path):
     bad = tmp_path / "bad.pdb"
     bad.write_text("ATOM\n")
@@ -135,6 +139,7 @@ def test_simulated_boxes_are_made_once_and_do_not_depend_on_how_many(trypsin, tm
     np.testing.assert_array_equal(again[0].density, few[0].density)
 
 
+@pytest.mark.slow
 def test_kept_boxes_of_other_structures_are_not_read(trypsin, tmp_path):
     other = tmp_path / "other.cif"
     other.write_bytes(trypsin.read_bytes())
@@ -160,6 +165,7 @@ def test_relatives_of_the_held_out_fold_are_left_out(tmp_path):
         list_structures(str(listed), None)
 
 
+@pytest.mark.learning
 def test_a_miniature_training_is_better_than_the_majority_class(pair, tmp_path):
     torch.manual_seed(2)
     task = ClassifierTask([experimental_examples(pair, 1)], [], [pair], SMALL)
@@ -172,6 +178,7 @@ def test_a_miniature_training_is_better_than_the_majority_class(pair, tmp_path):
     assert float(about["held_out_q3"]) == pytest.approx(scores["held_out_q3"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_without_held_out_maps_the_temperature_stays(example, tmp_path):
     torch.manual_seed(0)
     network = SecondaryStructure(replace(SMALL.network, temperature=1.7))
@@ -181,6 +188,7 @@ def test_without_held_out_maps_the_temperature_stays(example, tmp_path):
     assert config.temperature == 1.7
 
 
+@pytest.mark.slow
 def test_batches_hold_both_kinds_of_maps_and_count_something(example):
     simulated = replace(example, resolution=7.0)
     task = ClassifierTask([[example]], [simulated], [], SMALL)

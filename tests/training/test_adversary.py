@@ -13,6 +13,7 @@ def judge():
     return nn.Linear(1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("real", "false", "accuracy", "moves"), [(1.0, -1.0, 1.0, False), (1.0, 1.0, 0.5, True)])
 def test_a_discriminator_that_is_ahead_is_held_back(judge, real, false, accuracy, moves):
     before = judge.weight.clone()

@@ -103,6 +103,7 @@ def test_a_broken_entry_fails_alone(entry, tmp_path):
     assert float(rows[1]["correlation"]) == pytest.approx(verdicts[1].correlation, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_what_is_odd_about_the_files_is_in_the_report_of_each_pair_and_nowhere_else(run, entry, tmp_path, trypsin):
     odd_map = bytearray((tmp_path / "map.mrc").read_bytes())
     odd_map[208:212] = b"<M> "  # in place of MAP
@@ -267,6 +268,7 @@ def test_mistakes_in_the_list_are_named(tmp_path, text, message):
         read_list(tmp_path / "pairs.csv")
 
 
+@pytest.mark.slow
 def test_the_command_reports_keeps_and_exits_1_when_an_entry_failed(run, entry, tmp_path):
     line = f"1gbt,{entry.map},{entry.model},4.0,protease\n"
     (tmp_path / "pairs.csv").write_text("id,map,model,resolution,family\n" + line)

@@ -100,12 +100,14 @@ def same(one: dict, other: dict) -> bool:
     return all(torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.slow
 def test_both_end_with_the_same_weights_and_statistics(two):
     _, (first, second) = two
     assert (first["whole"]["code"], second["whole"]["code"]) == (0, 0)
     assert same(first["whole"]["state"], second["whole"]["state"])
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_the_batches_of_both(two):
     """The mean of the gradients is the gradient of one batch that holds the cubes of both."""
     from cryotools.training.loop import LoopConfig
@@ -133,6 +135,7 @@ def random_of(step: int, rank: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(key).standard_normal((16, 1), dtype=np.float32))
 
 
+@pytest.mark.slow
 def test_the_first_process_alone_validates_and_one_set_of_files_is_written(two):
     folder, _ = two
     assert set((folder / "validated").read_text()) == {"0"}
@@ -145,6 +148,7 @@ def test_the_first_process_alone_validates_and_one_set_of_files_is_written(two):
     ]
 
 
+@pytest.mark.slow
 def test_statistics_are_the_mean_over_the_processes(two):
     _, (first, second) = two
     seen = np.array(
@@ -157,6 +161,7 @@ def test_statistics_are_the_mean_over_the_processes(two):
     assert float(second["whole"]["state"]["0.running_mean"]) == pytest.approx(running, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_stops_both_and_resuming_repeats_the_run_bit_for_bit(two):
     _, results = two
     for of in results:
@@ -167,6 +172,7 @@ def test_a_signal_to_one_stops_both_and_resuming_repeats_the_run_bit_for_bit(two
         assert same(weights, of["resumed"]["state"])
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_one_stops_both(two):
     _, (first, second) = two
     assert "a loss is not finite" in first["loss"]["code"]

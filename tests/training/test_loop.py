@@ -71,6 +71,7 @@ def rows(folder) -> list[dict[str, str]]:
     return list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
 
 
+@pytest.mark.learning
 def test_a_task_is_trained_to_its_answer(tmp_path):
     task = Line()
     config = LoopConfig(steps=400, learning_rate=0.05, warmup=4, averaging=0.9, validate_every=100)
@@ -84,6 +85,7 @@ def test_a_task_is_trained_to_its_answer(tmp_path):
     assert (tmp_path / "saved").exists()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_run_bit_for_bit(tmp_path):
     whole = Line()
     train(whole, tmp_path / "whole", CONFIG)
@@ -170,6 +172,7 @@ def test_a_run_is_not_overwritten_by_a_new_one(tmp_path):
         train(Line(), tmp_path / "file", CONFIG)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["state.pt", "saved", "metrics.csv", "config.json"])
 def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(tmp_path, monkeypatch, file):
     full = []
@@ -226,6 +229,7 @@ tests.train(tests.Line(), Path(sys.argv[1]), tests.CONFIG)
 """
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_writes_goes_on_from_the_checkpoint_before(tmp_path):
     script = KILLED.format(tests=str(Path(__file__).parent), file=__file__)
     killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "run")], capture_output=True, check=False)
@@ -271,6 +275,7 @@ def test_a_batch_that_does_not_fit_is_one_line(tmp_path):
         train(Line(full), tmp_path, CONFIG)
 
 
+@pytest.mark.slow
 def test_the_curves_are_drawn_from_the_metrics(tmp_path):
     text = "step,loss,held_out_pearson,accuracy,seconds\n10,0.5,0.6,0.7,1\n20,0.25,0.7,0.8,2\n"
     (tmp_path / "metrics.csv").write_text(text)

@@ -89,6 +89,7 @@ def run(make, pair, folder, stop=None):
     return saved
 
 
+@pytest.mark.learning
 @pytest.mark.parametrize("make", [gan, vae_gan, evaluator, classifier], ids=lambda make: make.__name__)
 def test_a_resumed_task_is_the_task_bit_for_bit(make, pair, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "draw_losses", lambda *_: None)

@@ -64,6 +64,7 @@ def cells(text: str, name: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
+@pytest.mark.slow
 def test_scores(script, pairs, weights, capsys):
     script("scores").main([pairs, "--weights-of-fold", f"0={weights},1={weights}"])
     text = capsys.readouterr().out
@@ -95,6 +96,7 @@ def test_every_fold_is_judged_by_its_own_network(script, monkeypatch):
     assert plain(entry, None) == "w"
 
 
+@pytest.mark.slow
 def test_robustness(script, pairs, weights, capsys):
     changes = ["white noise, 0.5 σ", "half of the box", "resolution not told"]
     script("robustness").main([pairs, "--weights", weights, *(part for name in changes for part in ("--only", name))])
@@ -103,6 +105,7 @@ def test_robustness(script, pairs, weights, capsys):
     assert len(cells(text, changes[0])) == len(cells(text, "change"))
 
 
+@pytest.mark.slow
 def test_a_predictor_that_sees_through_every_change_loses_nothing(script, globin):
     """Labels made from the changed map itself stay right, so every change keeps map and model together."""
     robustness, variations = script("robustness"), script("variations")
@@ -130,6 +133,7 @@ def test_a_predictor_that_sees_through_every_change_loses_nothing(script, globin
     assert found["half of the box"][0].n_residues < found["values halved"][0].n_residues
 
 
+@pytest.mark.slow
 def test_changes_do_what_they_say(script, globin):
     variations = script("variations")
     scene = variations.Scene(globin[0], globin[1], 3.2)
@@ -151,6 +155,7 @@ def test_changes_do_what_they_say(script, globin):
     assert np.isnan(made["resolution not told"].resolution)
 
 
+@pytest.mark.slow
 def test_nucleotides(script, pairs, weights, trypsin, capsys):
     script("nucleotides").main(
         ["--list", pairs, "--weights", weights, "--structures", str(trypsin), "--res", "4", "--method", "molmap"]
@@ -173,6 +178,7 @@ def test_nucleotides_are_counted_by_voxel_and_residue(script, globin):
     assert np.isnan(found[0].voxel_f1)
 
 
+@pytest.mark.slow
 def test_speed(script, weights, trypsin, monkeypatch, capsys):
     speed = script("speed")
     monkeypatch.setattr(speed, "TILE", 24)
@@ -191,6 +197,7 @@ def test_haruspex_takes_a_tile_every_20_voxels(script):
     assert [script("speed").haruspex_tiles(size) for size in (40, 60, 100, 200, 400)] == [1, 8, 64, 729, 6859]
 
 
+@pytest.mark.slow
 def test_a_task_runs_in_a_process_of_its_own(script, trypsin, tmp_path):
     found = script("speed").child("box", path=str(tmp_path / "box.mrc"), structure=str(trypsin), size=24, fill="masked")
     box = read_map(tmp_path / "box.mrc")
