@@ -26,17 +26,22 @@ _SERIAL, _NAME, _RESIDUE, _ELEMENT = 6, 12, 17, 76  # columns, counted from 0
 _ONE_LETTER = np.frombuffer(b"HCNOPSDBFIK", np.uint8)
 
 
-def mark_blank_elements(lines: PdbLines) -> None:
-    """Mark each atom whose element column is blank, in place of its serial number."""
+def mark_blank_elements(lines: PdbLines, columns: np.ndarray) -> None:
+    """Mark each atom whose element column is blank, in place of its serial number.
+
+    Parameters
+    ----------
+    columns : (n, WIDTH), of `lines.atoms`; the element columns are looked at in `lines`, where they may be mended
+    """
     atoms = lines.atoms
     start, length = lines.starts[atoms], lines.length(atoms)
     blank = np.ones(len(atoms), dtype=bool)
     for column in (_ELEMENT, _ELEMENT + 1):
         blank &= ~(_is_letter(lines.text[start + column]) & (length > column))
-    negative = (lines.text[start[:, None] + np.arange(_SERIAL, _SERIAL + 5)] == ord("-")).any(axis=1)
+    negative = (columns[:, _SERIAL : _SERIAL + 5] == ord("-")).any(axis=1)
     lines.put(atoms[negative], _SERIAL, b"    0")
     if blank.any():
-        aligned = _aligned(lines.text, start[blank])
+        aligned = _aligned(columns[blank, _NAME : _RESIDUE + 4])
         lines.put(atoms[blank], _SERIAL, b"%5d" % _MARKS[Column.BLANK])
         lines.put(atoms[blank][aligned], _SERIAL, b"%5d" % _MARKS[Column.ALIGNED])
 
@@ -49,18 +54,18 @@ def marked_columns(serial: np.ndarray) -> np.ndarray:
     return columns
 
 
-def _aligned(text: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """True for each line (n,) whose name begins in column 13, where a symbol of two letters begins, in a residue that
-    puts the names of lighter elements in column 14. Names of four letters begin in column 13 whatever they are.
+def _aligned(names: np.ndarray) -> np.ndarray:
+    """True for each row of columns 13-21 (n, 9) whose name begins in column 13, where symbols of two letters begin, in
+    a residue that puts the names of lighter elements in column 14. Names of four letters begin there whatever they are.
     """
-    name = text[starts[:, None] + np.arange(_NAME, _NAME + 4)]
+    name = names[:, :4]
     letter = _is_letter(name)
     left = letter[:, 0] & (name[:, 3] == ord(" "))
     right = letter[:, 1] & (name[:, 0] == ord(" "))
     shifted = left & ~letter[:, 1] & np.isin(name[:, 0], _ONE_LETTER)  # N, C1 and the like in column 13
     if not (left & ~shifted).any():
-        return np.zeros(len(starts), dtype=bool)
-    residue = text[starts[:, None] + np.arange(_RESIDUE, _RESIDUE + 4)].view(np.uint32).ravel()
+        return np.zeros(len(names), dtype=bool)
+    residue = np.ascontiguousarray(names[:, _RESIDUE - _NAME :]).view(np.uint32).ravel()
     _, residue = np.unique(residue, return_inverse=True)
     trusted = np.bincount(residue, right) > np.bincount(residue, shifted)
     return left & ~shifted & trusted[residue]

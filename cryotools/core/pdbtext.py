@@ -44,7 +44,7 @@ def normal_pdb(content: bytes, name: str) -> bytes:
         raise DataError(f"{name}: line {number}: the record name is in lower case; PDB needs ATOM and HETATM")
     _check_numbers(lines, columns, name)
     _blank_what_is_no_element(lines, columns)
-    mark_blank_elements(lines)
+    mark_blank_elements(lines, columns)
     lines.put(np.flatnonzero(lines.record == record_code("ANIS")), 0, b"    ")  # of no use, and gemmi checks it
     explained = stand_in_for_long_names(lines, columns)
     return explained + models_in_order(lines, name)

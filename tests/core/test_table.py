@@ -102,5 +102,6 @@ def test_a_decimal_comma_is_named_where_a_number_is_wanted():
     assert number("3.2") == 3.2
     with pytest.raises(ValueError, match=r"^3,2 is not a number; write 3\.2, with a point$"):
         number("3,2")
-    with pytest.raises(ValueError, match=r"^three is not a number$"):
-        number("three")
+    for text in ("three", "1,234,567", "3,2 A"):
+        with pytest.raises(ValueError, match=f"^{text} is not a number$"):
+            number(text)

@@ -39,3 +39,8 @@ def test_maps_without_a_score_do_not_count_and_one_has_no_interval():
     assert (one.value, one.n) == (0.5, 1)
     assert np.isnan([one.low, one.high]).all()
     assert np.isnan(bootstrap_interval([]).value)
+
+
+def test_two_maps_have_an_interval_from_the_one_to_the_other():
+    found = bootstrap_interval([1.0, 3.0])
+    assert (found.value, found.low, found.high, found.n) == (2.0, 1.0, 3.0, 2)
