@@ -128,6 +128,7 @@ def test_the_examples_on_many_structures_run(listed, run):
     assert {path.stem for path in (listed / "maps").glob("*.mrc")} == {"trypsin", "other", "trypsin_4A", "trypsin_8A"}
 
 
+@pytest.mark.slow
 def test_the_array_job_makes_all_maps_once(listed):
     (script,) = _blocks("hpc.md", "sh")
     script = script.replace("--res 3 --apix 1", "--res 6 --apix 2")

@@ -128,6 +128,7 @@ def test_float16_maps_are_half_as_large(run, trypsin, tmp_path):
     assert (tmp_path / "12.mrc").stat().st_size - 1024 == ((tmp_path / "2.mrc").stat().st_size - 1024) / 2
 
 
+@pytest.mark.slow
 def test_a_preview_is_drawn_beside_the_map(run, trypsin, tmp_path):
     pytest.importorskip("matplotlib")
     picture = tmp_path / "map.png"
@@ -179,6 +180,7 @@ def test_compare_maps_prints_json(run, two_maps):
     assert same["fsc_0.5_A"] is None
 
 
+@pytest.mark.slow
 def test_compare_maps_writes_csv_and_plots(run, two_maps, trypsin, tmp_path):
     pytest.importorskip("matplotlib")
     scores, curve, plot = tmp_path / "scores.csv", tmp_path / "fsc.csv", tmp_path / "fsc.png"
@@ -261,6 +263,7 @@ def test_a_map_on_standard_input_is_named(run, two_maps):
     assert "maps are read from files, not from standard input" in refused.err
 
 
+@pytest.mark.slow
 def test_doctor_reports_every_section(run):
     plain = run("doctor", "--threads", 1)
     assert (plain.code, plain.err) == (0, "")
