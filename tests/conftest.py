@@ -29,7 +29,7 @@ def trypsin() -> Path:
 @pytest.fixture
 def cpu_takes_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a CPU that multiplies bf16 fast and right, whatever this one does."""
-    from cryotools.core import device
+    from cryotools.core.compute import device
 
     monkeypatch.setattr(device, "why_not_bfloat16", lambda: "")
 

@@ -13,22 +13,22 @@ import numpy as np
 import pytest
 
 import cryotools
-from cryotools.core.distance import near_points
-from cryotools.core.mapfile import read_map
-from cryotools.core.runner import Compute
-from cryotools.core.structure import WATER, Structure
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
+from cryotools.core.compute.runner import Compute
+from cryotools.core.maps.distance import near_points
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import WATER, Structure
+from cryotools.core.structures.structurefile import read_structure
 from cryotools.metrics.correlation import pearson
 from cryotools.realism.predict import evaluate
-from cryotools.simulate.classical import MapOptions, molmap
-from cryotools.simulate.inputs import Condition
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.predict import generate
-from cryotools.simulate.vae_predict import generate_vae
-from cryotools.sse.assign import assign
+from cryotools.simulate.learned.inputs import Condition
+from cryotools.simulate.learned.predict import generate
+from cryotools.simulate.learned.vae_predict import generate_vae
 from cryotools.sse.predict import annotate
 from cryotools.sse.score import MapScores, score_map, score_residues
+from cryotools.sse.truth.assign import assign
 
 DATA = Path(__file__).parent / "data"
 CPU = Compute("cpu")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cryotools.core.mapfile import read_map
+from cryotools.core.maps.mapfile import read_map
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(sys.executable).with_name("cryotools")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import cryotools
-from cryotools.core.checkpoint import load_network
+from cryotools.core.compute.checkpoint import load_network
 from cryotools.realism.network import EVALUATOR
-from cryotools.simulate.network import GENERATOR
-from cryotools.simulate.vae_network import VAE_GENERATOR
+from cryotools.simulate.learned.network import GENERATOR
+from cryotools.simulate.learned.vae_network import VAE_GENERATOR
 from cryotools.sse.network import SECONDARY_STRUCTURE
 
 FOLDER = Path(cryotools.__file__).with_name("weights")

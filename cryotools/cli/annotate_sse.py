@@ -11,14 +11,14 @@ from cryotools.cli import sserun
 from cryotools.cli.console import detail, label, note, print_json, progress, set_threads, skip_existing
 
 if TYPE_CHECKING:
-    from cryotools.core.structure import Structure
-    from cryotools.core.volume import Volume
-    from cryotools.sse.assign import Residues
-    from cryotools.sse.elements import Element
+    from cryotools.core.maps.volume import Volume
+    from cryotools.core.structures.structure import Structure
+    from cryotools.sse.elements.find import Element
     from cryotools.sse.evaluate import Reading
     from cryotools.sse.output import Files
     from cryotools.sse.predict import Annotation
     from cryotools.sse.score import ResidueScores
+    from cryotools.sse.truth.assign import Residues
 
 NAME = "annotate-sse"
 EPILOG = """Writes PREFIX_helix.mrc, PREFIX_sheet.mrc and PREFIX_nucleotide.mrc, the probabilities (0 to 1) of these
@@ -74,7 +74,7 @@ def command(
     if skip_existing(files.labels, no_clobber):
         return
     _check_arguments(files, map_file, structure, weights, preview, by_author=assignment == "author")
-    from cryotools.core.runner import Compute
+    from cryotools.core.compute.runner import Compute
     from cryotools.sse.evaluate import Reading, naming
     from cryotools.sse.predict import Annotator
 
@@ -106,8 +106,8 @@ def _check_arguments(
 ) -> None:
     """Refuse what makes no sense before anything is read."""
     from cryotools.core.errors import UsageError
-    from cryotools.core.output import check_output
-    from cryotools.core.picture import check_can_draw
+    from cryotools.core.files.output import check_output
+    from cryotools.view.picture import check_can_draw
 
     if by_author and not structure:
         raise UsageError("--assignment author needs a model with HELIX and SHEET records; give --structure")
@@ -138,7 +138,7 @@ def _find(annotation: Annotation, model: tuple[Structure, Residues] | None) -> R
 
         return score_residues(annotation.probabilities, annotation.volume, *model)
     from cryotools.sse.check import check_hand
-    from cryotools.sse.elements import find_elements
+    from cryotools.sse.elements.find import find_elements
 
     elements = find_elements(annotation.probabilities, annotation.volume.grid)
     check_hand(annotation.volume, elements)
@@ -165,7 +165,7 @@ def _figures(annotation: Annotation, found: ResidueScores | list[Element]) -> di
     """The result in numbers."""
     import numpy as np
 
-    from cryotools.sse.assign import CLASS_NAMES, HELIX, SHEET
+    from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, SHEET
 
     voxel = float(np.prod(annotation.volume.voxel_size))
     counts = np.bincount(annotation.labels.ravel(), minlength=len(CLASS_NAMES))

@@ -72,13 +72,13 @@ def command(
         raise UsageError("--csv, --fsc-csv, --fsc-plot and --preview name the same file; give each its own")
     if json + (csv == "-") + (fsc_csv == "-") > 1:
         raise UsageError("--json, --csv - and --fsc-csv - all write to standard output; give one")
-    from cryotools.core.mapfile import read_map
-    from cryotools.core.output import check_output
-    from cryotools.core.picture import check_can_draw, draw_maps
-    from cryotools.core.resample import METHODS
-    from cryotools.core.structurefile import read_structure
+    from cryotools.core.files.output import check_output
+    from cryotools.core.maps.mapfile import read_map
+    from cryotools.core.maps.resample import METHODS
+    from cryotools.core.structures.structurefile import read_structure
     from cryotools.metrics.compare import Region, compare_maps, region_around, region_from_mask
     from cryotools.metrics.report import fsc_csv_text, plot_fsc, scores_csv_text, scores_text
+    from cryotools.view.picture import check_can_draw, draw_maps
 
     if interpolation not in METHODS:
         raise UsageError(f"--interp {interpolation}: give {', '.join(METHODS)}")
@@ -110,7 +110,7 @@ def command(
 
 
 def _write(path: str, text: str) -> None:
-    from cryotools.core.output import write_text
+    from cryotools.core.files.output import write_text
 
     if path == "-":
         typer.echo(text, nl=False)

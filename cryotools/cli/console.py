@@ -99,7 +99,7 @@ def check_map_output(output: str, preview: str | None, inputs: list[str | None])
     UsageError
         It is standard output, has no map's suffix, or is an input.
     """
-    from cryotools.core.output import check_output
+    from cryotools.core.files.output import check_output
 
     if output == "-":
         raise UsageError("maps are binary and cannot go to standard output; name a file")
@@ -108,7 +108,7 @@ def check_map_output(output: str, preview: str | None, inputs: list[str | None])
         raise UsageError(f"{output}: end the name in .mrc, .map or .ccp4 (.gz and .bz2 may follow)")
     check_output(output, [source for source in inputs if source and source != "-"])
     if preview:
-        from cryotools.core.picture import check_can_draw
+        from cryotools.view.picture import check_can_draw
 
         check_can_draw(preview)
 

@@ -67,10 +67,11 @@ def command(
 ) -> None:
     """Check pairs of maps and models, and make a training set of the good ones."""
     set_threads(threads)
-    from cryotools.core.shards import parse_shard
-    from cryotools.training.curate import Rules, curate, read_list
-    from cryotools.training.fetch import ARCHIVE, Cache
-    from cryotools.training.report import DROPPED, FAILED, KEPT, draw_report, write_page, write_report
+    from cryotools.core.files.shards import parse_shard
+    from cryotools.curation.curate import Rules, curate
+    from cryotools.curation.fetch import ARCHIVE, Cache
+    from cryotools.curation.pairlist import read_list
+    from cryotools.curation.report import DROPPED, FAILED, KEPT, draw_report, write_page, write_report
 
     if not fetch and (cache or archive):
         raise UsageError(f"{'--cache' if cache else '--archive'} is for downloads; add --fetch")

@@ -19,7 +19,7 @@ cryotools doctor --json
 def command(json: opt.Json = False, threads: opt.Threads = None, debug: opt.Debug = False) -> None:
     """Check torch, devices, precisions, memory and shipped weights."""
     used = set_threads(threads)
-    from cryotools.core.diagnose import diagnose
+    from cryotools.view.diagnose import diagnose
 
     report = diagnose(used)
     if json:

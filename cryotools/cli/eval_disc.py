@@ -65,7 +65,7 @@ def command(
     if output:
         check_map_output(output, None, inputs)
     from cryotools.core.errors import UsageError
-    from cryotools.core.output import check_output, write_text
+    from cryotools.core.files.output import check_output, write_text
 
     if residues and not structure:
         raise UsageError("--residues needs a model; give --structure")
@@ -74,9 +74,10 @@ def command(
     for table in (csv, residues):
         if table and table != "-":
             check_output(table, [source for source in inputs if source])
-    from cryotools.core.mapfile import read_map, write_map
-    from cryotools.core.runner import Compute
-    from cryotools.core.structurefile import read_structure
+    from cryotools.core.compute.runner import Compute
+    from cryotools.core.maps.mapfile import read_map
+    from cryotools.core.maps.mapwrite import write_map
+    from cryotools.core.structures.structurefile import read_structure
     from cryotools.realism.predict import WEIGHTS, evaluate, residues_csv_text, verdict_csv_text
 
     volume = read_map(map_file, voxel_size=apix, replace_non_finite=replace_nan)

@@ -13,8 +13,8 @@ from cryotools.cli.console import complain, note, print_json, progress, set_thre
 
 if TYPE_CHECKING:
     from cryotools.core.progress import Progress
+    from cryotools.curation.pairlist import Entry
     from cryotools.sse.evaluate import Evaluation, Predict, Reading
-    from cryotools.training.curate import Entry
 
 NAME = "eval-sse"
 EPILOG = """The true class of a residue comes from DSSP's hydrogen bonds in MODEL; the predicted class is the one with
@@ -79,7 +79,7 @@ def command(
     entries = _entries(map_file, model, pairs, resolution)
     _check_entries(entries, probabilities, by_author=assignment == "author")
     _check_tables((csv, residues), [file for file in (pairs, weights) if file], entries)
-    from cryotools.core.runner import Compute
+    from cryotools.core.compute.runner import Compute
     from cryotools.sse.evaluate import Reading, by_files, by_network, evaluate_pair
 
     reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
@@ -135,7 +135,7 @@ def _check_entries(entries: list[Entry], probabilities: str | None, *, by_author
 
 def _check_tables(tables: tuple[str | None, ...], inputs: list[str], entries: list[Entry]) -> None:
     """Refuse tables that cannot be written or would replace what is read, before anything is read."""
-    from cryotools.core.output import check_output
+    from cryotools.core.files.output import check_output
 
     inputs = inputs + [file for entry in entries for file in (entry.map, entry.model)]
     for table in tables:
@@ -146,7 +146,7 @@ def _check_tables(tables: tuple[str | None, ...], inputs: list[str], entries: li
 def _entries(map_file: str | None, model: str | None, pairs: str | None, resolution: float | None) -> list[Entry]:
     """One pair, or those of the list."""
     from cryotools.core.errors import UsageError
-    from cryotools.training.curate import Entry, read_list
+    from cryotools.curation.pairlist import Entry, read_list
 
     if pairs is None:
         if not (map_file and model):
@@ -177,7 +177,7 @@ def _evaluate(entries: list[Entry], predict: Predict, reading: Reading, reporter
 
 def _write(found: list[Evaluation], csv: str | None, residues: str | None, *, json: bool) -> None:
     """Tables where they were asked for, and the scores that matter on stderr."""
-    from cryotools.core.output import write_text
+    from cryotools.core.files.output import write_text
     from cryotools.sse.evaluate import residues_csv_text, scores_csv_text
 
     if residues and not all(each.error for each in found):

@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Say what maps or structure files hold, and what is odd about them."""
     set_threads(None)
-    from cryotools.core.describe import describe_file
+    from cryotools.view.describe import describe_file
 
     failed = False
     for number, file in enumerate(files):

@@ -14,9 +14,9 @@ from typing import Any
 
 from cryotools.cli.console import detail, note, print_json
 from cryotools.core.errors import UsageError
-from cryotools.core.mapfile import write_map
-from cryotools.core.structure import KIND_NAMES, Structure
-from cryotools.core.volume import Volume
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import KIND_NAMES, Structure
 
 
 def beside(output: str, word: str, count: int) -> list[str]:
@@ -55,7 +55,7 @@ class MapResult:
         """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary."""
         numbers = self.write()
         if preview:
-            from cryotools.core.picture import draw_maps
+            from cryotools.view.picture import draw_maps
 
             draw_maps(preview, {self.output: self.volume}, self.atoms)
         self._report(self.figures(numbers), as_json)

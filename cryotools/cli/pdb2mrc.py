@@ -84,7 +84,7 @@ def command(
     set_threads(threads, classical=True)
     check_map_output(output, preview, [structure])
     from cryotools.cli.mapresult import MapResult
-    from cryotools.simulate.eman import EmanOptions, pdb2mrc
+    from cryotools.simulate.classical.eman import EmanOptions, pdb2mrc
 
     options = EmanOptions(
         apix=apix,

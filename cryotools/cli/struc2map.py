@@ -184,10 +184,10 @@ def command(
             return
     set_threads(threads, classical=method in (Method.molmap, Method.pdb2mrc))
     from cryotools.cli.mapwriter import MapWriter
-    from cryotools.core.shards import parse_shard
+    from cryotools.core.files.shards import parse_shard
     from cryotools.simulate.atoms import AtomChoice
     from cryotools.simulate.batch import Job
-    from cryotools.simulate.classical import MapOptions
+    from cryotools.simulate.classical.formulas import MapOptions
     from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
     atoms = AtomChoice(

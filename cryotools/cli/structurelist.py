@@ -12,7 +12,7 @@ from cryotools.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cryotools.cli.mapwriter import MapWriter
-    from cryotools.core.shards import Shard
+    from cryotools.core.files.shards import Shard
     from cryotools.simulate.batch import Job, Outcome
     from cryotools.simulate.struc2map import Simulation
 
@@ -33,7 +33,7 @@ def check_list_options(output: str | None, preview: str | None) -> None:
 
 def make_list(source: str, folder: str, base: Simulation, writer: MapWriter, part: Shard, as_json: bool) -> None:
     """Make the maps of this part of the list, write the summary, and exit with 1 if any failed."""
-    from cryotools.core.output import check_output
+    from cryotools.core.files.output import check_output
     from cryotools.simulate.batch import FAILED, MADE, SKIPPED, check_distinct, plan
 
     jobs = plan(source, folder, base)
@@ -54,7 +54,7 @@ def make_list(source: str, folder: str, base: Simulation, writer: MapWriter, par
 
 def _run(jobs: list[Job], writer: MapWriter, summary: Path) -> list[Outcome]:
     """The outcome of each job; the summary is written whatever ends the work."""
-    from cryotools.core.output import write_text
+    from cryotools.core.files.output import write_text
     from cryotools.simulate.batch import run_jobs, summary_csv_text
 
     outcomes: list[Outcome] = []

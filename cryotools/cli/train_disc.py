@@ -59,10 +59,10 @@ def command(
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
         from cryotools.realism.network import EvaluatorConfig
-        from cryotools.realism.train import EvaluatorTraining, make_task
+        from cryotools.realism.train import EvaluatorTraining, make_evaluator_task
 
         config = EvaluatorTraining(EvaluatorConfig(width), cube, batch)
-        task = make_task(pairs, held_out, config, against, place, seed)
+        task = make_evaluator_task(pairs, held_out, config, against, place, seed)
         return task, {"arch": "evaluator", "against": against or "", "width": width, "cube": cube, "batch": batch}
 
     asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)

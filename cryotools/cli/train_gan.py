@@ -29,7 +29,7 @@ cryotools train-gan training-set vae --arch vae-gan --fold none --steps 2 --widt
 
 
 class Arch(StrEnum):
-    """Architectures, as in `simulate.tasks`."""
+    """Architectures, as in `simulate.learned.tasks`."""
 
     unet = "unet"
     unetpp = "unetpp"
@@ -84,11 +84,11 @@ def command(
     """Train a map generator against a discriminator on curated pairs."""
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
-        from cryotools.simulate.tasks import TaskOptions, describe, make_task
+        from cryotools.simulate.learned.tasks import SimulatorOptions, describe_simulator, make_simulator_task
 
-        options = TaskOptions(arch.value, width, levels, cube, batch, adversarial, init, place, seed)
-        task = make_task(pairs, held_out, options)
-        return task, describe(task, arch.value)
+        options = SimulatorOptions(arch.value, width, levels, cube, batch, adversarial, init, place, seed)
+        task = make_simulator_task(pairs, held_out, options)
+        return task, describe_simulator(task, arch.value)
 
     asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
     run.train_and_report(asked, build, json)

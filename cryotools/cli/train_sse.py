@@ -88,18 +88,24 @@ def command(
                 raise UsageError(f"{option} is for simulated maps; add --structures")
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+        from cryotools.sse.learning.tasks import (
+            ClassifierOptions,
+            Simulations,
+            describe_classifier,
+            list_structures,
+            make_classifier_task,
+        )
+        from cryotools.sse.learning.train import ClassifierTraining
         from cryotools.sse.network import SecondaryStructureConfig
-        from cryotools.sse.tasks import Simulations, TaskOptions, describe, list_structures, make_task
-        from cryotools.sse.train import ClassifierTraining
 
         config = ClassifierTraining(SecondaryStructureConfig(width), cube, batch, experimental)
         kept = Path(cache) if cache else Path(out) / "simulated"
         held = held_out[0].fold if held_out else None
         simulations = Simulations(list_structures(structures, held), simulated, kept) if structures else None
-        options = TaskOptions(config, versions, simulations, init, place, seed)
+        options = ClassifierOptions(config, versions, simulations, init, place, seed)
         with progress() as reporter:
-            task = make_task(pairs, held_out, options, reporter)
-        return task, describe(task, options)
+            task = make_classifier_task(pairs, held_out, options, reporter)
+        return task, describe_classifier(task, options)
 
     asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
     run.train_and_report(asked, build, json)

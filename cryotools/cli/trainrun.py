@@ -68,7 +68,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
     """
     held = _fold(run.fold)
     _share_threads(run.threads)
-    from cryotools.core.device import resolve_device
+    from cryotools.core.compute.device import resolve_device
     from cryotools.training import distributed
     from cryotools.training.loop import LoopConfig, check_folder, train, training_precision
     from cryotools.training.pairs import hold_out, load_folder

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.distance import fade
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.resample import resample, support
-from cryotools.core.structure import Structure
-from cryotools.core.volume import Volume
+from cryotools.core.maps.distance import fade
+from cryotools.core.maps.resample import resample, support
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import Structure
 from cryotools.metrics.correlation import chimerax_correlation, chimerax_level, pearson, ssim, strong_part
 from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
 

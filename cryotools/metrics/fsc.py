@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.shells import Shells
-from cryotools.core.volume import Triple
+from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.volume import Triple
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from cryotools.core.picture import save_figure
 from cryotools.metrics.compare import Comparison
+from cryotools.view.picture import save_figure
 
 
 def scores_text(comparison: Comparison) -> str:

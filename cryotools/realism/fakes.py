@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cryotools.core.volume import Volume
-from cryotools.simulate.classical import MapOptions, molmap
-from cryotools.simulate.gaussians import sigma_of_resolution
+from cryotools.core.maps.resample import SPACING
+from cryotools.core.maps.volume import Volume
+from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.gaussians import sigma_of_resolution
+from cryotools.simulate.learned.sharpness import envelope
 from cryotools.simulate.noise import half_maps
-from cryotools.simulate.sharpness import envelope
-from cryotools.training.pairs import SPACING, Pair
+from cryotools.training.pairs import Pair
 
 _BROADER = (0.8, 1.0, 1.2, 1.4, 1.7)  # × the resolution; few maps look like molmap at the reported one
 

@@ -12,10 +12,9 @@ import numpy as np
 from scipy.ndimage import binary_dilation, distance_transform_edt, label
 
 from cryotools.core.errors import DataError
-from cryotools.core.levels import find_levels
-from cryotools.core.resample import grid_at_spacing, resample
-from cryotools.core.volume import Volume
-from cryotools.training.pairs import SPACING
+from cryotools.core.maps.levels import find_levels
+from cryotools.core.maps.resample import SPACING, grid_at_spacing, resample
+from cryotools.core.maps.volume import Volume
 
 _CLIP = (1.0, 99.9)  # percentiles between which the levels are looked for
 _CONTOUR = 0.35  # of the way from the background to the mean of what is strong
@@ -25,7 +24,7 @@ _KEPT = (3.0, 6.0)  # voxels around the structured ones: kept in full, and faded
 
 
 @dataclass(frozen=True)
-class Prepared:
+class MaskedMap:
     """A map in the common form: `volume` with its background at 0 and the mean of its structured voxels at 1;
     `structured` bool (nz, ny, nx); `contour` is the level, in the map's own scale, that structured voxels exceed.
     """
@@ -35,7 +34,7 @@ class Prepared:
     contour: float
 
 
-def prepare(volume: Volume, contour: float | None = None) -> Prepared:
+def mask_map(volume: Volume, contour: float | None = None) -> MaskedMap:
     """`volume` in the common form; `contour` is found from its histogram where it is None.
 
     Raises
@@ -58,7 +57,7 @@ def prepare(volume: Volume, contour: float | None = None) -> Prepared:
     begins, ends = _KEPT
     fading = np.clip((ends - distance_transform_edt(~structured)) / (ends - begins), 0, 1)
     common = (data - np.float32(background)) / np.float32(scale) * fading.astype(np.float32)
-    return Prepared(unit.with_data(common), structured, level)
+    return MaskedMap(unit.with_data(common), structured, level)
 
 
 def _around_molecule(volume: Volume) -> tuple[slice, slice, slice]:

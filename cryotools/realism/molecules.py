@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
+from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
 
 PROTEINS, NUCLEIC_ACID, BOTH = "protein", "nucleic acid", "protein and nucleic acid"
 _FEW = 0.05  # of the atoms of polymers; less is a peptide beside RNA, or a primer beside an enzyme

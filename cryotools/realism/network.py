@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cryotools.core.checkpoint import Architecture
+from cryotools.core.compute.checkpoint import Architecture
 from cryotools.nn.unet import UNet, UNetBased, UNetConfig
 
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from cryotools.core.checkpoint import shared_network
-from cryotools.core.distance import near_points, nearest_points
+from cryotools.core.compute.checkpoint import shared_network, shipped
+from cryotools.core.compute.runner import Compute, Runner, run_tiled
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.files.table import csv_text
+from cryotools.core.maps.distance import near_points, nearest_points
+from cryotools.core.maps.resample import interpolate
+from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
-from cryotools.core.resample import interpolate
-from cryotools.core.runner import Compute, Runner, run_tiled
-from cryotools.core.structure import WATER, Structure
-from cryotools.core.table import csv_text
-from cryotools.core.volume import Volume
-from cryotools.realism.inputs import prepare
+from cryotools.core.structures.structure import WATER, Structure
+from cryotools.realism.inputs import mask_map
 from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "evaluation-discriminator.safetensors"
+WEIGHTS = shipped("evaluation-discriminator")
 NEAR = 3.0  # Å from an atom: the model's density
 _CORE = 96
 
@@ -99,7 +99,7 @@ def evaluate(
         Nothing exceeds the contour, the structure lies elsewhere, or the weights are missing or damaged.
     """
     network, _, about = shared_network(weights, [EVALUATOR])
-    prepared = prepare(volume, contour)
+    prepared = mask_map(volume, contour)
     runner = Runner(network, (compute or Compute()).for_large_tiles())
     sizes = {"halo": network.halo, "multiple": network.multiple, "core": _CORE}
     logits = run_tiled(runner, prepared.volume.data[None], progress=progress, **sizes)[0]

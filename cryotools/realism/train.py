@@ -15,19 +15,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cryotools.core.checkpoint import save_network
+from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.compute.runner import Compute, Runner, run_tiled
 from cryotools.core.errors import UsageError
-from cryotools.core.runner import Compute, Runner, run_tiled
-from cryotools.core.shells import Shells
-from cryotools.core.volume import Volume
+from cryotools.core.maps.rotations import cut, rotate, start_around
+from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.volume import Volume
 from cryotools.realism.fakes import classical, generated, noisy, random_density
-from cryotools.realism.inputs import prepare
+from cryotools.realism.inputs import mask_map
 from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
-from cryotools.simulate.inputs import Condition
-from cryotools.simulate.predict import generate
+from cryotools.simulate.learned.inputs import Condition
+from cryotools.simulate.learned.predict import generate
 from cryotools.training import distributed
-from cryotools.training.cubes import cut, rotate, start_around
 from cryotools.training.pairs import Pair
 from cryotools.training.seeds import random_for
 
@@ -49,7 +49,7 @@ class EvaluatorTraining:
 
 
 @dataclass(frozen=True)
-class _Example:
+class _JudgedMap:
     """A map in the common form: `data` float16, `structured` bool, both (nz, ny, nx); `index` (n, 3) of the latter."""
 
     data: np.ndarray
@@ -57,7 +57,7 @@ class _Example:
     index: np.ndarray
 
 
-_Kinds = dict[str, list[_Example]]
+_Kinds = dict[str, list[_JudgedMap]]
 _SHARES = {"molmap": 0.45, "noisy": 0.4, "random": 0.15}
 
 
@@ -151,7 +151,7 @@ class EvaluatorTask:
         density, counted, real = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
         return density.to(memory_format=torch.channels_last_3d), real, counted
 
-    def _fraction_real(self, network: nn.Module, example: _Example) -> float:
+    def _fraction_real(self, network: nn.Module, example: _JudgedMap) -> float:
         """The share of an example's structured voxels that the network calls real."""
         runner = Runner(network, Compute(str(self.device), "fp32"))
         sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
@@ -164,7 +164,7 @@ class EvaluatorTask:
         return str(random.choice(list(_SHARES), p=list(_SHARES.values())))
 
 
-def make_task(
+def make_evaluator_task(
     pairs: Sequence[Pair],
     held_out: Sequence[Pair],
     config: EvaluatorTraining,
@@ -203,7 +203,7 @@ def _generator(against: str, device: torch.device) -> Callable[[Pair, bool], np.
 
 def _kinds(
     pair: Pair, random: np.random.Generator, against: Callable[[Pair, bool], np.ndarray] | None
-) -> dict[str, list[_Example]]:
+) -> dict[str, list[_JudgedMap]]:
     """The pair's real map in several sharpnesses, and everything that is to be told from it."""
     shells = Shells(pair.target.grid.shape, pair.target.voxel_size)
     within = np.minimum(shells.frequency, 1 / pair.resolution)
@@ -222,7 +222,7 @@ def _kinds(
     return {kind: list(_examples(each)) for kind, each in volumes.items()}
 
 
-def _examples(volumes: list[Volume]) -> Iterator[_Example]:
+def _examples(volumes: list[Volume]) -> Iterator[_JudgedMap]:
     for volume in volumes:
-        prepared = prepare(volume)
-        yield _Example(prepared.volume.data.astype(np.float16), prepared.structured, np.argwhere(prepared.structured))
+        prepared = mask_map(volume)
+        yield _JudgedMap(prepared.volume.data.astype(np.float16), prepared.structured, np.argwhere(prepared.structured))

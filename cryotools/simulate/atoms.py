@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import CryotoolsNote, DataError, UsageError
-from cryotools.core.selection import chosen
-from cryotools.core.structure import WATER, Structure
-from cryotools.core.structurefile import read_structure
+from cryotools.core.structures.selection import chosen
+from cryotools.core.structures.structure import WATER, Structure
+from cryotools.core.structures.structurefile import read_structure
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class AtomChoice:
     """Which atoms count.
 
     `model` is a number, "first" or "all"; `chains` a tuple of ids or None for all; `selection` a text for
-    `core.selection` or None; `altloc` is "all", "highest" (the most occupied of each atom) or a letter. Copies that
-    `assembly` makes keep their original's chain id, so that chains and selections take them along.
+    `core.structures.selection` or None; `altloc` is "all", "highest" (the most occupied of each atom) or a letter.
+    Copies that `assembly` makes keep their original's chain id, so that chains and selections take them along.
     """
 
     model: str = "first"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning, DataError
-from cryotools.core.structurelist import FILE, list_structures, stem
-from cryotools.core.table import Row, csv_text
+from cryotools.core.files.table import Row, csv_text
+from cryotools.core.structures.structurelist import FILE, list_structures, stem
 from cryotools.simulate.columns import NAMES, with_columns
 from cryotools.simulate.struc2map import Simulated, Simulation, check_choices, struc2map
 
@@ -75,7 +75,7 @@ class Writer(Protocol):
 
 
 def plan(source: str | os.PathLike[str], folder: str | os.PathLike[str], base: Simulation) -> list[Job]:
-    """A job for each structure that `source` names (`core.structurelist`), with outputs in `folder`.
+    """A job for each structure that `source` names (`core.structures.structurelist`), with outputs in `folder`.
 
     Outputs are called after their structures unless the column `out` names them; other columns (`simulate.columns`)
     change `base` for one structure. Each job has a seed of its own, made of `base.seed` and the output's name unless

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cryotools.core.table import number
+from cryotools.core.files.table import number
 from cryotools.simulate.methods import METHODS
 from cryotools.simulate.struc2map import Simulation
 

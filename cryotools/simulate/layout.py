@@ -11,9 +11,9 @@ import warnings
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.maps.volume import Grid
 from cryotools.core.memory import check_grid_fits
-from cryotools.core.structure import Structure
-from cryotools.core.volume import Grid
+from cryotools.core.structures.structure import Structure
 
 _PADDING_RESOLUTIONS = 3.0  # margin around the atoms, in units of the resolution; molmap's default
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cryotools.core.maps.volume import Grid
 from cryotools.core.progress import Progress
-from cryotools.core.structure import Structure
-from cryotools.core.volume import Grid
-from cryotools.simulate.classical import MapOptions, molmap, pdb2mrc
+from cryotools.core.structures.structure import Structure
+from cryotools.simulate.classical.formulas import MapOptions, molmap, pdb2mrc
 
 
 def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
@@ -21,9 +21,9 @@ def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progres
     Weights and occupancies do not apply; B factors sharpen and blur atoms where `options.b_factors` is set;
     `options.sharpness` None leaves the sharpness to the network.
     """
-    from cryotools.core.runner import Compute
-    from cryotools.simulate.inputs import Condition
-    from cryotools.simulate.predict import generate
+    from cryotools.core.compute.runner import Compute
+    from cryotools.simulate.learned.inputs import Condition
+    from cryotools.simulate.learned.predict import generate
 
     condition = Condition(options.resolution, options.b_factors, options.sharpness)
     compute = Compute(options.device, options.precision)
@@ -35,9 +35,9 @@ def vae_gan(structure: Structure, grid: Grid, options: MapOptions, progress: Pro
 
     Weights, occupancies and B factors do not apply.
     """
-    from cryotools.core.runner import Compute
-    from cryotools.simulate.inputs import Condition
-    from cryotools.simulate.vae_predict import generate_vae
+    from cryotools.core.compute.runner import Compute
+    from cryotools.simulate.learned.inputs import Condition
+    from cryotools.simulate.learned.vae_predict import generate_vae
 
     condition = Condition(options.resolution, False, options.sharpness)
     compute = Compute(options.device, options.precision)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cryotools.core.errors import UsageError
-from cryotools.core.shells import Shells
-from cryotools.core.structure import Structure
-from cryotools.core.volume import Grid, Triple, Volume
+from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.volume import Grid, Triple, Volume
+from cryotools.core.structures.structure import Structure
 
 _THRESHOLD = 0.143  # the half maps' FSC at the stated resolution
 # signal over noise falls by exp(6) up to the resolution, a B of 12 RES² (108 Å² at 3 Å): FSC 0.98 at low frequencies,

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.mapfile import read_grid, read_map
+from cryotools.core.maps.mapfile import read_grid, read_map
+from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
-from cryotools.core.structure import Structure
-from cryotools.core.volume import Grid, Volume
+from cryotools.core.structures.structure import Structure
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
-from cryotools.simulate.classical import MapOptions
+from cryotools.simulate.classical.formulas import MapOptions
 from cryotools.simulate.layout import check_inside, check_sampling, grid_around, parse_box
+from cryotools.simulate.learned.sharpness import LIMITS, measure_sharpness
 from cryotools.simulate.methods import CLASSICAL, DEFAULT_METHOD, METHODS
 from cryotools.simulate.noise import add_noise, half_maps
-from cryotools.simulate.sharpness import LIMITS, measure_sharpness
 
 _DEFAULT_APIX = 1.0
 _OVERLAID = 0.5  # standard deviations of the map; experimental ones have 1.2 and more at their atoms

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.levels import Levels, block_means, block_size, find_levels
-from cryotools.core.volume import Volume
-from cryotools.sse.elements import Element
-from cryotools.sse.hand import Winding, winding
+from cryotools.core.maps.levels import Levels, block_means, block_size, find_levels
+from cryotools.core.maps.volume import Volume
+from cryotools.sse.elements.find import Element
+from cryotools.sse.elements.hand import Winding, winding
 
 COARSEST = 8.0  # Å; the network was trained on finer maps
 LEFT_HANDED = 3.0  # × the power to the right: mirror images of maps to 4 Å have 1.6 and more, most over 8
@@ -85,7 +85,7 @@ def check_confidence(probabilities: np.ndarray, voxel_volume: float) -> None:
 
 
 def check_hand(volume: Volume, elements: Sequence[Element]) -> Winding:
-    """Warn where density winds to the left around most helices; how it winds (`sse.hand`)."""
+    """Warn where density winds to the left around most helices; how it winds (`sse.elements.hand`)."""
     found = winding(volume, elements)
     if found.stretches >= _LEAST_STRETCHES and found.left >= LEFT_HANDED * found.right:
         _warn(

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cryotools.core.errors import CryotoolsError, CryotoolsNote, DataError
-from cryotools.core.mapfile import read_map
+from cryotools.core.files.table import csv_text
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.resample import interpolate
+from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.memory import check_grid_fits
-from cryotools.core.resample import interpolate
-from cryotools.core.structure import Structure
-from cryotools.core.structurefile import read_structure
-from cryotools.core.table import csv_text
-from cryotools.core.volume import Grid, Volume
+from cryotools.core.structures.structure import Structure
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.curation.pairlist import Entry
 from cryotools.metrics.bootstrap import Interval
-from cryotools.sse.assign import (
+from cryotools.sse.score import MapScores, ResidueScores, over_maps, score_map, score_residues
+from cryotools.sse.truth.assign import (
     CLASS_NAMES,
     HELIX,
     NUCLEOTIDE,
@@ -31,12 +33,10 @@ from cryotools.sse.assign import (
     assign,
     with_author_records,
 )
-from cryotools.sse.score import MapScores, ResidueScores, over_maps, score_map, score_residues
-from cryotools.training.curate import Entry
 
 if TYPE_CHECKING:
+    from cryotools.core.compute.runner import Compute
     from cryotools.core.progress import Progress
-    from cryotools.core.runner import Compute
 
 Predict = Callable[[Entry, Volume], np.ndarray]  # class maps (4, nz, ny, nx) on the volume's grid
 

@@ -1,6 +1,6 @@
 """What the network sees of a map: one form for every map, made by one function in training and in use.
 
-Voxels are cubes of 1 Å. Values count from the solvent in units of the molecule's strength (`core.levels`): neither
+Voxels are cubes of 1 Å. Values count from the solvent in units of the molecule's strength (`core.maps.levels`): neither
 depends on the scale of the values, the size of the box or a mask. Maps that are too sharp are blurred (`sse.soften`).
 Crops that hold no solvent do not know its level, so
 take them from maps that are prepared, not before. Nothing is cut away around the molecule, since weak parts of it would
@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.levels import Levels, find_levels
+from cryotools.core.maps.levels import Levels, find_levels
+from cryotools.core.maps.resample import SPACING, grid_at_spacing, interpolate, resample, support
+from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.memory import check_grid_fits
-from cryotools.core.resample import grid_at_spacing, interpolate, resample, support
-from cryotools.core.volume import Grid, Volume
 from cryotools.sse.soften import blur_needed, blurred
-from cryotools.training.pairs import SPACING
 
-CONDITIONS = 2
+RESOLUTION_CONDITIONS = 2
 RANGE = (-2.0, 4.0)  # × the molecule's strength; what is beyond is a heavy atom or an artefact
 SMALLEST = 6.0  # Å along each axis: one turn of a helix
 _MIDDLE, _SPREAD = 4.0, 2.0  # Å, which scale the resolution
@@ -30,14 +29,14 @@ _RESOLUTIONS = (1.0, 15.0)  # Å; beyond, one says no more than the limit
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedMap:
     """A map in the common form: `volume` on voxels of 1 Å, solvent at 0; `levels` in the map's own scale."""
 
     volume: Volume
     levels: Levels
 
 
-def prepare(volume: Volume, resolution: float | None = None, levels: Levels | None = None) -> Prepared:
+def prepare_map(volume: Volume, resolution: float | None = None, levels: Levels | None = None) -> PreparedMap:
     """`volume`, of a `resolution` in Å if that is known, in the common form; its box begins at the same origin. Its
     `levels` are found where they are not given.
 
@@ -63,11 +62,11 @@ def prepare(volume: Volume, resolution: float | None = None, levels: Levels | No
         if kept is not None:
             data *= kept
         data = data / np.float32(find_levels(Volume.on(unit, data)).strength)  # the volume has made its data read-only
-    return Prepared(Volume.on(unit, np.clip(data, *RANGE, out=data)), levels)
+    return PreparedMap(Volume.on(unit, np.clip(data, *RANGE, out=data)), levels)
 
 
-def condition_vector(resolution: float | None) -> np.ndarray:
-    """The resolution in Å, scaled, and whether it is known, float32 (CONDITIONS,); None where it is not.
+def resolution_conditions(resolution: float | None) -> np.ndarray:
+    """The resolution in Å, scaled, and whether it is known, float32 (RESOLUTION_CONDITIONS,); None where it is not.
 
     Raises
     ------
@@ -75,7 +74,7 @@ def condition_vector(resolution: float | None) -> np.ndarray:
         The resolution is not a positive number.
     """
     if resolution is None:
-        return np.zeros(CONDITIONS, dtype=np.float32)
+        return np.zeros(RESOLUTION_CONDITIONS, dtype=np.float32)
     if not (np.isfinite(resolution) and resolution > 0):
         raise UsageError(f"--res {resolution:g}: give a positive number of A")
     return np.array([(np.clip(resolution, *_RESOLUTIONS) - _MIDDLE) / _SPREAD, 1.0], dtype=np.float32)

@@ -1,7 +1,7 @@
 """Networks that tell helices, sheets and nucleotides from the rest, voxel by voxel.
 
 `SecondaryStructure` is ours; `Haruspex` is the published network, to compare with. Both give logits of the classes in
-the order of `sse.assign`: other, helix, sheet, nucleotide.
+the order of `sse.truth.assign`: other, helix, sheet, nucleotide.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cryotools.core.checkpoint import Architecture
+from cryotools.core.compute.checkpoint import Architecture
 from cryotools.nn.unet import UNet, UNetBased, UNetConfig
-from cryotools.sse.assign import CLASS_NAMES, OTHER
-from cryotools.sse.inputs import CONDITIONS
+from cryotools.sse.inputs import RESOLUTION_CONDITIONS
+from cryotools.sse.truth.assign import CLASS_NAMES, OTHER
 
 CLASSES = len(CLASS_NAMES)
 
@@ -42,7 +42,7 @@ class SecondaryStructure(UNetBased):
     def __init__(self, config: SecondaryStructureConfig) -> None:
         super().__init__()
         self.config = config
-        self.unet = UNet(UNetConfig(1, CLASSES, CONDITIONS, config.width, config.levels))
+        self.unet = UNet(UNetConfig(1, CLASSES, RESOLUTION_CONDITIONS, config.width, config.levels))
 
     def forward(self, density: Tensor, conditions: Tensor) -> Tensor:
         return self.unet(density, conditions)

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.mapfile import write_map
-from cryotools.core.output import write_text
-from cryotools.core.pdbwrite import pdb_text
-from cryotools.core.table import csv_text
-from cryotools.core.volume import Volume
-from cryotools.sse.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
-from cryotools.sse.elements import Element
+from cryotools.core.files.output import write_text
+from cryotools.core.files.table import csv_text
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.write import pdb_text
+from cryotools.sse.elements.find import Element
+from cryotools.sse.elements.pseudoatoms import ELEMENT_COLUMNS, REMARKS, axis_bonds, element_rows, element_structure
 from cryotools.sse.predict import Annotation
-from cryotools.sse.pseudoatoms import ELEMENT_COLUMNS, REMARKS, axis_bonds, element_rows, element_structure
 from cryotools.sse.score import ResidueScores
+from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
 
 COLOURS = {OTHER: "#b2b2b2", HELIX: "red", SHEET: "blue", NUCLEOTIDE: "orange"}
 CONTOUR = 0.5  # × the molecule's strength: where its surface is drawn

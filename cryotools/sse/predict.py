@@ -6,35 +6,34 @@ import os
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.ndimage import binary_dilation, uniform_filter
 from torch import Tensor, nn
 
-from cryotools.core.checkpoint import shared_network
-from cryotools.core.device import resolve_device, resolve_precision
+from cryotools.core.compute.checkpoint import shared_network, shipped
+from cryotools.core.compute.device import resolve_device, resolve_precision
+from cryotools.core.compute.runner import Compute, InputTooLargeError, Runner, run_tiles
+from cryotools.core.compute.tiles import TilePlan, bounding_box, plan_few_tiles
 from cryotools.core.errors import CryotoolsNote, DataError, UsageError
-from cryotools.core.levels import Levels, block_means
+from cryotools.core.maps.levels import Levels, block_means
+from cryotools.core.maps.rotations import ROTATIONS
+from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import available_bytes, check_grid_fits
 from cryotools.core.progress import NoProgress, Progress
-from cryotools.core.runner import Compute, InputTooLargeError, Runner, run_tiles
-from cryotools.core.tiles import TilePlan, bounding_box, plan_few_tiles
-from cryotools.core.volume import Volume
 from cryotools.nn.folded import folded
-from cryotools.sse.assign import OTHER
 from cryotools.sse.check import (
     check_confidence,
     check_resolution,
     check_values,
     check_voxels,
 )
-from cryotools.sse.inputs import condition_vector, on_grid, prepare
+from cryotools.sse.inputs import on_grid, prepare_map, resolution_conditions
 from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, SecondaryStructure
-from cryotools.training.cubes import ROTATIONS
+from cryotools.sse.truth.assign import OTHER
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "secondary-structure.safetensors"
+WEIGHTS = shipped("secondary-structure")
 # of the four turns, each takes every axis to another direction, and any two are at least 120° apart
 TURNS = {1: (0,), 4: (0, 6, 8, 21), 24: tuple(range(24))}
 
@@ -59,8 +58,8 @@ class Annotation:
     Attributes
     ----------
     volume : the map
-    probabilities : float32 (4, nz, ny, nx) on the map's own grid, in the order of `sse.assign`: other, helix, sheet,
-        nucleotide
+    probabilities : float32 (4, nz, ny, nx) on the map's own grid, in the order of `sse.truth.assign`: other, helix,
+        sheet, nucleotide
     levels : the levels of the map, in its own scale
     resolution : Å, as told to the network; None where it is not known
     """
@@ -118,10 +117,10 @@ class Annotator:
 
     def annotate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> Annotation:
         """The class of each voxel of a map of any voxel size; see `annotate`."""
-        conditions = torch.from_numpy(condition_vector(resolution))
+        conditions = torch.from_numpy(resolution_conditions(resolution))
         check_resolution(resolution)
         check_voxels(volume)
-        prepared = prepare(volume, resolution, check_values(volume))
+        prepared = prepare_map(volume, resolution, check_values(volume))
         turned = folded(Turned(Classifier(self.network, conditions, self.lean), self.turns))
         runner = Runner(turned, self.compute)
         probabilities = classify(runner, self.network, prepared.volume.data, progress)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cryotools.core.picture import save_figure
-from cryotools.core.resample import resample
-from cryotools.core.tiles import bounding_box
-from cryotools.core.volume import Grid, Volume
-from cryotools.sse.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
+from cryotools.core.compute.tiles import bounding_box
+from cryotools.core.maps.resample import resample
+from cryotools.core.maps.volume import Grid, Volume
 from cryotools.sse.output import CONTOUR
 from cryotools.sse.predict import Annotation
+from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
+from cryotools.view.picture import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from cryotools.core.structure import PROTEIN, Structure
-from cryotools.core.volume import Volume
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import PROTEIN, Structure
 from cryotools.metrics.bootstrap import Interval, bootstrap_interval
 from cryotools.metrics.classification import confusion, expected_calibration_error, f1_per_class, recall_per_class
-from cryotools.sse.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, Residues
-from cryotools.sse.labels import LEAST_SIGMA, Labels, backbone_means, backbone_sigma
+from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, Residues
+from cryotools.sse.truth.labels import LEAST_SIGMA, Labels, backbone_means, backbone_sigma
 
 CLASSES = len(CLASS_NAMES)
 _STRUCTURED = (HELIX, SHEET, NUCLEOTIDE)
@@ -34,7 +34,7 @@ class ResidueScores:
     Attributes
     ----------
     residues : the residues, with their assigned classes
-    probabilities : float32 (m, 4), in the order of `sse.assign`; NaN where no backbone atom lies in the map
+    probabilities : float32 (m, 4), in the order of `sse.truth.assign`; NaN where no backbone atom lies in the map
     density_sigma : float64 (m,), mean density at the backbone in σ above the map's mean; NaN as above
     """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cryotools.core.shells import Shells
+from cryotools.core.maps.shells import Shells
 
 STANDARD = -150.0  # Å²: the slope of ln(amplitude) against s²/4, s in 1/Å
 _FROM = 10.0  # Å; coarser amplitudes tell of the molecule's shape

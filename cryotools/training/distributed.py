@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from cryotools.core.errors import CryotoolsError, DataError
-from cryotools.core.shards import Shard
+from cryotools.core.files.shards import Shard
 
 Item = TypeVar("Item")
 

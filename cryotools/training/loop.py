@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from cryotools.core.checkpoint import load_state, save_state
-from cryotools.core.device import resolve_precision
+from cryotools.core.compute.checkpoint import load_state, save_state
+from cryotools.core.compute.device import resolve_precision
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.output import write_text
+from cryotools.core.files.output import write_text
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.training import distributed
 from cryotools.training.plot import add_metrics, draw_losses, forget_metrics_after, read_metrics

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cryotools.core.arrayfile import arrays_in, save_arrays
 from cryotools.core.errors import DataError
-from cryotools.core.structure import ATOM_FIELDS, Structure
-from cryotools.core.volume import Volume
-
-SPACING = 1.0  # Å; what every network on maps is trained at
+from cryotools.core.files.arrayfile import arrays_in, save_arrays
+from cryotools.core.maps.resample import SPACING
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import ATOM_FIELDS, Structure
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cryotools.core.errors import DataError
-from cryotools.core.output import write_text
-from cryotools.core.picture import is_possible, save_figure
+from cryotools.core.files.output import write_text
+from cryotools.view.picture import is_possible, save_figure
 
 _NO_LOSS = ("step", "seconds", "accuracy")
 

@@ -12,9 +12,10 @@ import pytest
 from broken_maps import VOXEL, permuted
 from sse_network import by_density
 
-from cryotools.core.mapfile import read_map, write_map
-from cryotools.core.pdbwrite import pdb_text
-from cryotools.core.volume import Volume
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.write import pdb_text
 
 DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"
@@ -103,7 +104,7 @@ def test_another_voxel_size_holds_for_every_output(run, folder):
 
 @pytest.mark.slow
 def test_a_model_without_elements_has_no_recall(run, folder):
-    from cryotools.core.structurefile import read_structure
+    from cryotools.core.structures.structurefile import read_structure
 
     atoms = read_structure(MODEL)
     sugar = atoms[atoms.residue_number == atoms.residue_number[0]]

@@ -11,9 +11,9 @@ from broken_maps import map_bytes
 
 from cryotools import __version__
 from cryotools.cli.main import app
-from cryotools.core import bfloat16
-from cryotools.core.mapfile import read_map
-from cryotools.core.structurefile import read_structure
+from cryotools.core.compute import bfloat16
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.structures.structurefile import read_structure
 
 COMMANDS = [command.name for command in app.registered_commands]
 MAP_KEYS = [

@@ -8,10 +8,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cryotools.core.mapfile import write_map
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
-from cryotools.simulate.classical import MapOptions, molmap
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from small_structures import A, write_pdb
 
-from cryotools.core.mapfile import read_map, write_map
-from cryotools.core.volume import Volume
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.maps.volume import Volume
 
 DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"

@@ -13,10 +13,11 @@ import pytest
 from broken_maps import map_bytes
 from sse_network import at_random
 
-from cryotools.core.mapfile import read_map, write_map
-from cryotools.core.structurefile import read_structure
-from cryotools.sse.assign import CLASS_NAMES, assign
-from cryotools.sse.labels import label_voxels
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.sse.truth.assign import CLASS_NAMES, assign
+from cryotools.sse.truth.labels import label_voxels
 
 DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"

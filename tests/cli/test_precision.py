@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cryotools.cli import main, options
-from cryotools.core.device import PRECISIONS
+from cryotools.core.compute.device import PRECISIONS
 
 DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"

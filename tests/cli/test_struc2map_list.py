@@ -11,7 +11,7 @@ import pytest
 from small_structures import dozen, write_pdb
 
 from cryotools.core.errors import CryotoolsNote
-from cryotools.core.mapfile import read_map
+from cryotools.core.maps.mapfile import read_map
 
 OPTIONS = ["--method", "molmap", "--res", 6, "--apix", 2]
 

@@ -10,7 +10,7 @@ import mrcfile
 import numpy as np
 import pytest
 
-from cryotools.core.mapfile import read_map
+from cryotools.core.maps.mapfile import read_map
 from cryotools.metrics.fsc import fourier_shell_correlation
 
 NAMES = ["out.mrc", "out_half1.mrc", "out_half2.mrc"]
@@ -192,7 +192,7 @@ def test_the_generator_is_told_the_sharpness(make, monkeypatch):
         seen.append(condition)
         return np.ones(grid.shape, np.float32)
 
-    monkeypatch.setitem(sys.modules, "cryotools.simulate.predict", SimpleNamespace(generate=generate))
+    monkeypatch.setitem(sys.modules, "cryotools.simulate.learned.predict", SimpleNamespace(generate=generate))
     for options in ([], ["--sharpen", 150], ["--sharpen", 0, "--bfactor"]):
         assert make("--method", "gan", "-q", *options).code == 0
     assert [(c.resolution, c.b_factors, c.sharpness) for c in seen] == [(6, False, None), (6, False, 150), (6, True, 0)]

@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cryotools.core.checkpoint import load_network, load_state
-from cryotools.core.structure import WATER
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
-from cryotools.simulate.classical import MapOptions, molmap
+from cryotools.core.compute.checkpoint import load_network, load_state
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import WATER
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.network import GENERATOR
+from cryotools.simulate.learned.network import GENERATOR
 from cryotools.training.pairs import Pair, save_pair
 
 SMALL = ["--steps", 4, "--every", 2, "--width", 2, "--batch", 2, "--cube", 16, "--device", "cpu"]

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from broken_maps import VOXEL, density, imod_bytes, map_bytes, patched, saved
 
-from cryotools.core import mapfile
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.mapfile import read_grid, read_header, read_map
+from cryotools.core.maps import mapfile
+from cryotools.core.maps.mapfile import read_grid, read_header, read_map
 
 GOOD = map_bytes()
 GZIPPED = gzip.compress(GOOD)

@@ -15,10 +15,11 @@ from broken_structures import atom_line, cif, cif_atom, pdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cryotools.core.describe import describe_file
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.mapfile import read_map, write_map
-from cryotools.core.structurefile import read_structure
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.view.describe import describe_file
 
 SMALL = density((3, 4, 5))
 MAPS = {

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from cryotools.core.distance import near_points
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Grid, Volume
+from cryotools.core.maps.distance import near_points
+from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.structures.structurefile import read_structure
 from cryotools.metrics.compare import Region, compare_maps, region_around, region_from_mask
 from cryotools.metrics.correlation import pearson, ssim, strong_part
 from cryotools.metrics.report import fsc_csv_text, plot_fsc, scores_csv_text, scores_text
-from cryotools.simulate.classical import MapOptions
+from cryotools.simulate.classical.formulas import MapOptions
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.methods import METHODS
 

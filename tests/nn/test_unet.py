@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cryotools.core.runner import Compute, Runner, run_tiled
+from cryotools.core.compute.runner import Compute, Runner, run_tiled
 from cryotools.nn.unet import UNet, UNetConfig, fold, unfold
 
 

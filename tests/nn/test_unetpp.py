@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cryotools.core.runner import Compute, Runner, run_tiled
+from cryotools.core.compute.runner import Compute, Runner, run_tiled
 from cryotools.nn.unetpp import UNetPlusPlus, UNetPlusPlusConfig
 
 

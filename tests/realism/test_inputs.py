@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import DataError
-from cryotools.core.structure import WATER
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
-from cryotools.realism.inputs import prepare
-from cryotools.simulate.classical import MapOptions, molmap
+from cryotools.core.maps.resample import grid_at_spacing, resample
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import WATER
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.realism.inputs import mask_map
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
 
 
@@ -21,7 +22,7 @@ def volume(trypsin):
 
 
 def test_the_scale_and_the_offset_of_the_values_do_not_matter(volume):
-    plain, other = prepare(volume), prepare(volume.with_data(37 * volume.data + 5))
+    plain, other = mask_map(volume), mask_map(volume.with_data(37 * volume.data + 5))
     assert np.array_equal(plain.structured, other.structured)
     assert np.allclose(plain.volume.data, other.volume.data, atol=1e-3)
     assert plain.volume.data[plain.structured].mean() == pytest.approx(1, abs=0.01)
@@ -31,7 +32,7 @@ def test_a_mask_does_not_matter(volume):
     noise = np.random.default_rng(0).standard_normal(volume.data.shape, dtype=np.float32)
     full = volume.with_data(volume.data + 0.02 * volume.data.max() * noise)
     masked = full.with_data(np.where(volume.data > 0.05 * volume.data.max(), full.data, 0))
-    one, two = prepare(full), prepare(masked)
+    one, two = mask_map(full), mask_map(masked)
     overlap = (one.structured & two.structured).sum() / (one.structured | two.structured).sum()
     assert overlap > 0.95
     both = one.structured & two.structured
@@ -44,14 +45,14 @@ def test_the_size_of_the_box_does_not_matter(volume):
     padded = volume.pad((40, 40, 40), (40, 40, 40))
     wide = padded.with_data(padded.data + 0.05 * volume.data.max() * noise)
     narrow = wide.crop((40, 40, 40), volume.data.shape)
-    one, two = prepare(narrow), prepare(wide)
+    one, two = mask_map(narrow), mask_map(wide)
     assert two.contour == pytest.approx(one.contour, rel=0.1)
     assert two.structured.sum() == pytest.approx(one.structured.sum(), rel=0.1)
 
 
 def test_the_voxel_size_does_not_matter(volume):
-    fine = volume.resample(0.8)
-    one, two = prepare(volume), prepare(fine)
+    fine = resample(volume, grid_at_spacing(volume.grid, 0.8))
+    one, two = mask_map(volume), mask_map(fine)
     assert two.volume.voxel_size == (1.0, 1.0, 1.0)
     assert two.structured.sum() == pytest.approx(one.structured.sum(), rel=0.02)
 
@@ -59,7 +60,7 @@ def test_the_voxel_size_does_not_matter(volume):
 def test_background_and_small_islands_are_not_judged(volume):
     data = volume.data.copy()
     data[1, 1, 1] = data.max()
-    prepared = prepare(volume.with_data(data))
+    prepared = mask_map(volume.with_data(data))
     assert not prepared.structured[:3, :3, :3].any()
     assert prepared.volume.data[0, 0, 0] == 0
 
@@ -74,4 +75,4 @@ def test_background_and_small_islands_are_not_judged(volume):
 )
 def test_what_cannot_be_judged_is_refused(volume, change, contour, words):
     with pytest.raises(DataError, match=words):
-        prepare(volume.with_data(change(volume.data)), contour)
+        mask_map(volume.with_data(change(volume.data)), contour)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from cryotools.core.checkpoint import save_network
+from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.runner import Compute
-from cryotools.core.structure import LIGAND, NUCLEIC, PROTEIN, WATER
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import LIGAND, NUCLEIC, PROTEIN, WATER
+from cryotools.core.structures.structurefile import read_structure
 from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
 from cryotools.realism.predict import evaluate, residues_csv_text, verdict_csv_text
-from cryotools.simulate.classical import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
 
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cryotools.core.checkpoint import load_network
-from cryotools.core.runner import Compute
-from cryotools.core.structure import WATER
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
+from cryotools.core.compute.checkpoint import load_network
+from cryotools.core.compute.runner import Compute
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import WATER
+from cryotools.core.structures.structurefile import read_structure
 from cryotools.realism.network import EVALUATOR, EvaluatorConfig
 from cryotools.realism.predict import evaluate
 from cryotools.realism.train import EvaluatorTask, EvaluatorTraining
-from cryotools.simulate.classical import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
 from cryotools.training.loop import LoopConfig, train
 from cryotools.training.pairs import Pair

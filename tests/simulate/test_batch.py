@@ -9,7 +9,7 @@ from small_structures import A, dozen, write_pdb
 
 from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError, UsageError
 from cryotools.simulate.batch import FAILED, MADE, SKIPPED, check_distinct, plan, run_jobs, summary_csv_text
-from cryotools.simulate.classical import MapOptions
+from cryotools.simulate.classical.formulas import MapOptions
 from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
 BASE = Simulation(MapOptions(6.0), "molmap", grid=GridChoice(apix=2.0))

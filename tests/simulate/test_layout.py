@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from small_structures import A, dozen, positions, write_pdb
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Grid
+from cryotools.core.maps.volume import Grid
+from cryotools.core.structures.structurefile import read_structure
 from cryotools.simulate.layout import check_inside, check_sampling, grid_around, make_grid, parse_box
 
 

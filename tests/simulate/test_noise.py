@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import UsageError
-from cryotools.core.shells import Shells
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Grid
+from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.volume import Grid
+from cryotools.core.structures.structurefile import read_structure
 from cryotools.metrics.fsc import fourier_shell_correlation
-from cryotools.simulate.classical import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
+from cryotools.simulate.learned.sharpness import envelope
 from cryotools.simulate.noise import add_noise, half_maps, noise_power
-from cryotools.simulate.sharpness import envelope
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from small_structures import A, write_pdb
 
-from cryotools.simulate.chimerax import MolmapOptions, molmap
-from cryotools.simulate.eman import EmanOptions, pdb2mrc
+from cryotools.simulate.classical.chimerax import MolmapOptions, molmap
+from cryotools.simulate.classical.eman import EmanOptions, pdb2mrc
 
 CORNERS = [A("C", (94.067, 87.902, 35.749)), A("C", (124.237, 133.218, 81.218), number=2)]
 

@@ -7,13 +7,13 @@ import pytest
 from small_structures import A, dozen, numbers, positions, write_pdb
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.mapfile import write_map
-from cryotools.core.structure import WATER
-from cryotools.core.volume import Grid, Volume
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.structures.structure import WATER
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
-from cryotools.simulate.classical import MapOptions
+from cryotools.simulate.classical.formulas import MapOptions
+from cryotools.simulate.learned.sharpness import measure_sharpness
 from cryotools.simulate.methods import CLASSICAL, METHODS
-from cryotools.simulate.sharpness import measure_sharpness
 from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
 FAR = [(0.0, 0.0, 0.0), (150.0, -80.0, 33.3), (-7.123, 911.0, -400.0)]

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from cryotools.core import runner
-from cryotools.core.checkpoint import load_network, save_network
-from cryotools.core.runner import Compute
-from cryotools.core.structure import WATER
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
-from cryotools.simulate import vae_train
-from cryotools.simulate.classical import MapOptions, molmap
-from cryotools.simulate.inputs import CONDITIONS, Condition
+from cryotools.core.compute import runner
+from cryotools.core.compute.checkpoint import load_network, save_network
+from cryotools.core.compute.runner import Compute
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import WATER
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.vae_network import VAE_GENERATOR, VaeConfig, VaeGenerator
-from cryotools.simulate.vae_predict import generate_vae
-from cryotools.simulate.vae_train import VaeGanConfig, VaeGanTask, _statistics
+from cryotools.simulate.learned import vae_train
+from cryotools.simulate.learned.inputs import SIMULATOR_CONDITIONS, Condition
+from cryotools.simulate.learned.vae_network import VAE_GENERATOR, VaeConfig, VaeGenerator
+from cryotools.simulate.learned.vae_predict import generate_vae
+from cryotools.simulate.learned.vae_train import VaeGanConfig, VaeGanTask, _statistics
 from cryotools.training.loop import LoopConfig, train
 from cryotools.training.pairs import Pair
 
@@ -52,7 +52,7 @@ def weights(tmp_path_factory):
 def test_the_way_from_atoms_to_map_leads_through_the_latent():
     torch.manual_seed(0)
     network = VaeGenerator(SMALL.generator).eval()
-    atoms, conditions = torch.rand(1, 5, 16, 16, 16), torch.zeros(1, CONDITIONS)
+    atoms, conditions = torch.rand(1, 5, 16, 16, 16), torch.zeros(1, SIMULATOR_CONDITIONS)
     mean, log_variance = network.latent(atoms, conditions)
     assert mean.shape == log_variance.shape == (1, 1, 16, 16, 16)
     made = network(atoms, torch.zeros(1, 1, 16, 16, 16), conditions)

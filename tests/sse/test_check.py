@@ -8,11 +8,11 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.levels import find_levels
-from cryotools.core.mapfile import read_map
-from cryotools.core.volume import Volume
-from cryotools.sse.assign import HELIX, OTHER
+from cryotools.core.maps.levels import find_levels
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.volume import Volume
 from cryotools.sse.check import check_confidence, check_resolution, check_values, check_voxels
+from cryotools.sse.truth.assign import HELIX, OTHER
 
 REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
 

@@ -12,14 +12,16 @@ import pytest
 import torch
 from sse_network import at_random, by_density
 
-from cryotools.core.checkpoint import save_network
+from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError
-from cryotools.core.mapfile import read_map, write_map
-from cryotools.core.runner import Compute
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Grid, Volume
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.maps.resample import grid_at_spacing, resample
+from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.curation.pairlist import Entry
 from cryotools.sse import predict as prediction
-from cryotools.sse.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, assign
 from cryotools.sse.evaluate import (
     Reading,
     by_files,
@@ -31,9 +33,9 @@ from cryotools.sse.evaluate import (
     scores_csv_text,
     summary,
 )
-from cryotools.sse.labels import label_voxels
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
-from cryotools.training.curate import Entry
+from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, assign
+from cryotools.sse.truth.labels import label_voxels
 
 DATA = Path(__file__).parents[1] / "data"
 GLOBIN = Entry("globin", str(DATA / "emd_3488_crop.mrc.gz"), str(DATA / "5ni1_crop.pdb.gz"), 3.2, "globin", 0)
@@ -84,7 +86,7 @@ def test_class_maps_may_lie_on_another_grid(truth, tmp_path):
     volume, maps = truth
     finer = Grid(tuple(2 * n - 1 for n in volume.data.shape), tuple(v / 2 for v in volume.voxel_size), volume.origin)
     for name, which in NAMES.items():
-        fine = volume.with_data(maps[which]).resample(finer, "linear")
+        fine = resample(volume.with_data(maps[which]), grid_at_spacing(volume.grid, finer), "linear")
         write_map(tmp_path / f"p_{name}.mrc", fine, label="test")
     assert read_class_maps(str(tmp_path / "p"), volume.grid) == pytest.approx(maps, abs=1e-5)
 

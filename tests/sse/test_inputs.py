@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.mapfile import read_map
-from cryotools.core.volume import Grid, Volume
-from cryotools.sse.inputs import CONDITIONS, RANGE, condition_vector, on_grid, prepare
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.resample import grid_at_spacing, resample
+from cryotools.core.maps.volume import Grid, Volume
+from cryotools.sse.inputs import RANGE, RESOLUTION_CONDITIONS, on_grid, prepare_map, resolution_conditions
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -20,7 +21,7 @@ def volume() -> Volume:
 
 
 def test_every_map_comes_on_1_angstrom_from_its_own_origin(volume):
-    prepared = prepare(volume).volume
+    prepared = prepare_map(volume).volume
     assert prepared.voxel_size == (1.0, 1.0, 1.0)
     assert prepared.origin == volume.origin
     assert np.all(np.abs(np.subtract(prepared.grid.size, volume.grid.size)) < 1.5)
@@ -29,18 +30,18 @@ def test_every_map_comes_on_1_angstrom_from_its_own_origin(volume):
 
 def test_the_scale_and_the_offset_of_the_values_do_not_matter(volume):
     moved = volume.with_data(37 * volume.data + 5)
-    assert np.allclose(prepare(volume).volume.data, prepare(moved).volume.data, atol=2e-3)
+    assert np.allclose(prepare_map(volume).volume.data, prepare_map(moved).volume.data, atol=2e-3)
 
 
 def test_the_box_does_not_matter(volume):
     """A box of as much again on each side, of solvent's level: the map's own part stays as it is, but for the
     resampling of its faces.
     """
-    plain = prepare(volume)
-    wide = prepare(volume.pad((30, 20, 40), (10, 50, 30), plain.levels.background))
+    plain = prepare_map(volume)
+    wide = prepare_map(volume.pad((30, 20, 40), (10, 50, 30), plain.levels.background))
     start = np.rint(wide.volume.world_to_index(np.array(plain.volume.origin))[::-1]).astype(int)
     apart = wide.volume.world_to_index(np.array(plain.volume.origin))[::-1] - start
-    inner = Volume.on(plain.volume.grid, wide.volume.resample(plain.volume.grid).data)
+    inner = Volume.on(plain.volume.grid, resample(wide.volume, plain.volume.grid).data)
     assert np.abs(apart).max() <= 0.5
     middle = (slice(4, -4),) * 3
     assert np.corrcoef(plain.volume.data[middle].ravel(), inner.data[middle].ravel())[0, 1] > 0.99
@@ -54,7 +55,7 @@ def test_a_mask_does_not_matter_inside_and_is_0_outside():
     molecule = np.exp(-((radius / 10) ** 4)) * (1 + np.sin(x) * np.sin(y) * np.sin(z))
     whole = Volume(molecule + 0.02 * random.normal(size=radius.shape), (1.2, 1.2, 1.2))
     masked = whole.with_data(np.where(radius < 16, whole.data, 0))
-    one, two = prepare(whole).volume, prepare(masked).volume
+    one, two = prepare_map(whole).volume, prepare_map(masked).volume
     assert np.mean(two.data == 0) > 0.7
     inside = np.abs(one.data) > 0.3
     assert np.allclose(one.data[inside], two.data[inside], atol=0.06)
@@ -64,8 +65,8 @@ def test_a_mask_does_not_matter_inside_and_is_0_outside():
 
 def test_the_voxel_size_does_not_matter(volume):
     """Both hold the same map: the coarser was made from the finer."""
-    fine = volume.resample(0.7)
-    one, two = prepare(volume).volume.data, prepare(fine).volume.data
+    fine = resample(volume, grid_at_spacing(volume.grid, 0.7))
+    one, two = prepare_map(volume).volume.data, prepare_map(fine).volume.data
     overlap = tuple(slice(2, min(a, b) - 2) for a, b in zip(one.shape, two.shape, strict=True))
     assert np.corrcoef(one[overlap].ravel(), two[overlap].ravel())[0, 1] > 0.99
     assert two[overlap].std() == pytest.approx(one[overlap].std(), rel=0.05)
@@ -73,7 +74,7 @@ def test_the_voxel_size_does_not_matter(volume):
 
 def test_voxels_need_not_be_cubes():
     data = np.random.default_rng(0).random((20, 15, 10))
-    prepared = prepare(Volume(data, (2.0, 1.0, 0.5), (7.0, 8.0, 9.0)))
+    prepared = prepare_map(Volume(data, (2.0, 1.0, 0.5), (7.0, 8.0, 9.0)))
     assert prepared.volume.data.shape == (10, 15, 19)
 
 
@@ -87,27 +88,27 @@ def test_voxels_need_not_be_cubes():
 )
 def test_what_shows_nothing_is_refused(data, words):
     with pytest.raises(DataError, match=words):
-        prepare(Volume(data, (1.0, 1.0, 1.0)))
+        prepare_map(Volume(data, (1.0, 1.0, 1.0)))
 
 
 def test_a_map_that_would_fill_the_memory_is_refused():
     with pytest.raises(DataError, match="GiB"):
-        prepare(Volume(np.random.default_rng(0).random((8, 8, 8)), (1e4, 1e4, 1e4)))
+        prepare_map(Volume(np.random.default_rng(0).random((8, 8, 8)), (1e4, 1e4, 1e4)))
 
 
 def test_conditions_say_the_resolution_and_whether_it_is_known():
-    assert condition_vector(None).tolist() == [0, 0]
-    assert condition_vector(4.0).tolist() == [0, 1]
-    assert condition_vector(6.0).tolist() == [1, 1]
-    assert condition_vector(500).tolist() == condition_vector(15).tolist()
-    assert condition_vector(3.1).shape == (CONDITIONS,)
-    assert condition_vector(3.1).dtype == np.float32
+    assert resolution_conditions(None).tolist() == [0, 0]
+    assert resolution_conditions(4.0).tolist() == [0, 1]
+    assert resolution_conditions(6.0).tolist() == [1, 1]
+    assert resolution_conditions(500).tolist() == resolution_conditions(15).tolist()
+    assert resolution_conditions(3.1).shape == (RESOLUTION_CONDITIONS,)
+    assert resolution_conditions(3.1).dtype == np.float32
 
 
 @pytest.mark.parametrize("resolution", [0, -3.0, float("nan"), float("inf")])
 def test_other_resolutions_are_refused(resolution):
     with pytest.raises(UsageError, match="positive number"):
-        condition_vector(resolution)
+        resolution_conditions(resolution)
 
 
 def test_probabilities_on_another_grid_stay_probabilities():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from cryotools.core.checkpoint import load_network, save_network
+from cryotools.core.compute.checkpoint import load_network, save_network
+from cryotools.core.compute.runner import Compute, Runner, run_tiled
 from cryotools.core.errors import DataError
-from cryotools.core.runner import Compute, Runner, run_tiled
-from cryotools.sse.inputs import condition_vector
+from cryotools.sse.inputs import resolution_conditions
 from cryotools.sse.network import (
     CLASSES,
     HARUSPEX,
@@ -23,7 +23,7 @@ from cryotools.sse.network import (
 )
 
 SMALL = SecondaryStructureConfig(width=4, levels=2)
-KNOWN = torch.from_numpy(condition_vector(3.5))
+KNOWN = torch.from_numpy(resolution_conditions(3.5))
 
 
 def network(config: SecondaryStructureConfig = SMALL) -> SecondaryStructure:
@@ -136,7 +136,7 @@ def test_impossible_configs_are_refused(tmp_path, values, monkeypatch):
         SecondaryStructureConfig(**values)
     path = tmp_path / "n.safetensors"
     dumps = json.dumps
-    monkeypatch.setattr("cryotools.core.checkpoint.json.dumps", lambda config: dumps({**config, **values}))
+    monkeypatch.setattr("cryotools.core.compute.checkpoint.json.dumps", lambda config: dumps({**config, **values}))
     save_network(path, network(), SECONDARY_STRUCTURE, SMALL)
     with pytest.raises(DataError, match="config does not fit"):
         load_network(path, [SECONDARY_STRUCTURE])

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.levels import Levels
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
-from cryotools.sse.assign import HELIX, NUCLEOTIDE, SHEET, assign
-from cryotools.sse.elements import Element, find_elements
+from cryotools.core.maps.levels import Levels
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.sse.elements.find import Element, find_elements
 from cryotools.sse.output import MapSource, chimerax_script, output_files, write_files
 from cryotools.sse.predict import Annotation
 from cryotools.sse.score import ResidueScores
+from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, SHEET, assign
 
 MODEL = Path(__file__).parents[1] / "data" / "5ni1_crop.pdb.gz"
 

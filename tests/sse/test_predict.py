@@ -9,18 +9,18 @@ import pytest
 import torch
 from sse_network import at_random, by_density
 
-from cryotools.core.checkpoint import load_network, save_network
+from cryotools.core.compute.checkpoint import load_network, save_network
+from cryotools.core.compute.runner import Compute, Runner
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.mapfile import read_map
-from cryotools.core.resample import grid_at_spacing, interpolate
-from cryotools.core.runner import Compute, Runner
-from cryotools.core.volume import Volume
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.resample import grid_at_spacing, interpolate, resample
+from cryotools.core.maps.rotations import ROTATIONS, rotate
+from cryotools.core.maps.volume import Volume
 from cryotools.sse import predict
-from cryotools.sse.assign import HELIX, OTHER, SHEET
-from cryotools.sse.inputs import condition_vector, prepare
+from cryotools.sse.inputs import prepare_map, resolution_conditions
 from cryotools.sse.network import HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, HaruspexConfig
 from cryotools.sse.predict import TURNS, Annotator, Turned, annotate, stands_out
-from cryotools.training.cubes import ROTATIONS, rotate
+from cryotools.sse.truth.assign import HELIX, OTHER, SHEET
 
 REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
 CPU = Compute(device="cpu", precision="fp32")
@@ -48,7 +48,7 @@ def test_classes_follow_the_prepared_density(crop, simple):
     assert found.probabilities.dtype == np.float32
     assert np.allclose(found.probabilities.sum(axis=0), 1, atol=1e-5)
     assert found.labels.dtype == np.uint8
-    height = interpolate(prepare(crop).volume, crop.grid).data
+    height = interpolate(prepare_map(crop).volume, crop.grid).data
     assert np.mean(found.labels[height < 0.4] == OTHER) > 0.98
     assert np.mean(found.labels[(height > 0.7) & (height < 1.7)] == HELIX) > 0.98
     assert np.mean(found.labels[height > 2.4] == SHEET) > 0.9
@@ -58,7 +58,7 @@ def test_classes_follow_the_prepared_density(crop, simple):
 @pytest.mark.parametrize("voxel_size", [0.7, 1.0, 1.9])
 def test_the_grid_of_the_map_is_kept(crop, simple, voxel_size):
     grid = grid_at_spacing(crop.grid, voxel_size)
-    resampled = crop.resample(grid)
+    resampled = resample(crop, grid)
     found = annotate(resampled, weights=simple, compute=CPU)
     assert found.volume.same_grid_as(grid)
     assert found.probabilities.shape == (4, *grid.shape)
@@ -84,9 +84,11 @@ def test_scale_and_offset_of_the_values_do_not_matter(crop, untrained):
 @pytest.mark.slow
 def test_the_result_does_not_depend_on_the_tiles(crop, untrained, monkeypatch):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
-    runner = Runner(Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,)), Compute("cpu", "fp32"))
+    runner = Runner(
+        Turned(Classifier(network, torch.from_numpy(resolution_conditions(3.2))), (0,)), Compute("cpu", "fp32")
+    )
     density = np.zeros((90, 60, 130), dtype=np.float32)
-    density[20:64, 8:52, 10:54] = density[30:74, 5:49, 75:119] = prepare(crop).volume.data[:44, :44, :44]
+    density[20:64, 8:52, 10:54] = density[30:74, 5:49, 75:119] = prepare_map(crop).volume.data[:44, :44, :44]
     results, counts = [], []
     original = predict.run_tiles
 
@@ -123,8 +125,8 @@ class Hungry(torch.nn.Module):
 @pytest.mark.slow
 def test_tiles_shrink_when_memory_runs_out(crop, untrained, monkeypatch):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
-    turned = Turned(Classifier(network, torch.from_numpy(condition_vector(3.2))), (0,))
-    density = np.tile(prepare(crop).volume.data[:44, :44, :44], (1, 2, 2))
+    turned = Turned(Classifier(network, torch.from_numpy(resolution_conditions(3.2))), (0,))
+    density = np.tile(prepare_map(crop).volume.data[:44, :44, :44], (1, 2, 2))
     monkeypatch.setattr(predict, "_LEAST_CORE", 16)
     whole = predict.classify(Runner(turned, Compute("cpu", "fp32")), network, density)
     hungry = Hungry(turned, 64)
@@ -145,7 +147,7 @@ def test_tiles_are_small_where_little_memory_is_free(crop, untrained, monkeypatc
         return iter(())
 
     monkeypatch.setattr(predict, "run_tiles", recorded)
-    density = np.tile(prepare(crop).volume.data, (4, 4, 4))
+    density = np.tile(prepare_map(crop).volume.data, (4, 4, 4))
     predict.classify(Runner(network, CPU), network, density)
     monkeypatch.setattr(predict, "available_bytes", lambda: 10**8)
     predict.classify(Runner(network, CPU), network, density)
@@ -160,14 +162,14 @@ def test_tiles_of_haruspex_stay_small(crop, monkeypatch):
         return iter(())
 
     monkeypatch.setattr(predict, "run_tiles", recorded)
-    predict.classify(Runner(network, CPU), network, np.tile(prepare(crop).volume.data, (3, 4, 5)))
+    predict.classify(Runner(network, CPU), network, np.tile(prepare_map(crop).volume.data, (3, 4, 5)))
     assert len(seen) > 8
     assert max(seen) <= 104
 
 
 @pytest.mark.slow
 def test_solvent_is_other_and_costs_nothing(crop, untrained, monkeypatch):
-    prepared = prepare(crop).volume.data
+    prepared = prepare_map(crop).volume.data
     wide = 0.02 * np.random.default_rng(0).normal(size=(120, 150, 130)).astype(np.float32)
     wide[30:74, 60:104, 40:84] = prepared[:44, :44, :44]
     computed = []
@@ -186,7 +188,7 @@ def test_solvent_is_other_and_costs_nothing(crop, untrained, monkeypatch):
 
 
 def test_what_stands_out_holds_the_whole_molecule(crop):
-    density = prepare(crop).volume.data
+    density = prepare_map(crop).volume.data
     wide = np.pad(density, 40)
     there = stands_out(wide)
     assert there[wide > 0.5].mean() > 0.99
@@ -203,7 +205,7 @@ def test_a_turn_and_back_changes_nothing_of_a_network_without_directions(crop, s
 
 def test_24_turns_make_a_network_forget_directions(untrained):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
-    classifier = Classifier(network, torch.from_numpy(condition_vector(3.2)))
+    classifier = Classifier(network, torch.from_numpy(resolution_conditions(3.2)))
     tile = np.random.default_rng(0).normal(size=(1, 1, 16, 16, 16)).astype(np.float32)
     with torch.inference_mode():
         for turns, forgets in ((TURNS[24], True), (TURNS[1], False)):

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cryotools.core.levels import Levels
-from cryotools.core.volume import Volume
-from cryotools.sse.assign import HELIX, NUCLEOTIDE, SHEET
+from cryotools.core.maps.levels import Levels
+from cryotools.core.maps.volume import Volume
 from cryotools.sse.predict import Annotation
 from cryotools.sse.preview import draw_annotation
+from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, SHEET
 
 pytest.importorskip("matplotlib")
 

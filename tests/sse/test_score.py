@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import DataError
-from cryotools.core.mapfile import read_map
-from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Grid, Volume
-from cryotools.sse.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, Residues, assign
-from cryotools.sse.labels import Labels, label_voxels
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
+from cryotools.core.structures.structurefile import read_structure
 from cryotools.sse.score import (
     ResidueScores,
     over_maps,
@@ -21,6 +19,8 @@ from cryotools.sse.score import (
     structured_recall_precision,
     voxel_f1,
 )
+from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, Residues, assign
+from cryotools.sse.truth.labels import Labels, label_voxels
 
 DATA = Path(__file__).parents[1] / "data"
 GRID = Grid((12, 14, 16), (1.0, 1.2, 0.8), (-3.0, 2.0, 5.0))

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cryotools.core.shells import Shells
-from cryotools.core.volume import Volume
-from cryotools.sse.inputs import prepare
+from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.volume import Volume
+from cryotools.sse.inputs import prepare_map
 from cryotools.sse.soften import STANDARD, blur_needed, blurred, slope
 
 
@@ -55,6 +55,6 @@ def test_sharpening_hardly_changes_what_the_network_sees():
     data = np.zeros((48, 48, 48), dtype=np.float32)
     data[tuple(random.integers(12, 36, (3, 300)))] = 1
     blurry, sharp = (shells.scale(data, np.exp(b * shells.frequency**2 / 4)) for b in (-140, -60))
-    seen = [prepare(Volume(one, (1.0, 1.0, 1.0)), 3.0).volume.data for one in (blurry, sharp)]
+    seen = [prepare_map(Volume(one, (1.0, 1.0, 1.0)), 3.0).volume.data for one in (blurry, sharp)]
     assert np.corrcoef(seen[0].ravel(), seen[1].ravel())[0, 1] > 0.97
     assert np.corrcoef(blurry.ravel(), sharp.ravel())[0, 1] < 0.95

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from cryotools.core.checkpoint import save_network
-from cryotools.sse.assign import HELIX, NUCLEOTIDE, OTHER, SHEET
+from cryotools.core.compute.checkpoint import save_network
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
+from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, OTHER, SHEET
 
 GAIN = 6.0
 LINES = {OTHER: (0.0, 0.0), HELIX: (1.0, 0.5), SHEET: (2.0, 1.25), NUCLEOTIDE: (0.0, 10.0)}

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from cryotools.core.checkpoint import load_state, save_state
+from cryotools.core.compute.checkpoint import load_state, save_state
 from cryotools.core.errors import DataError, UsageError
 from cryotools.training import loop
 from cryotools.training.loop import LoopConfig, learning_rate, train
@@ -217,7 +217,7 @@ import importlib.util
 spec = importlib.util.spec_from_file_location("loop_tests", {file!r})
 tests = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tests)
-from cryotools.core import output
+from cryotools.core.files import output
 sync = output._sync
 def die(path):
     sync(path)

@@ -11,22 +11,22 @@ import numpy as np
 import pytest
 import torch
 
-from cryotools.core.checkpoint import load_network
-from cryotools.core.structure import WATER
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
+from cryotools.core.compute.checkpoint import load_network
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import WATER
+from cryotools.core.structures.structurefile import read_structure
 from cryotools.realism.network import EVALUATOR, EvaluatorConfig
 from cryotools.realism.train import EvaluatorTask, EvaluatorTraining
-from cryotools.simulate.classical import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap
 from cryotools.simulate.layout import grid_around
-from cryotools.simulate.network import GENERATOR, GeneratorConfig
-from cryotools.simulate.train import GanConfig, GanTask
-from cryotools.simulate.vae_network import VAE_GENERATOR, VaeConfig
-from cryotools.simulate.vae_train import VaeGanConfig, VaeGanTask
-from cryotools.sse.assign import assign
-from cryotools.sse.examples import make_example
+from cryotools.simulate.learned.network import GENERATOR, GeneratorConfig
+from cryotools.simulate.learned.train import GanConfig, GanTask
+from cryotools.simulate.learned.vae_network import VAE_GENERATOR, VaeConfig
+from cryotools.simulate.learned.vae_train import VaeGanConfig, VaeGanTask
+from cryotools.sse.learning.examples import make_classifier_example
+from cryotools.sse.learning.train import ClassifierTask, ClassifierTraining
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructureConfig
-from cryotools.sse.train import ClassifierTask, ClassifierTraining
+from cryotools.sse.truth.assign import assign
 from cryotools.training import loop
 from cryotools.training.loop import LoopConfig, train
 from cryotools.training.pairs import Pair
@@ -59,7 +59,7 @@ def evaluator(pair):
 
 
 def classifier(pair):
-    example = make_example(pair.target, pair.target.data, pair.structure, assign(pair.structure), 4.0)
+    example = make_classifier_example(pair.target, pair.target.data, pair.structure, assign(pair.structure), 4.0)
     config = ClassifierTraining(SecondaryStructureConfig(width=4, levels=2), cube=16, batch=2)
     return ClassifierTask([[example]], [replace(example, resolution=6.0)], [pair], config)
 

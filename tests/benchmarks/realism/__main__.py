@@ -15,16 +15,16 @@ import speed
 from fidelity import MEASURES, NEAR, Makers, fidelity
 from tables import gains, interval, table
 
-from cryotools.core.distance import near_points
-from cryotools.core.runner import Compute
+from cryotools.core.compute.runner import Compute
+from cryotools.core.maps.distance import near_points
 from cryotools.metrics.correlation import pearson
 from cryotools.realism.predict import WEIGHTS as EVALUATOR
 from cryotools.realism.predict import evaluate
-from cryotools.simulate.classical import MapOptions, molmap, pdb2mrc
-from cryotools.simulate.inputs import Condition
+from cryotools.simulate.classical.formulas import MapOptions, molmap, pdb2mrc
+from cryotools.simulate.learned.inputs import Condition
+from cryotools.simulate.learned.predict import generate
+from cryotools.simulate.learned.vae_predict import generate_vae
 from cryotools.simulate.noise import half_maps
-from cryotools.simulate.predict import generate
-from cryotools.simulate.vae_predict import generate_vae
 from cryotools.training.pairs import Pair, load_folder
 
 FINEST = 2.1  # Å; voxels of 1 Å show no finer noise

@@ -14,14 +14,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cryotools.core.structure import PROTEIN, Structure
-from cryotools.core.volume import Volume
+from cryotools.core.maps.rotations import cut, rotate
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import PROTEIN, Structure
 from cryotools.nn.unet import UNet, UNetConfig
-from cryotools.sse.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, assign
-from cryotools.training.cubes import cut, rotate
+from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, assign
 from cryotools.training.pairs import Pair
 
-_CLASSES = np.zeros(4, dtype=int)  # the classes of sse.assign as 0, 1, 2
+_CLASSES = np.zeros(4, dtype=int)  # the classes of sse.truth.assign as 0, 1, 2
 _CLASSES[[HELIX, SHEET, OTHER]] = range(3)
 _CUBE, _BATCH = 24, 16
 _CHANNELS = 1
@@ -31,9 +31,9 @@ class Residues:
     """A pair's density, scaled by its structured part, and the class at each Cα: `at` (n, 3) voxels, `label` (n,)."""
 
     def __init__(self, pair: Pair, data: np.ndarray) -> None:
-        from cryotools.realism.inputs import prepare
+        from cryotools.realism.inputs import mask_map
 
-        self.density = prepare(Volume.on(pair.target.grid, data)).volume.data.astype(np.float32)
+        self.density = mask_map(Volume.on(pair.target.grid, data)).volume.data.astype(np.float32)
         xyz, self.label = backbone_classes(pair.structure)
         self.at = np.rint(pair.target.grid.world_to_index(xyz)).astype(int)[:, ::-1]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cryotools.core.distance import near_points
-from cryotools.core.shells import match_amplitudes
+from cryotools.core.maps.distance import near_points
+from cryotools.core.maps.shells import match_amplitudes
 from cryotools.metrics.correlation import chimerax_level, cosine, pearson, ssim, strong_part
 from cryotools.metrics.fsc import fourier_shell_correlation
-from cryotools.simulate.sharpness import envelope
+from cryotools.simulate.learned.sharpness import envelope
 from cryotools.training.pairs import Pair
 
 NEAR = 3.0  # Å

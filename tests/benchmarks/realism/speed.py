@@ -37,11 +37,11 @@ def run_unetpp(path: str) -> int:
     import numpy as np
     import torch
 
-    from cryotools.core.structure import WATER
-    from cryotools.core.structurefile import read_structure
+    from cryotools.core.structures.structure import WATER
+    from cryotools.core.structures.structurefile import read_structure
     from cryotools.nn.unetpp import UNetPlusPlus, UNetPlusPlusConfig
-    from cryotools.simulate.classical import MapOptions, molmap
-    from cryotools.simulate.predict import unit_grid
+    from cryotools.simulate.classical.formulas import MapOptions, molmap
+    from cryotools.simulate.learned.predict import unit_grid
 
     structure = read_structure(path)
     structure = structure[structure.kind != WATER]

@@ -7,10 +7,10 @@ from functools import cache
 
 import numpy as np
 
-from cryotools.core.runner import Compute
-from cryotools.core.volume import Volume
+from cryotools.core.compute.runner import Compute
+from cryotools.core.maps.volume import Volume
+from cryotools.curation.pairlist import Entry
 from cryotools.sse.evaluate import Predict, by_network
-from cryotools.training.curate import Entry
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/sse/nucleotides.py --structures a.cif b.cif --res 3 4 6 --list pairs.csv --weights FILE
 
-Voxels are labelled by `sse.labels`. Protein voxels are the counted ones within 3 Å of a protein's atoms that no
+Voxels are labelled by `sse.truth.labels`. Protein voxels are the counted ones within 3 Å of a protein's atoms that no
 nucleotide has; residues and voxels are called what has the highest probability.
 """
 
@@ -18,21 +18,21 @@ import numpy as np
 from cases import add_weights, predictor
 from tables import interval, number, table
 
-from cryotools.core.distance import near_points
 from cryotools.core.errors import CryotoolsError
-from cryotools.core.mapfile import read_map
-from cryotools.core.structure import NUCLEIC, PROTEIN, Structure
-from cryotools.core.structurefile import read_structure
-from cryotools.core.volume import Volume
+from cryotools.core.maps.distance import near_points
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.curation.pairlist import Entry, read_list
 from cryotools.metrics.bootstrap import bootstrap_interval
-from cryotools.simulate.classical import MapOptions
+from cryotools.simulate.classical.formulas import MapOptions
 from cryotools.simulate.methods import METHODS
 from cryotools.simulate.struc2map import Simulation, struc2map
-from cryotools.sse.assign import NUCLEOTIDE, assign
 from cryotools.sse.evaluate import Predict
-from cryotools.sse.labels import REACH, label_voxels
 from cryotools.sse.score import score_map, score_residues, voxel_f1
-from cryotools.training.curate import Entry, read_list
+from cryotools.sse.truth.assign import NUCLEOTIDE, assign
+from cryotools.sse.truth.labels import REACH, label_voxels
 
 NAN = float("nan")
 

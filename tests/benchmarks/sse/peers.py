@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.structure import PROTEIN
+from cryotools.core.structures.structure import PROTEIN
+from cryotools.curation.pairlist import Entry
 from cryotools.sse.score import ResidueScores
-from cryotools.training.curate import Entry
 
 HARUSPEX = "recall 95.1 %, precision 80.3 % over 122 maps up to 4 Å (P. Mostosi et al., Angew. Chem. 59, 14788, 2020)"
 

@@ -17,13 +17,13 @@ from tables import interval, number, table
 from variations import CHANGES, Change, Scene
 
 from cryotools.core.errors import CryotoolsError
-from cryotools.core.mapfile import read_map
-from cryotools.core.structurefile import read_structure
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.curation.pairlist import Entry, read_list
 from cryotools.metrics.bootstrap import bootstrap_interval
-from cryotools.sse.assign import assign
 from cryotools.sse.evaluate import Predict
 from cryotools.sse.score import MapScores, ResidueScores, score_map, score_residues
-from cryotools.training.curate import Entry, read_list
+from cryotools.sse.truth.assign import assign
 
 SCORES = ("recall", "precision", "q3")
 Found = dict[str, tuple[MapScores, MapScores]]  # untouched and changed, by the change's name

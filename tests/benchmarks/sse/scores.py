@@ -13,9 +13,9 @@ from cases import parser, predictor
 from peers import HARUSPEX, peers_of, q3_within
 from tables import beside, interval, number, table
 
+from cryotools.curation.pairlist import Entry, read_list
 from cryotools.sse.evaluate import Evaluation, evaluate_list, summary
 from cryotools.sse.score import MapScores
-from cryotools.training.curate import Entry, read_list
 
 FINE = 4.0  # Å; Haruspex's limit
 F1 = ("f1_helix", "f1_sheet", "f1_nucleotide", "f1_other")

@@ -85,11 +85,11 @@ def make_box(path: str, structure: str, size: int, fill: str) -> dict[str, Any]:
     """Write a box of molecules; the share of it that holds density: above a tenth of what is strong."""
     import numpy as np
 
-    from cryotools.core.mapfile import write_map
-    from cryotools.core.structure import WATER
-    from cryotools.core.structurefile import read_structure
-    from cryotools.core.volume import Volume
-    from cryotools.simulate.classical import MapOptions, molmap
+    from cryotools.core.maps.mapwrite import write_map
+    from cryotools.core.maps.volume import Volume
+    from cryotools.core.structures.structure import WATER
+    from cryotools.core.structures.structurefile import read_structure
+    from cryotools.simulate.classical.formulas import MapOptions, molmap
     from cryotools.simulate.layout import make_grid
 
     atoms = read_structure(structure)
@@ -117,9 +117,9 @@ def make_box(path: str, structure: str, size: int, fill: str) -> dict[str, Any]:
 
 def run_ours(path: str, weights: str | None, precision: str) -> dict[str, Any]:
     """Annotate a map, in seconds, then write what the command writes."""
-    from cryotools.core.mapfile import read_map
-    from cryotools.core.runner import Compute
-    from cryotools.sse.elements import find_elements
+    from cryotools.core.compute.runner import Compute
+    from cryotools.core.maps.mapfile import read_map
+    from cryotools.sse.elements.find import find_elements
     from cryotools.sse.output import MapSource, chimerax_script, output_files, write_files
     from cryotools.sse.predict import annotate
 
@@ -138,12 +138,12 @@ def run_haruspex(tiles: int, precision: str, tile: int = TILE) -> dict[str, Any]
     """Predict `tiles` tiles, after a batch that does not count."""
     import torch
 
-    from cryotools.core.runner import Compute, Runner
-    from cryotools.sse.inputs import condition_vector
+    from cryotools.core.compute.runner import Compute, Runner
+    from cryotools.sse.inputs import resolution_conditions
     from cryotools.sse.network import Classifier, Haruspex, HaruspexConfig
 
     torch.manual_seed(0)
-    network = Classifier(Haruspex(HaruspexConfig()), torch.from_numpy(condition_vector(None)))
+    network = Classifier(Haruspex(HaruspexConfig()), torch.from_numpy(resolution_conditions(None)))
     runner = Runner(network.to(memory_format=torch.channels_last_3d), Compute("cpu", precision, threads=1, batch=BATCH))
     for _ in runner.run([torch.rand(1, tile, tile, tile)]):
         pass

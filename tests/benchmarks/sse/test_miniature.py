@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from cryotools.core.checkpoint import save_network
-from cryotools.core.mapfile import read_map
-from cryotools.core.structurefile import read_structure
-from cryotools.sse.assign import assign
-from cryotools.sse.labels import label_voxels
+from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.curation.pairlist import Entry
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
-from cryotools.training.curate import Entry
+from cryotools.sse.truth.assign import assign
+from cryotools.sse.truth.labels import label_voxels
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "data"

@@ -9,11 +9,12 @@ from functools import partial
 import numpy as np
 from scipy.ndimage import affine_transform
 
-from cryotools.core.levels import find_levels
-from cryotools.core.shells import Shells
-from cryotools.core.structure import Structure
-from cryotools.core.volume import Grid, Volume
-from cryotools.simulate.symmetry import rotation
+from cryotools.core.maps.levels import find_levels
+from cryotools.core.maps.resample import grid_at_spacing, resample
+from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.structures.structure import Structure
+from cryotools.simulate.classical.symmetry import rotation
 
 _USUAL = 3.5  # Å, in place of a resolution that is not known
 
@@ -63,7 +64,7 @@ def b_factor(scene: Scene, random: np.random.Generator, *, b: float) -> Scene:
 
 def resampled(scene: Scene, random: np.random.Generator, *, spacing: float) -> Scene:
     """Voxels of `spacing` Å."""
-    return replace(scene, volume=scene.volume.resample(spacing))
+    return replace(scene, volume=resample(scene.volume, grid_at_spacing(scene.volume.grid, spacing)))
 
 
 def cropped(scene: Scene, random: np.random.Generator) -> Scene:

@@ -1,0 +1,203 @@
+"""Networks and training states on disk.
+
+A network is one safetensors file: its weights, and in the metadata the name of its architecture and its config, so that
+the file alone rebuilds it. A training state is plain numbers, containers and tensors. No pickle is ever executed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+from torch import nn
+
+from cryotools.core.errors import DataError
+from cryotools.core.files.impostors import impostor
+from cryotools.core.files.output import atomic_path
+
+_FORMAT = "cryotools-network-1"
+WEIGHTS_FOLDER = Path(__file__).parents[2] / "weights"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A family of networks: its `name` in files, the frozen dataclass of its `config`, and what builds one."""
+
+    name: str
+    config: type
+    build: Callable[[Any], nn.Module]
+
+
+def shipped(name: str) -> Path:
+    """The file of a network that comes with cryotools, such as "map-generator"."""
+    return WEIGHTS_FOLDER / f"{name}.safetensors"
+
+
+def save_network(
+    path: str | os.PathLike[str],
+    network: nn.Module,
+    architecture: Architecture,
+    config: Any,
+    *,
+    about: Mapping[str, str] | None = None,
+    half: bool = False,
+) -> None:
+    """Write weights and config atomically; `about` is kept in the metadata, `half` stores floats as float16."""
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        stored = tensor.detach().cpu().contiguous()
+        tensors[name] = stored.half() if half and stored.is_floating_point() else stored.clone()
+    metadata = {
+        **(about or {}),
+        "format": _FORMAT,
+        "architecture": architecture.name,
+        "config": json.dumps(dataclasses.asdict(config)),
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(safetensors_bytes(tensors, metadata))
+
+
+def load_network(
+    path: str | os.PathLike[str], accepted: Sequence[Architecture]
+) -> tuple[nn.Module, Any, dict[str, str]]:
+    """The network in a file, in float32 on the CPU and in evaluation mode, its config, and its metadata.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, of an architecture not in `accepted`, or its weights do not fit or are not finite.
+    """
+    path = Path(path)
+    tensors, metadata = _read(path)
+    known = {architecture.name: architecture for architecture in accepted}
+    name = metadata.get("architecture", "unnamed")
+    if metadata.get("format") != _FORMAT or name not in known:
+        raise DataError(f"{path}: holds a network of kind '{name}'; this command takes {', '.join(known)}")
+    architecture = known[name]
+    try:
+        config = architecture.config(**_tuples(json.loads(metadata["config"])))
+        network = architecture.build(config)
+    except (TypeError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: its config does not fit this version of cryotools: {error}") from error
+    expected = network.state_dict()
+    missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
+    wrong = [key for key in expected.keys() & tensors.keys() if expected[key].shape != tensors[key].shape]
+    faults = {"missing from it": missing, "unknown to the network": extra, "of the wrong shape": sorted(wrong)}
+    for fault, keys in faults.items():
+        if keys:
+            count = "1 weight is" if len(keys) == 1 else f"{len(keys)} weights are"
+            named = ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
+            raise DataError(f"{path}: {count} {fault} ({named}); the file belongs to another version of cryotools")
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise DataError(f"{path}: weight {key} is not finite; the file is damaged or its training failed")
+    network.load_state_dict({key: tensor.to(expected[key].dtype) for key, tensor in tensors.items()})
+    return network.eval(), config, metadata
+
+
+def shared_network(
+    path: str | os.PathLike[str], accepted: Sequence[Architecture]
+) -> tuple[nn.Module, Any, Mapping[str, str]]:
+    """What `load_network` gives, read once while the file stays as it is; kernels lie channels last, which processors
+    convolve fast.
+
+    Everyone who asks for the file gets the same network: apply it, and leave it as it is.
+
+    Raises
+    ------
+    DataError
+        As `load_network` does.
+    """
+    path = Path(path)
+    stamp: tuple[int, ...] = ()
+    if path.is_file():
+        found = path.stat()
+        stamp = found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    return _read_once(path, tuple(accepted), stamp)
+
+
+@lru_cache(maxsize=8)
+def _read_once(
+    path: Path, accepted: tuple[Architecture, ...], stamp: tuple[int, ...]
+) -> tuple[nn.Module, Any, Mapping[str, str]]:
+    """The network of the file with this `stamp`: place on the disk, time of change, size."""
+    network, config, metadata = load_network(path, accepted)
+    for parameter in network.parameters():
+        if parameter.dim() == 5:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last_3d)
+    return network.requires_grad_(False), config, MappingProxyType(metadata)
+
+
+def save_state(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
+    """Write a training state atomically: tensors, numbers, strings, lists, dicts and None, nothing else.
+
+    Raises
+    ------
+    TypeError
+        Something else is in it, which `load_state` would refuse.
+    """
+    _refuse_objects(state, "state")
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The training state in a file, on the CPU.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or holds objects, which are never executed.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; there is nothing to resume") from error
+    except pickle.UnpicklingError as error:
+        raise DataError(f"{path}: holds objects that are not plain numbers; it is not loaded") from error
+    except (RuntimeError, EOFError, ValueError, OSError) as error:
+        raise DataError(f"{path}: is damaged or no training state ({str(error).splitlines()[0]})") from error
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file of weights")
+    with path.open("rb") as stream:
+        what = impostor(stream.read(200))
+    if what:
+        raise DataError(f"{path}: looks like {what}")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as stored:
+            return {key: stored.get_tensor(key) for key in stored.keys()}, stored.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: is damaged or no safetensors file ({error})") from error
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples; configs have no lists."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def _refuse_objects(value: Any, where: str) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_objects(item, f"{where}[{key!r}]")
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value):
+            _refuse_objects(item, f"{where}[{number}]")
+    elif type(value) not in (int, float, bool, str, type(None)) and not isinstance(value, torch.Tensor):
+        raise TypeError(f"{where} is a {type(value).__name__}; keep plain numbers, strings, containers and tensors")

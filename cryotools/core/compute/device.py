@@ -1,0 +1,71 @@
+"""Where and how precisely networks run. Decided here and nowhere else."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+from cryotools.core.compute.bfloat16 import why_not_bfloat16
+from cryotools.core.errors import CryotoolsNote, DataError, UsageError
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+
+    `auto` takes a GPU where there is one, and says when it does not. A device asked for by name is never replaced.
+
+    Raises
+    ------
+    UsageError
+        The name is none of these.
+    DataError
+        The device is not there.
+    """
+    kind, _, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
+        raise UsageError(f"--device {name}: give auto, cpu, cuda, cuda:N or mps")
+    if kind == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        warnings.warn("no GPU found; running on the CPU", CryotoolsNote, stacklevel=2)
+        return torch.device("cpu")
+    if kind == "cuda":
+        there = torch.cuda.device_count()
+        if int(number or 0) >= there:
+            raise DataError(f"--device {name}: {there} CUDA devices are usable here; `cryotools doctor` says why")
+        return torch.device("cuda", int(number or 0))
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise DataError("--device mps: is not available here; `cryotools doctor` says what is")
+    return torch.device(kind)
+
+
+def resolve_precision(name: str, device: torch.device) -> torch.dtype:
+    """The dtype networks compute in: `auto` is bf16 where the hardware multiplies it fast and right, else fp32.
+
+    Raises
+    ------
+    UsageError
+        The name is unknown, or fp16 is asked of a CPU.
+    DataError
+        bf16 is asked of a CPU that does not multiply it fast, or not right.
+    """
+    if name == "auto":
+        return torch.bfloat16 if _fast_bfloat16(device) else torch.float32
+    if name not in PRECISIONS:
+        raise UsageError(f"--precision {name}: give auto, {', '.join(PRECISIONS)}")
+    if name == "fp16" and device.type == "cpu":
+        raise UsageError("--precision fp16: is for GPUs; on a CPU take fp32")
+    if name == "bf16" and device.type == "cpu" and (reason := why_not_bfloat16()):
+        raise DataError(f"--precision bf16: {reason}; take fp32, or a GPU")
+    return PRECISIONS[name]
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    return device.type == "cpu" and not why_not_bfloat16()

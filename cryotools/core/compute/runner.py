@@ -1,0 +1,272 @@
+"""Run networks: the one place where batches, precision and memory are handled, for maps and for images alike.
+
+`Runner` applies a network to a stream of equal inputs (tiles, cubes, particle images). `run_tiled` applies one to a
+whole volume.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cryotools.core.compute.device import resolve_device, resolve_precision
+from cryotools.core.compute.regions import Blocks, Box, cover
+from cryotools.core.compute.tiles import TilePlan, occupied, plan_tiles
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.maps.volume import Shape
+from cryotools.core.memory import available_bytes, check_grid_fits
+from cryotools.core.progress import NoProgress, Progress
+
+_DEFAULT_BATCH = {"cpu": 4, "cuda": 16, "mps": 8}
+_LARGEST_BOX, _LEAST_BOX = 4_500_000, 200_000  # voxels of a box with its halo
+_BYTES = 220  # of the shipped generator's activations per voxel
+
+Source = Callable[[Box], np.ndarray]
+"""Makes the channels float32 (c, *box.shape) of a box, zeros beyond the volume."""
+
+
+class InputTooLargeError(DataError):
+    """A single input does not fit the memory; smaller ones may."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How to compute: `device` and `precision` by their command-line names, `threads` (None leaves torch's choice),
+    `batch` (None chooses; it is halved when memory runs out). Results are files and scores, so they are float32's
+    unless less is asked for.
+    """
+
+    device: str = "auto"
+    precision: str = "fp32"
+    threads: int | None = None
+    batch: int | None = None
+
+    def for_large_tiles(self) -> Compute:
+        """The same with one input at a time, which fills the processor, where `batch` leaves the number open."""
+        return replace(self, batch=self.batch or 1)
+
+
+class Runner:
+    """A network on a device, ready to be applied; results come back as float32 on the CPU.
+
+    The network given stays where it is and in the mode it is in: it may be shared, or be in training.
+    """
+
+    def __init__(self, network: nn.Module, compute: Compute | None = None) -> None:
+        compute = compute or Compute()
+        if compute.threads is not None:
+            torch.set_num_threads(compute.threads)
+        self.device = resolve_device(compute.device)
+        self.precision = resolve_precision(compute.precision, self.device)
+        self.network = network if _lies_on(network, self.device) else copy.deepcopy(network).to(self.device)
+        self.batch = compute.batch or _DEFAULT_BATCH[self.device.type]
+
+    def run(self, inputs: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Outputs, one for each of `inputs` (all of one shape, without the batch axis), in their order.
+
+        Raises
+        ------
+        InputTooLargeError
+            A single input does not fit the memory.
+        DataError
+            The network gives numbers that are not finite.
+        """
+        stream = iter(inputs)
+        while group := list(itertools.islice(stream, self.batch)):
+            yield from self._whole_group(torch.stack(group) if len(group) > 1 else group[0][None])
+
+    def _whole_group(self, group: Tensor) -> Tensor:
+        """Outputs of one batch, in smaller batches when memory runs out; later batches stay small."""
+        if len(group) > self.batch:
+            return torch.cat([self._whole_group(part) for part in group.split(self.batch)])
+        try:
+            return self._finite(group)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(group) == 1:
+            raise InputTooLargeError(
+                f"one input of {tuple(group.shape[1:])} does not fit the memory of {self.device}; use a smaller tile"
+            )
+        self.batch = max(1, len(group) // 2)
+        return self._whole_group(group)
+
+    def _finite(self, group: Tensor) -> Tensor:
+        output = self._apply(group, self.precision)
+        if torch.isfinite(output).all():
+            return output
+        if self.precision != torch.float32:
+            warnings.warn(
+                f"{self.precision} overflowed; this batch is computed in float32", CryotoolsWarning, stacklevel=4
+            )
+            output = self._apply(group, torch.float32)
+        if not torch.isfinite(output).all():
+            raise DataError("the network gives numbers that are not finite; its weights or the input are broken")
+        return output
+
+    def _apply(self, group: Tensor, precision: torch.dtype) -> Tensor:
+        autocast = torch.autocast(self.device.type, precision, enabled=precision != torch.float32)
+        with _evaluating(self.network), torch.inference_mode(), autocast:
+            return self.network(group.to(self.device, non_blocking=True)).float().cpu()
+
+
+def run_tiled(
+    runner: Runner,
+    channels: np.ndarray,
+    *,
+    halo: int,
+    core: int = 64,
+    multiple: int = 1,
+    after: Callable[[Tensor], Tensor] | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Apply a voxel network (c, tile) → (k, tile) to a whole volume.
+
+    Parameters
+    ----------
+    channels : float32 (c, nz, ny, nx), already normalised over the whole map
+    halo : voxels around each core, at least the network's receptive field on one side
+    core : voxels kept of each tile along an axis
+    multiple : the network's inner down-sampling, which tiles are aligned to
+    after : applied to each output (k, tile), such as a softmax
+
+    Returns
+    -------
+    float32 (k, nz, ny, nx). It does not depend on `core`. Tiles of zeros are computed once.
+
+    Raises
+    ------
+    DataError
+        The result or a single tile does not fit the memory.
+    """
+    progress = progress or NoProgress()
+    channels = np.ascontiguousarray(channels, dtype=np.float32)
+    plan = plan_tiles(channels.shape[1:], halo=halo, core=core, multiple=multiple)
+    filled, empty = [], []
+    for start, something in occupied(plan, channels):
+        (filled if something else empty).append(start)
+    progress.start(len(filled), "tiles")
+    result: np.ndarray | None = None
+    for start, tile in _tile_outputs(runner, plan, channels, filled, empty):
+        kept = (after(tile) if after else tile).numpy()
+        if result is None:
+            check_grid_fits(plan.shape, copies=len(kept))
+            result = np.empty((len(kept), *plan.shape), dtype=np.float32)
+        if start is None:
+            for place in empty:
+                plan.paste(result, kept, place)
+        else:
+            plan.paste(result, kept, start)
+            progress.advance()
+    return result
+
+
+def run_tiles(
+    runner: Runner, plan: TilePlan, channels: np.ndarray, starts: Iterable[Shape]
+) -> Iterator[tuple[Shape, Tensor]]:
+    """The start and the network's output (k, *tile) of the tiles of `plan` around the cores at `starts`.
+
+    `channels` (c, nz, ny, nx) is read a tile at a time. Tiles of one shape come together.
+    """
+
+    def shape(start: Shape) -> Shape:
+        return plan.extent(start)[1]
+
+    for _, same in itertools.groupby(sorted(starts, key=shape), key=shape):
+        group = list(same)
+        inputs = (torch.from_numpy(plan.cut(channels, start)) for start in group)
+        yield from zip(group, runner.run(inputs), strict=True)
+
+
+def run_boxes(
+    runner: Runner, source: Source, blocks: Blocks, *, halo: int, progress: Progress | None = None
+) -> np.ndarray:
+    """Apply a voxel network (c, box) → (1, box) to the blocks that matter of a volume.
+
+    Parameters
+    ----------
+    source : makes the channels of a box, already normalised over the whole map
+    halo : voxels around each box, at least the network's receptive field on one side; a whole multiple of the blocks'
+        edge, which is the network's inner down-sampling or a multiple of it
+
+    Returns
+    -------
+    float32 (nz, ny, nx), 0 outside the blocks.
+
+    Raises
+    ------
+    DataError
+        The result or a single box does not fit the memory.
+    """
+    if halo % blocks.edge:
+        raise ValueError(f"a halo of {halo} voxels is no whole number of blocks of {blocks.edge}")
+    check_grid_fits(blocks.shape)
+    result = np.zeros(blocks.shape, dtype=np.float32)
+    largest = _LARGEST_BOX
+    if runner.device.type == "cpu":  # Linux would kill us
+        largest = int(min(largest, max(available_bytes() * 0.8 / _BYTES, _LEAST_BOX)))
+    while True:
+        boxes = cover(blocks, halo=halo, largest=largest)
+        (progress or NoProgress()).start(len(boxes), "tiles")
+        try:
+            for box, values in _outputs(runner, source, boxes, halo):
+                kept = box.inside(blocks.shape)
+                result[kept.slices()] = values[kept.slices(of=box.start)]
+                (progress or NoProgress()).advance()
+        except InputTooLargeError as error:
+            if largest <= _LEAST_BOX:
+                raise DataError(f"{error}; take a larger machine, or --device cpu in place of a GPU") from error
+            largest //= 2  # what is computed already would come out the same, and comes again
+        else:
+            return result
+
+
+def _tile_outputs(
+    runner: Runner, plan: TilePlan, channels: np.ndarray, filled: list, empty: list
+) -> Iterator[tuple[tuple[int, int, int] | None, Tensor]]:
+    """Each filled tile's start and output, then (None, output) of the tile of zeros if there is one."""
+    yield from run_tiles(runner, plan, channels, filled)
+    if empty:
+        yield None, next(runner.run([torch.zeros((len(channels), *plan.tile))]))
+
+
+def _outputs(runner: Runner, source: Source, boxes: list[Box], halo: int) -> Iterator[tuple[Box, np.ndarray]]:
+    """Each box and the network's output there, float32 (*box.shape)."""
+    for box in boxes:
+        output = next(runner.run([torch.from_numpy(source(box.grown(halo)))]))
+        yield box, output[(0, *box.slices(of=box.grown(halo).start))].numpy()
+
+
+def _lies_on(network: nn.Module, device: torch.device) -> bool:
+    """True where all weights are on `device` already."""
+    tensors = itertools.chain(network.parameters(), network.buffers())
+    return all((t.device.type, t.device.index or 0) == (device.type, device.index or 0) for t in tensors)
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """While inside, every part of the network is in evaluation mode; then those in training are so again."""
+    training = [part for part in network.modules() if part.training]
+    for part in training:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(words in str(error) for words in ("out of memory", "can't allocate memory", "not enough memory"))

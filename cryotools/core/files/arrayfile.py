@@ -1,0 +1,39 @@
+"""Arrays in one file by name, without pickle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from cryotools.core.errors import DataError
+from cryotools.core.files.output import atomic_path
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays, compressed, whole or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+
+
+@contextmanager
+def arrays_in(path: str | os.PathLike[str], what: str, remedy: str) -> Iterator[dict[str, np.ndarray]]:
+    """The arrays of the file, by name, to be made into `what` inside; `remedy` is what to do where they cannot be.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or its arrays do not make `what`.
+    """
+    try:
+        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            values = {key: stored[key] for key in stored.files}
+        yield values
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        raise DataError(f"{path}: is damaged or no {what} ({error}); {remedy}") from error

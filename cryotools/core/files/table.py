@@ -1,0 +1,165 @@
+"""Tables as CSV: our own written, users' lists read, whichever program saved them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryotools.core.errors import DataError
+from cryotools.core.files.bytestream import open_bytes
+from cryotools.core.files.impostors import impostor
+
+_SEPARATORS = (",", ";", "\t")
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a user's table: its number in the file, and its values, stripped, by column in small letters."""
+
+    line: int
+    values: Mapping[str, str]
+
+
+def read_table(path: str | os.PathLike[str], columns: Sequence[str], needed: Sequence[str] | None = None) -> list[Row]:
+    """The rows of a CSV file with a header; blank lines are left out, and so are columns that have no name.
+
+    Values are parted by commas, or by semicolons or tabs where the header shows that. The text is UTF-8, or UTF-16 with
+    its mark; capital and small letters in the header are one.
+
+    Parameters
+    ----------
+    columns : names that the table may have and that its header is known by
+    needed : those that it must have, `map|emdb` for either of two; all of `columns` where this is None
+
+    Raises
+    ------
+    DataError
+        The file is no such text, a column is missing or stands twice, or a line holds more values than the header has
+        names; the message says which line.
+    """
+    return parse_table(read_text(path), path, columns, needed)
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """The text of a user's list or table: UTF-8, or UTF-16 with its mark.
+
+    Raises
+    ------
+    DataError
+        The file is no such text; the message says which line.
+    """
+    with open_bytes(path) as stream:
+        return _decoded(stream.read(), path)
+
+
+def parse_table(
+    text: str, path: str | os.PathLike[str], columns: Sequence[str], needed: Sequence[str] | None = None
+) -> list[Row]:
+    """The rows of the text of `path`, as `read_table` gives them."""
+    separator = _separator(text, columns)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows: list[Row] = []
+    header: list[str] | None = None
+    try:
+        for values in reader:
+            stripped = [value.strip() for value in values]
+            if not any(stripped):
+                continue
+            if header is None:
+                header = _checked_header(stripped, columns if needed is None else needed, path, reader.line_num)
+                continue
+            if any(stripped[len(header) :]):
+                raise DataError(_too_many(path, reader.line_num, len(header), stripped, separator))
+            padded = [*stripped, *[""] * (len(header) - len(stripped))]
+            rows.append(Row(reader.line_num, {name: v for name, v in zip(header, padded, strict=False) if name}))
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: is not CSV text ({error})") from error
+    return rows
+
+
+def number(text: str) -> float:
+    """The number that a value of a table stands for.
+
+    Raises
+    ------
+    ValueError
+        It is none; a decimal comma is named.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        comma = text.count(",") == 1 and text.replace(",", "").lstrip("+-").isdecimal()
+        remedy = f"; write {text.replace(',', '.')}, with a point" if comma else ""
+        raise ValueError(f"{text} is not a number{remedy}") from None
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], digits: int = 4) -> str:
+    """A header of `columns` and a line per row; floats with `digits` decimals, empty where a value is None or NaN."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _shown(value, digits) for key, value in row.items()})
+    return stream.getvalue()
+
+
+def _decoded(content: bytes, path: str | os.PathLike[str]) -> str:
+    what = impostor(content[:200])
+    if what:
+        raise DataError(f"{path}: is not a CSV table but looks like {what}")
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        found = f"byte 0x{content[error.start]:02x}" if error.start < len(content) else "its end"
+        hint = "Latin-1 or Windows-1252, perhaps; " if encoding.startswith("utf-8") else ""
+        raise DataError(
+            f"{path}: line {line}: is not {encoding.upper().removesuffix('-SIG')} text ({hint}{found}); "
+            "save the table as UTF-8"
+        ) from error
+    if "\0" in text:
+        raise DataError(f"{path}: holds null bytes (UTF-16 without its mark, or not text); save the table as UTF-8")
+    return text
+
+
+def _separator(text: str, columns: Sequence[str]) -> str:
+    """The separator by which the header has most of `columns`; a comma where none is better."""
+    first = next((line for line in text.splitlines() if line.strip(" \t,;")), "")
+
+    def known(separator: str) -> int:
+        names = {name.strip().lower() for name in next(csv.reader([first], delimiter=separator), [])}
+        return len(names & set(columns))
+
+    return max(_SEPARATORS, key=known)
+
+
+def _checked_header(names: list[str], needed: Sequence[str], path: str | os.PathLike[str], line: int) -> list[str]:
+    header = [name.lower() for name in names]
+    missing = [names for names in needed if not set(names.split("|")) & set(header)]
+    if missing:
+        column, *others = (names.replace("|", " or ") for names in [missing[0], *needed])
+        raise DataError(f"{path}: line {line}: column {column} is missing; needed are {', '.join(others)}")
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise DataError(f"{path}: line {line}: column {twice[0]} stands there twice; keep one")
+    return header
+
+
+def _too_many(path: str | os.PathLike[str], line: int, names: int, values: list[str], separator: str) -> str:
+    remedy = "put values that hold a comma in double quotes, and write decimals with a point"
+    hint = f"; {remedy}" if separator == "," else ""
+    return f"{path}: line {line}: has {len(values)} values where the header names {names} columns{hint}"
+
+
+def _shown(value: Any, digits: int) -> Any:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.{digits}f}" if isinstance(value, float) else value

@@ -1,0 +1,133 @@
+"""The data block of a map file: found, checked against the header and the memory, and read."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import math
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.files.bytestream import read_upto
+from cryotools.core.maps.mapheader import HEADER_BYTES, MapHeader
+from cryotools.core.memory import available_bytes
+
+_DEFLATE_LIMIT = 1100  # deflate cannot expand more than 1032-fold
+_SLAB_BYTES = 1 << 20  # of float32, so that a slab and its float64 copy stay in the cache
+_SURPLUS = 1 << 24  # bytes more than header and data make, among which the data are looked for
+
+
+def read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
+    """The data block as float32 `(sections, rows, columns)`."""
+    expected, extended = header.data_bytes, header.extended_bytes
+    plain = isinstance(stream, io.BufferedReader) and path.is_file()  # and not a pipe
+    if plain and extended and path.stat().st_size == HEADER_BYTES + expected:
+        extended = _without_extended_header(header, path)
+    _refuse_impossible(stream, header, extended, path)
+    skipped = read_upto(stream, min(extended, expected))
+    beyond = _skip(stream, extended - len(skipped))
+    content = np.fromfile(stream, np.uint8, expected) if plain else read_upto(stream, expected)
+    if extended and not beyond and len(skipped) + len(content) == expected:  # the size of what is packed is known now
+        _without_extended_header(header, path)
+        content = skipped + content
+    if len(content) < expected:
+        raise DataError(f"{path}: is cut short: expected {expected} bytes of data, found {len(content)}; copy it again")
+    values = _values(content, header)
+    if surplus := read_upto(stream, _SURPLUS):
+        if not header.has_map_id:
+            raise DataError(f"{path}: is not an MRC/CCP4 map (no MAP id, and more bytes than its sizes make)")
+        values = _beside_surplus(values, content, bytes(surplus), header, path)
+    return values + np.float32(header.stored_offset) if header.stored_offset else values
+
+
+def _skip(stream: BinaryIO, n_bytes: int) -> int:
+    """Pass over at most `n_bytes`; how many there were."""
+    left = n_bytes
+    while left > 0 and (chunk := stream.read(min(_SURPLUS, left))):
+        left -= len(chunk)
+    return n_bytes - left
+
+
+def _values(content: bytes | bytearray | np.ndarray, header: MapHeader) -> np.ndarray:
+    # read-only, since nobody else has it and a volume need then not copy it
+    return (
+        np.frombuffer(memoryview(content).toreadonly(), header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
+    )
+
+
+def _without_extended_header(header: MapHeader, path: Path) -> int:
+    """Say that it is missing; its true size, 0."""
+    warnings.warn(
+        f"{path}: the header announces an extended header of {header.extended_bytes} bytes (nsymbt), which the file is "
+        "too short to hold: its size is that of header and data alone; read so",
+        CryotoolsWarning,
+        stacklevel=5,
+    )
+    return 0
+
+
+def _beside_surplus(
+    values: np.ndarray, content: bytes | bytearray | np.ndarray, surplus: bytes, header: MapHeader, path: Path
+) -> np.ndarray:
+    """The values of a file that is longer than its header says: the surplus lies behind them, unless the header's
+    statistics are those of the last bytes and not of the first.
+    """
+    if len(surplus) < _SURPLUS and not _has_statistics(values, header):
+        last = _values((bytes(content) + surplus)[-len(content) :], header)
+        if _has_statistics(last, header):
+            warnings.warn(
+                f"{path}: {len(surplus)} bytes lie between header and data that the header does not announce (nsymbt = "
+                f"{header.extended_bytes}); skipped, since the last bytes have the header's statistics",
+                CryotoolsWarning,
+                stacklevel=5,
+            )
+            return last
+    warnings.warn(f"{path}: there are bytes after the data; ignored", CryotoolsWarning, stacklevel=5)
+    return values
+
+
+def _has_statistics(values: np.ndarray, header: MapHeader) -> bool:
+    """Whether the header's minimum, maximum and mean are those of `values`; False where it does not say."""
+    low, high, mean, _ = header.statistics
+    if not (np.isfinite([low, high, mean]).all() and low < high):
+        return False
+    with np.errstate(all="ignore"):
+        found = np.array([values.min(), values.max(), values.mean(dtype=np.float64)])
+        return bool(np.all(np.abs(found - (low, high, mean)) <= 1e-3 * (high - low)))
+
+
+def _refuse_impossible(stream: BinaryIO, header: MapHeader, extended: int, path: Path) -> None:
+    """Raise before anything is allocated when the header claims more data than the file or the memory can hold."""
+    needed, free = math.prod(header.n) * 4, available_bytes()
+    on_disk = path.stat().st_size
+    if not path.is_file() or isinstance(stream, bz2.BZ2File):
+        most, found = math.inf, ""
+    elif isinstance(stream, io.BufferedReader):
+        most, found = on_disk - HEADER_BYTES, f"found {max(on_disk - HEADER_BYTES - extended, 0)}"
+    else:
+        most, found = on_disk * _DEFLATE_LIMIT, "the compressed file cannot hold them"
+    if (extended if most == on_disk - HEADER_BYTES else 0) + header.data_bytes > most:
+        raise DataError(f"{path}: is cut short: expected {header.data_bytes} bytes of data, {found}; copy it again")
+    if needed > free:
+        words = f"needs {needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free"
+        raise DataError(f"{path}: {words}; crop or bin the map first, or take a larger machine")
+
+
+def statistics(data: np.ndarray) -> tuple[float, float, float, float]:
+    """Minimum, maximum, mean and standard deviation of `(nz, ny, nx)` data, summed in float64 plane by plane."""
+    total = squares = 0.0
+    low, high = np.inf, -np.inf
+    planes = max(1, _SLAB_BYTES // max(data[0].nbytes, 1))
+    shift = float(data.flat[0])
+    for first in range(0, len(data), planes):
+        slab = data[first : first + planes].astype(np.float64).ravel()
+        low, high = min(low, slab.min()), max(high, slab.max())
+        slab -= shift
+        total += slab.sum()
+        squares += slab @ slab
+    mean = total / data.size
+    return float(low), float(high), float(mean + shift), float(np.sqrt(max(squares / data.size - mean * mean, 0.0)))

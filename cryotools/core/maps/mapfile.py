@@ -1,0 +1,166 @@
+"""Read and write density maps. The only module that opens MRC files.
+
+Reading accepts MRC2014/CCP4 modes 0, 1, 2, 6 and 12, any axis order, either byte order, plain, gzip or bzip2.
+Position follows ChimeraX: ORIGIN in Å where it is not zero, else nstart × voxel size. nstart is permuted with the
+axes, ORIGIN is not. Writing gives both when the origin is a whole number of voxels, else ORIGIN alone.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.files.bytestream import open_bytes, read_upto
+from cryotools.core.files.impostors import impostor, wide_text
+from cryotools.core.maps.mapdata import read_data
+from cryotools.core.maps.mapheader import HEADER_BYTES, MapHeader, decode_header, refuse_stacks
+from cryotools.core.maps.volume import Grid, Triple, Volume
+
+_VOXEL_SIZES = (0.05, 1000.0)  # Å: the finest crystal maps and the coarsest tomograms lie well between
+_USUAL_SIZES = (0.2, 100.0)
+_UNITS = {"metres": 1e10, "millimetres": 1e7, "micrometres": 1e4, "nanometres": 10.0, "picometres": 0.01}
+_FARTHEST = 1e6  # Å from 0, 0, 0; the header's float32 cannot place a voxel beyond
+
+
+def read_header(path: str | os.PathLike[str]) -> MapHeader:
+    """The header of a map, decoded and checked, without its data."""
+    with _open(Path(path)) as stream:
+        return _read_header(stream, Path(path))
+
+
+def read_grid(path: str | os.PathLike[str]) -> Grid:
+    """Where a map lies, without reading its values."""
+    path = Path(path)
+    header = read_header(path)
+    refuse_stacks(header, str(path))
+    _warn_of_oddities(header, path)
+    return _grid(header, str(path), None)
+
+
+def read_map(
+    path: str | os.PathLike[str], *, voxel_size: float | None = None, replace_non_finite: float | None = None
+) -> Volume:
+    """Read one density map.
+
+    Parameters
+    ----------
+    path : file in MRC2014/CCP4 format, plain or compressed
+    voxel_size : Å, replaces what the header says
+    replace_non_finite : put in place of NaN and infinite values; without it they are an error
+
+    Returns
+    -------
+    Volume with axes (z, y, x) whatever the order in the file.
+
+    Raises
+    ------
+    DataError
+        The file is not a sound density map; the message names the field and the remedy.
+    """
+    path = Path(path)
+    with _open(path) as stream:
+        header = _read_header(stream, path)
+        refuse_stacks(header, str(path))
+        grid = _grid(header, str(path), voxel_size)
+        data = read_data(stream, header, path)
+    _warn_of_oddities(header, path)
+    file_axis_of = [header.axes.index(axis) for axis in (3, 2, 1)]  # where z, y and x lie among column, row, section
+    data = np.ascontiguousarray(data.transpose([2 - at for at in file_axis_of]))
+    return Volume.on(grid, _finite(data, str(path), replace_non_finite))
+
+
+def describe_position(header: MapHeader) -> str:
+    """One sentence: which header fields place the map."""
+    return "ORIGIN" if any(header.origin) else "nstart" if any(header.nstart) else "none (the box begins at 0, 0, 0)"
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        raise UsageError("-: maps are read from files, not from standard input; name a file, or /dev/stdin")
+    with open_bytes(path) as stream:
+        yield stream
+
+
+def _read_header(stream: BinaryIO, path: Path) -> MapHeader:
+    raw = bytes(read_upto(stream, HEADER_BYTES))
+    what = impostor(raw) or ("text in UTF-16, not a map" if wide_text(raw) else None)
+    if what:
+        raise DataError(f"{path}: looks like {what}")
+    if len(raw) < HEADER_BYTES:
+        raise DataError(f"{path}: has {len(raw)} bytes, less than a map's 1024-byte header")
+    return decode_header(raw, str(path))
+
+
+def _warn_of_oddities(header: MapHeader, path: Path) -> None:
+    for oddity in header.oddities:
+        warnings.warn(f"{path}: {oddity}", CryotoolsWarning, stacklevel=3)
+
+
+def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
+    if voxel_size is not None and not (np.isfinite(voxel_size) and voxel_size > 0):
+        raise UsageError(f"--apix {voxel_size}: give a positive number of angstroms")
+    size = _voxel_size(header, name) if voxel_size is None else (voxel_size,) * 3
+    nstart = [header.nstart[header.axes.index(axis)] for axis in (1, 2, 3)]
+    from_start = np.multiply(nstart, size)
+    has_origin = any(header.origin)
+    if has_origin and not np.all(np.isfinite(header.origin)):
+        raise DataError(f"{name}: ORIGIN {header.origin} is not finite; repair the header")
+    position = header.origin if has_origin else from_start
+    if np.abs(position).max() > _FARTHEST:
+        where = f"ORIGIN {_short(position)}" if has_origin else f"nstart {tuple(nstart)} (= {_short(position)} A)"
+        raise DataError(
+            f"{name}: {where} lies more than {_FARTHEST:g} A from 0, 0, 0, where no map is; repair the header"
+        )
+    if has_origin and any(nstart) and np.any(np.abs(from_start - header.origin) > 0.01 * np.array(size)):
+        warnings.warn(
+            f"{name}: ORIGIN {_short(header.origin)} and nstart {tuple(nstart)} (= {_short(from_start)} A) disagree; "
+            "ORIGIN is used",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
+    counts = [header.n[header.axes.index(axis)] for axis in (3, 2, 1)]
+    return Grid(tuple(counts), size, tuple(position))
+
+
+def _voxel_size(header: MapHeader, name: str) -> Triple:
+    """The header's voxel size, Å (x, y, z), where it can be a map's."""
+    size = header.voxel_size()
+    remedy = "mend the header, or give --apix where it is an option"
+    if not np.all(np.isfinite(size)) or min(size) <= 0:
+        words = f"cell {header.cell} over sampling {header.sampling}"
+        raise DataError(f"{name}: the voxel size cannot be told ({words}); {remedy}")
+    units = [unit for unit, angstroms in _UNITS.items() if 0.5 <= size[0] * angstroms <= 20]
+    perhaps = f" (the cell is in {units[0]}, perhaps)" if units else ""
+    if min(size) < _VOXEL_SIZES[0] or max(size) > _VOXEL_SIZES[1]:
+        raise DataError(f"{name}: the voxel size, {_short(size)} A, is no density map's{perhaps}; {remedy}")
+    if min(size) < _USUAL_SIZES[0] or max(size) > _USUAL_SIZES[1]:
+        warnings.warn(
+            f"{name}: the voxel size, {_short(size)} A, is unusual{perhaps}; give --apix where it is wrong",
+            CryotoolsWarning,
+            stacklevel=4,
+        )
+    return size
+
+
+def _finite(data: np.ndarray, name: str, replacement: float | None) -> np.ndarray:
+    # min and max show a NaN or an infinity without an array of flags as large as the map
+    if np.isfinite(data.min()) and np.isfinite(data.max()):
+        return data
+    bad = ~np.isfinite(data)
+    words = f"{name}: {int(bad.sum())} voxels are not finite numbers"
+    if replacement is None:
+        raise DataError(f"{words}; mend the map, or give --replace-nan 0 where it is an option")
+    warnings.warn(f"{words}; {replacement:g} is put in their place", CryotoolsWarning, stacklevel=3)
+    return np.where(bad, np.float32(replacement), data)
+
+
+def _short(xyz: Sequence[float] | Triple) -> str:
+    return "(" + ", ".join(f"{v:.4g}" for v in xyz) + ")"

@@ -1,0 +1,180 @@
+"""Stacks of images (.mrcs): opened in place, so that a stack larger than the memory costs only the images asked for.
+
+Arrays are (image, y, x). Headers are decoded by `core.maps.mapheader`, as those of maps are.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mrcfile.dtypes import HEADER_DTYPE
+
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.files.bytestream import open_bytes, read_upto
+from cryotools.core.files.impostors import impostor
+from cryotools.core.files.output import atomic_path
+from cryotools.core.maps.mapheader import HEADER_BYTES, MapHeader, decode_header
+from cryotools.core.memory import available_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStack:
+    """Images of one size. `stored` (n, ny, nx) holds them as the file does, mapped into memory and not read; take
+    float32 images from `read`. `pixel_size` in Å is NaN where the header does not say.
+    """
+
+    path: Path
+    stored: np.ndarray
+    pixel_size: float
+    offset: int = 0
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns (ny, nx) of an image."""
+        return self.stored.shape[1], self.stored.shape[2]
+
+    def read(self, which: np.ndarray | slice) -> np.ndarray:
+        """The images that an index array (k,), counted from 0, or a slice picks, in that order: float32 (k, ny, nx).
+
+        Raises
+        ------
+        DataError
+            The stack has fewer images.
+        """
+        if not isinstance(which, slice):
+            which = np.asarray(which, dtype=np.int64)
+            if len(which) and not (which.min() >= 0 and which.max() < len(self)):
+                raise DataError(f"{self.path}: image {which.max() + 1} is asked for; the stack holds {len(self)}")
+        images = np.asarray(self.stored[which], dtype=np.float32)
+        return images + np.float32(self.offset) if self.offset else images
+
+
+def open_stack(path: str | os.PathLike[str]) -> ImageStack:
+    """Open a stack of images, or one image, without reading them; a compressed file is read whole.
+
+    Raises
+    ------
+    DataError
+        The file is missing, is no MRC file, holds complex numbers, or not one whole image.
+    """
+    path = Path(path)
+    with open_bytes(path) as stream:
+        raw = bytes(read_upto(stream, HEADER_BYTES))
+        what = impostor(raw)
+        if what:
+            raise DataError(f"{path}: looks like {what}")
+        if len(raw) < HEADER_BYTES:
+            raise DataError(f"{path}: has {len(raw)} bytes, less than the 1024-byte header of a stack")
+        header = decode_header(raw, str(path))
+        _check_axes(header, path)
+        plain = isinstance(stream, io.BufferedReader) and path.is_file()
+        content = None if plain else _unpacked(stream, header, path)
+    for oddity in header.oddities:
+        warnings.warn(f"{path}: {oddity}", CryotoolsWarning, stacklevel=2)
+    begins = HEADER_BYTES + header.extended_bytes
+    there = max(path.stat().st_size - begins, 0) if content is None else len(content)
+    count = _whole_images(header, there, path)
+    shape = (count, header.n[1], header.n[0])
+    if content is None:
+        stored: np.ndarray = np.memmap(path, header.dtype, mode="r", offset=begins, shape=shape)
+    else:
+        stored = np.frombuffer(content, header.dtype, count=int(np.prod(shape))).reshape(shape)
+    return ImageStack(path, stored, _pixel_size(header), header.stored_offset)
+
+
+def write_stack(path: str | os.PathLike[str], images: Iterable[np.ndarray], pixel_size: float, *, label: str) -> int:
+    """Write images (ny, nx), or batches of them (k, ny, nx), one after another as float32; their number.
+
+    They need not be in memory together. The file appears whole or not at all.
+
+    Raises
+    ------
+    DataError
+        There is no image, they differ in size or are not finite, or the file cannot be written.
+    """
+    count, shape = 0, None
+    low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        stream.write(bytes(HEADER_BYTES))
+        for batch in images:
+            batch = np.ascontiguousarray(batch, dtype="<f4").reshape(-1, *np.shape(batch)[-2:])
+            shape = shape or batch.shape[1:]
+            if batch.shape[1:] != shape:
+                raise DataError(f"{path}: image {count + 1} measures {batch.shape[1:]}, the first one {shape}")
+            if not np.isfinite(batch).all():
+                raise DataError(f"{path}: values of image {count + 1} or later are not finite; nothing was written")
+            stream.write(memoryview(batch).cast("B"))
+            count += len(batch)
+            low, high = min(low, float(batch.min())), max(high, float(batch.max()))
+            total += float(batch.sum(dtype=np.float64))
+            squares += float(np.square(batch, dtype=np.float64).sum())
+        if shape is None:
+            raise DataError(f"{path}: there are no images to write")
+        mean = total / (count * shape[0] * shape[1])
+        spread = np.sqrt(max(squares / (count * shape[0] * shape[1]) - mean**2, 0.0))
+        stream.seek(0)
+        stream.write(_header((count, *shape), pixel_size, (low, high, mean, spread), label).tobytes())
+    return count
+
+
+def _check_axes(header: MapHeader, path: Path) -> None:
+    if header.axes != (1, 2, 3):
+        raise DataError(f"{path}: the axis order is {header.axes}; a stack of images has columns, rows, images")
+
+
+def _unpacked(stream: io.BufferedIOBase, header: MapHeader, path: Path) -> bytes:
+    needed, free = header.extended_bytes + header.data_bytes, available_bytes()
+    if needed > free:
+        raise DataError(
+            f"{path}: unpacks to {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB of memory are free; unpack the "
+            "file first: an unpacked stack is not read whole"
+        )
+    return bytes(read_upto(stream, needed)[header.extended_bytes :])
+
+
+def _whole_images(header: MapHeader, there: int, path: Path) -> int:
+    """The images that the file holds, a warning where its header claims more."""
+    claimed = header.n[2]
+    held = min(claimed, there // (header.data_bytes // claimed))
+    if held == 0:
+        raise DataError(f"{path}: is cut short: not one of {claimed} images is whole; copy it again")
+    if held < claimed:
+        warnings.warn(
+            f"{path}: the header claims {claimed} images and the file holds {held}; those are used",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
+    return held
+
+
+def _pixel_size(header: MapHeader) -> float:
+    size = header.voxel_size()[0]
+    return size if np.isfinite(size) and size > 0 else float("nan")
+
+
+def _header(
+    shape: tuple[int, int, int], pixel_size: float, numbers: tuple[float, float, float, float], label: str
+) -> np.ndarray:
+    header = np.zeros((), dtype=HEADER_DTYPE.newbyteorder("<"))
+    header["nz"], header["ny"], header["nx"] = header["mz"], header["my"], header["mx"] = shape
+    header["mz"] = 1  # what tells a stack of images from a volume
+    header["mode"] = 2
+    header["cella"] = (shape[2] * pixel_size, shape[1] * pixel_size, pixel_size)
+    header["cellb"] = (90.0, 90.0, 90.0)
+    header["mapc"], header["mapr"], header["maps"] = 1, 2, 3
+    header["dmin"], header["dmax"], header["dmean"], header["rms"] = numbers
+    header["nversion"] = 20141
+    header["map"] = b"MAP "
+    header["machst"] = (0x44, 0x44, 0, 0)
+    header["nlabl"] = 1
+    header["label"][0] = label.encode("ascii", "replace")[:80]
+    return header

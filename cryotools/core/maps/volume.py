@@ -1,0 +1,159 @@
+"""Density on a regular grid, and where that grid sits in space.
+
+Arrays are indexed `(z, y, x)`; positions, voxel sizes and origins are `(x, y, z)` in Å. The origin is the centre
+of voxel `[0, 0, 0]`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+Triple = tuple[float, float, float]
+Shape = tuple[int, int, int]
+
+_WHOLE = 1e-3  # in voxels: how far from a whole number still counts as whole (header origins are float32)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular grid without values: `shape` (nz, ny, nx), `voxel_size` and `origin` (x, y, z) in Å."""
+
+    shape: Shape
+    voxel_size: Triple
+    origin: Triple = (0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or min(self.shape) < 1:
+            raise ValueError(f"a grid needs three axes of at least one voxel, not {self.shape}")
+        if not (np.all(np.isfinite(self.voxel_size)) and min(self.voxel_size) > 0):
+            raise ValueError(f"voxel sizes must be positive numbers, not {self.voxel_size}")
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        object.__setattr__(self, "voxel_size", tuple(float(v) for v in self.voxel_size))
+        object.__setattr__(self, "origin", tuple(float(v) for v in self.origin))
+
+    @property
+    def size(self) -> Triple:
+        """Extent along x, y and z, Å: voxels × voxel size."""
+        return tuple(n * step for n, step in zip(self.shape[::-1], self.voxel_size, strict=True))
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of voxels."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def world_to_index(self, xyz: np.ndarray) -> np.ndarray:
+        """Fractional voxel indices `(..., 3)`, still ordered (x, y, z), of positions `(..., 3)` in Å."""
+        return (np.asarray(xyz, dtype=np.float64) - self.origin) / self.voxel_size
+
+    def index_to_world(self, index: np.ndarray) -> np.ndarray:
+        """Positions in Å of fractional voxel indices `(..., 3)` ordered (x, y, z)."""
+        return np.asarray(index, dtype=np.float64) * self.voxel_size + self.origin
+
+    def axis(self, which: int) -> np.ndarray:
+        """Voxel centres in Å along axis 0 (x), 1 (y) or 2 (z)."""
+        return self.origin[which] + self.voxel_size[which] * np.arange(self.shape[2 - which])
+
+    def nstart(self) -> tuple[int, int, int] | None:
+        """The origin in whole voxels (x, y, z), or None where it is not whole."""
+        voxels = np.divide(self.origin, self.voxel_size)
+        whole = np.rint(voxels)
+        if np.any(np.abs(voxels - whole) > _WHOLE) or np.any(np.abs(whole) >= 2**31):
+            return None
+        return tuple(int(v) for v in whole)
+
+    def contains(self, xyz: np.ndarray) -> np.ndarray:
+        """True for each position `(n, 3)` between the outermost voxel centres, or on them but for rounding."""
+        index = self.world_to_index(xyz)
+        return np.all((index >= -_WHOLE) & (index <= np.array(self.shape[::-1]) - 1 + _WHOLE), axis=-1)
+
+    def same_as(self, other: Grid) -> bool:
+        """True when both grids hold the same voxels, to a thousandth of a voxel over the whole box."""
+        if self.shape != other.shape:
+            return False
+        corner = np.array(self.shape[::-1]) - 1
+        apart = np.abs([self.world_to_index(other.index_to_world(at)) - at for at in (np.zeros(3), corner)])
+        return bool(np.all(apart < _WHOLE))
+
+
+@dataclass(frozen=True)
+class Volume:
+    """An immutable map: `data` float32 `(nz, ny, nx)`, `voxel_size` and `origin` (x, y, z) in Å.
+
+    A float32 array that owns its memory is handed over and not copied: it becomes read-only, so who wants to go on
+    writing hands over a copy. A view of memory that somebody may still write to is copied.
+    """
+
+    data: np.ndarray
+    voxel_size: Triple
+    origin: Triple = (0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        data = _read_only(np.asarray(self.data, dtype=np.float32))
+        object.__setattr__(self, "data", data)
+        grid = Grid(data.shape, self.voxel_size, self.origin)
+        object.__setattr__(self, "voxel_size", grid.voxel_size)
+        object.__setattr__(self, "origin", grid.origin)
+
+    @classmethod
+    def on(cls, grid: Grid, data: np.ndarray) -> Volume:
+        """The volume with `data` on `grid`."""
+        if data.shape != grid.shape:
+            raise ValueError(f"data of shape {data.shape} do not fit a grid of {grid.shape}")
+        return cls(data, grid.voxel_size, grid.origin)
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Where the voxels are."""
+        return Grid(self.data.shape, self.voxel_size, self.origin)
+
+    def world_to_index(self, xyz: np.ndarray) -> np.ndarray:
+        """See `Grid.world_to_index`."""
+        return self.grid.world_to_index(xyz)
+
+    def same_grid_as(self, other: Volume | Grid) -> bool:
+        """True when both hold the same voxels; see `Grid.same_as`."""
+        return self.grid.same_as(other.grid if isinstance(other, Volume) else other)
+
+    def sample(self, xyz: np.ndarray, order: int = 1, outside: float = 0.0) -> np.ndarray:
+        """Values `(n,)` at positions `(n, 3)` in Å by splines of `order` (1 trilinear, 3 cubic); `outside` beyond."""
+        from scipy.ndimage import map_coordinates
+
+        zyx = self.world_to_index(xyz).T[::-1]
+        values = map_coordinates(self.data, zyx, order=order, mode="nearest", output=np.float32)
+        return np.where(self.grid.contains(xyz), values, np.float32(outside))
+
+    def crop(self, start: Shape, shape: Shape) -> Volume:
+        """The box of `shape` (nz, ny, nx) that begins at voxel `start` (z, y, x); it must lie inside."""
+        stop = tuple(a + n for a, n in zip(start, shape, strict=True))
+        if min(start) < 0 or any(b > n for b, n in zip(stop, self.data.shape, strict=True)):
+            raise ValueError(f"the box {start} to {stop} leaves the volume of {self.data.shape}")
+        part = self.data[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
+        return Volume(part.copy(), self.voxel_size, self.grid.index_to_world(np.array(start[::-1])))
+
+    def pad(self, before: Shape, after: Shape, value: float = 0.0) -> Volume:
+        """The volume with `before` and `after` voxels (z, y, x) of `value` added on each side."""
+        widths = list(zip(before, after, strict=True))
+        data = np.pad(self.data, widths, constant_values=value)
+        return Volume(data, self.voxel_size, self.grid.index_to_world(-np.array(before[::-1])))
+
+    def with_data(self, data: np.ndarray) -> Volume:
+        """Other values on the same grid."""
+        return Volume.on(self.grid, data)
+
+
+def _read_only(data: np.ndarray) -> np.ndarray:
+    """`data` itself made read-only, or a read-only copy where its memory can be written to under another name."""
+    if not _is_sole(data):
+        data = data.copy()
+    data.flags.writeable = False
+    return data
+
+
+def _is_sole(data: np.ndarray) -> bool:
+    """Whether `data` owns its memory, or is a view of what is read-only."""
+    if isinstance(data.base, np.ndarray):
+        return not data.base.flags.writeable and _is_sole(data.base)
+    return data.base is None or not data.flags.writeable

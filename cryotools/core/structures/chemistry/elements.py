@@ -1,0 +1,196 @@
+"""The element of every atom, decided here and nowhere else.
+
+In this order: the element column where it holds an element that can be in such a residue; the names of residue and
+atom; for ligands that nobody knows, the column in which the atom's name begins. What was not plain is told.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+import gemmi
+import numpy as np
+
+from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, UnknownElementError
+from cryotools.core.structures.chemistry.atomnames import (
+    Fit,
+    column_element,
+    fit,
+    is_dummy,
+    named_element,
+    repeats_name,
+)
+from cryotools.core.structures.chemistry.residueclass import ResidueClass, Residues
+from cryotools.core.structures.formats.pdbelements import Column
+
+HEAVIEST = 98  # californium: the last element with tabulated electron scattering factors
+
+# FlatStructure numbers elements as gemmi's enumeration does: atomic numbers up to 118, then deuterium
+_NUMBERS = np.array([*range(119), 1] + [0] * 136, dtype=np.uint8)
+_STANDARD = (ResidueClass.AMINO, ResidueClass.NUCLEOTIDE)
+_LETTERS = {1: "HD0123456789", 6: "C", 7: "N", 8: "O", 15: "P", 16: "S"}  # what a standard residue's names begin with
+
+
+_LONE_PAIR = np.frombuffer(b"OM".ljust(8, b"\0"), np.uint64)[0]  # of CHARMM's four-site water
+
+
+class Verdict(Enum):
+    """Where an atom's element comes from."""
+
+    COLUMN = auto()
+    ODD_COLUMN = auto()  # the column, though it is unusual in such a residue
+    OTHER_COLUMN = auto()  # the column, though the name says another
+    WRONG_COLUMN = auto()  # the names, because the column cannot be right
+    NO_COLUMN = auto()  # the names; there is no element column
+    NAMES = auto()  # the names; the column holds no element
+    LAST_RESORT = auto()
+    DUMMY = auto()
+    UNKNOWN = auto()
+
+
+@dataclass
+class _Tally:
+    """What was decided for how many atoms: their elements, the residues' names, and the first as text."""
+
+    first: str
+    elements: Counter[str] = field(default_factory=Counter)
+    residues: Counter[str] = field(default_factory=Counter)
+
+
+def symbol(number: int) -> str:
+    """Chemical symbol of an atomic number."""
+    return gemmi.Element(int(number)).name
+
+
+def decide_elements(
+    given: np.ndarray, column: np.ndarray, residues: Residues, name: str, skip_unknown: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Atomic numbers (n,), and a mask (n,) of the atoms to leave out: dummy sites, and unknown ones if skipped.
+
+    `given` (n,) holds the parser's elements, `column` (n,) what the file's element column is (`Column`).
+
+    Raises
+    ------
+    UnknownElementError
+        Atoms are of unknown element, and they are not to be skipped.
+    """
+    number = _NUMBERS[given]
+    number[column != Column.FILLED] = 0  # the parser guessed
+    at = np.flatnonzero(~_plain(number, residues))
+    if not len(at):
+        return number, np.zeros(len(number), dtype=bool)
+    rows, count, which = _combinations(number[at], column[at], residues, at)
+    copied = any(
+        residues.classes[residue] in _STANDARD and was and repeats_name(atom, was) for residue, atom, was, _ in rows
+    )
+    decided = np.zeros(len(rows), dtype=np.uint8)
+    left_out = np.zeros(len(rows), dtype=bool)
+    tallies: dict[Verdict, _Tally] = {}
+    for i, (residue, atom, was, filled) in enumerate(rows):
+        sort, residue_name = ResidueClass(residues.classes[residue]), residues.names[residue]
+        decided[i], verdict = _decide(sort, residue_name, atom, (was, filled), copied)
+        left_out[i] = verdict in (Verdict.DUMMY, Verdict.UNKNOWN)
+        shown = f"{residue_name} {atom}" + (f" as {symbol(was)}" if was else "")
+        tally = tallies.setdefault(verdict, _Tally(shown))
+        tally.elements[symbol(decided[i])] += int(count[i])
+        tally.residues[residue_name] += int(count[i])
+    _tell(tallies, name, skip_unknown)
+    number[at] = decided[which]
+    mask = np.zeros(len(number), dtype=bool)
+    mask[at] = left_out[which]
+    return number, mask
+
+
+def _plain(number: np.ndarray, residues: Residues) -> np.ndarray:
+    """True for the atoms (n,) whose element needs no second look."""
+    allowed = np.zeros((len(ResidueClass), 256), dtype=bool)
+    allowed[:, [1, 6, 7, 8, 15, 16]] = True
+    allowed[ResidueClass.AMINO, 15] = False
+    allowed[ResidueClass.WATER] = False
+    allowed[[ResidueClass.ION, ResidueClass.DUMMY]] = False
+    begins = np.zeros((256, 256), dtype=bool)  # of an element and of the first letter of a name
+    for element, letters in _LETTERS.items():
+        begins[element, [ord(letter) for letter in letters]] = True
+    sort = residues.atom_classes
+    first = residues.atom.view(np.uint8).reshape(-1, 8)[:, 0]
+    # a water's name tells a dummy site whatever the column says
+    water = (sort == ResidueClass.WATER) & ((number == 1) | (number == 8)) & begins[number, first]
+    water &= residues.atom != _LONE_PAIR
+    return water | (allowed[sort, number] & (begins[number, first] | ~np.isin(sort, _STANDARD)))
+
+
+def _combinations(
+    number: np.ndarray, column: np.ndarray, residues: Residues, at: np.ndarray
+) -> tuple[list[tuple[int, str, int, Column]], np.ndarray, np.ndarray]:
+    """What differs among the atoms `at` (k,): residue, name of the atom, element and element column; how often each
+    occurs, and which of them each atom is (k,).
+    """
+    atoms, atom = np.unique(residues.atom[at], return_inverse=True)
+    key = residues.of_atom[at].astype(np.int64) * len(atoms) + atom
+    keys, which, count = np.unique((key * 256 + number) * len(Column) + column, return_inverse=True, return_counts=True)
+    rows = []
+    for value in keys.tolist():
+        rest, kind = divmod(value, len(Column))
+        rest, was = divmod(rest, 256)
+        residue, name = divmod(rest, len(atoms))
+        rows.append((residue, residues.name_of(atoms[name]), was, Column(kind)))
+    return rows, count, which
+
+
+def _decide(
+    sort: ResidueClass, residue: str, atom: str, given: tuple[int, Column], copied: bool
+) -> tuple[int, Verdict]:
+    """The atomic number of an atom, and where it comes from; `given` are the element in the column, or 0, and what the
+    column is.
+    """
+    was, column = given
+    fits = fit(sort, residue, atom, was, copied) if was else Fit.WRONG
+    if is_dummy(sort, atom, fits):
+        return 0, Verdict.DUMMY
+    told = named_element(sort, residue, atom)
+    if fits != Fit.WRONG:
+        if (sort in _STANDARD and told not in (0, was)) or (sort == ResidueClass.WATER and fits == Fit.ODD):
+            return was, Verdict.OTHER_COLUMN
+        return was, Verdict.ODD_COLUMN if fits == Fit.ODD else Verdict.COLUMN
+    if sort == ResidueClass.LIGAND:
+        told = (column_element(atom) if column == Column.ALIGNED else 0) or told
+        return told, Verdict.LAST_RESORT if told else Verdict.UNKNOWN
+    if not told:
+        return 0, Verdict.UNKNOWN
+    if was:
+        return told, Verdict.WRONG_COLUMN
+    return told, Verdict.NAMES if column == Column.FILLED else Verdict.NO_COLUMN
+
+
+def _tell(tallies: dict[Verdict, _Tally], name: str, skip_unknown: bool) -> None:
+    """Say what was not plain: one warning for each way in which it was not."""
+    for verdict, tally in tallies.items():
+        text = _words(verdict, tally)
+        if verdict == Verdict.UNKNOWN and not skip_unknown:
+            raise UnknownElementError(f"{name}: {text}; mend the element column")
+        if text:
+            kind = CryotoolsNote if verdict in (Verdict.DUMMY, Verdict.OTHER_COLUMN) else CryotoolsWarning
+            warnings.warn(f"{name}: {text}{'; left out' if verdict == Verdict.UNKNOWN else ''}", kind, stacklevel=5)
+
+
+def _words(verdict: Verdict, tally: _Tally) -> str:
+    """What there is to say of a verdict, '' for those that are plain."""
+    total, first = sum(tally.elements.values()), f"(the first: {tally.first})"
+    counts = ", ".join(f"{element} {count}" for element, count in sorted(tally.elements.items()))
+    names = ", ".join(sorted(tally.residues)[:5]) + (", ..." if len(tally.residues) > 5 else "")
+    return {
+        Verdict.ODD_COLUMN: f"{total} atoms have an element that is unusual in their residue {first}; "
+        "taken from the element column",
+        Verdict.OTHER_COLUMN: f"{total} atoms have another element than their residue and name say {first}; "
+        "taken from the element column",
+        Verdict.WRONG_COLUMN: f"the element column cannot be right for {total} atoms {first}; "
+        f"told from their residues and names: {counts}",
+        Verdict.NAMES: f"the element of {total} atoms was told from their names: {counts}",
+        Verdict.LAST_RESORT: f"the element of {total} atoms of {names} is a guess from their names: {counts}; "
+        "fill the element column to be sure",
+        Verdict.DUMMY: f"{total} sites without mass are left out {first}",
+        Verdict.UNKNOWN: f"{total} atoms are of an unknown element {first}",
+    }.get(verdict, "")

@@ -1,0 +1,162 @@
+"""What sort of residue each atom stands in, told from its name and, where that says nothing, from its atoms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from enum import IntEnum
+
+import gemmi
+import numpy as np
+
+from cryotools.core.structures.chemistry.residuetables import (
+    AMINO_ACIDS,
+    COFACTORS,
+    DUMMIES,
+    IONS,
+    LIPIDS,
+    MIXED_IONS,
+    NUCLEOTIDES,
+    WATERS,
+)
+
+_SUGAR = frozenset({"C1'", "C3'", "C4'"})
+_BACKBONE = frozenset({"N", "CA", "C"})
+_TRACE = frozenset({"N", "CA", "C", "O", "CB"})
+SYMBOLS = {gemmi.Element(number).name.upper(): number for number in range(1, 119)} | {"D": 1}
+
+
+class ResidueClass(IntEnum):
+    """Sorts of residue, as far as they decide what an atom's name means."""
+
+    LIGAND = 0  # nothing is known of it
+    AMINO = 1  # one of the twenty, by any of its names
+    MODIFIED_AMINO = 2
+    AMINO_LIKE = 3  # it has the backbone of one
+    NUCLEOTIDE = 4
+    MODIFIED_NUCLEOTIDE = 5
+    NUCLEOTIDE_LIKE = 6  # it has the sugar of one
+    BOTH_LIKE = 7  # backbone and sugar: S-adenosylmethionine
+    WATER = 8
+    ION = 9
+    COFACTOR = 10  # its metals are tabulated
+    ORGANIC = 11  # a lipid, a sugar, a ligand that gemmi tabulates
+    DUMMY = 12
+
+
+@dataclass(frozen=True)
+class Residues:
+    """Residue names of n atoms: `names` (m,) those there are, `classes` uint8 (m,) a `ResidueClass` of each, `of_atom`
+    int (n,) which an atom has; `atom` uint64 (n,), the atoms' own names as codes for `name_of`; `full`, the names that
+    others stand in for.
+    """
+
+    names: list[str]
+    of_atom: np.ndarray
+    classes: np.ndarray
+    atom: np.ndarray
+    full: Mapping[str, str]
+
+    def name_of(self, code: np.uint64) -> str:
+        """The name that a code of `atom` stands for."""
+        return _decoded(code, self.full)
+
+    @property
+    def atom_classes(self) -> np.ndarray:
+        """The class (n,) of each atom's residue."""
+        return self.classes[self.of_atom]
+
+
+def sort_residues(
+    residue_names: np.ndarray, atom_names: np.ndarray, hetero: np.ndarray, full: Mapping[str, str]
+) -> Residues:
+    """The sorts of residue of n atoms, from names (n, 8), one byte a letter, and whether they are HETATM (n,); `full`
+    has the names for which others stand in.
+    """
+    # eight letters are one number, which is compared faster than text
+    code, atom = (np.ascontiguousarray(letters).view(np.uint64).ravel() for letters in (residue_names, atom_names))
+    starts = np.flatnonzero(np.append(True, code[1:] != code[:-1]))
+    unique, run = np.unique(code[starts], return_inverse=True)
+    of_atom = np.repeat(run, np.diff(starts, append=len(code)))
+    names = [_decoded(one, full) for one in unique]
+    classes = np.array([_by_name(name) for name in names], dtype=np.int16)
+    unsure = classes[of_atom] < 0
+    if unsure.any():
+        in_chain = np.zeros(len(names), dtype=bool)
+        in_chain[of_atom[unsure & ~hetero]] = True
+        for at, atoms in _pools(of_atom[unsure], atom[unsure], full).items():
+            classes[at] = _by_atoms(names[at], atoms, bool(in_chain[at]))
+    return Residues(names, of_atom, classes.astype(np.uint8), atom, full)
+
+
+def _decoded(code: np.uint64, full: Mapping[str, str]) -> str:
+    name = code.tobytes().rstrip(b"\0").decode("utf-8", "replace")
+    return full.get(name, name)
+
+
+def ion_symbol(residue: str, atom: str) -> str:
+    """The symbol, in capitals, of an ion with these names; '' where they are no ion's."""
+    name, letters = residue.upper(), re.sub("[^A-Z]", "", atom.upper())
+    if name in MIXED_IONS:
+        symbol = IONS.get(letters, letters)
+        return symbol if symbol in SYMBOLS else ""
+    plain = re.sub("[^A-Z]", "", name)
+    symbol = IONS.get(name, IONS.get(plain, plain))
+    fits = symbol in SYMBOLS and symbol != "W" and letters in (symbol, plain)  # W is more often a bead of water
+    return symbol if fits else ""
+
+
+def _by_name(name: str) -> int:
+    """The class of the residues that a name alone is enough for, -1 for all others."""
+    known = gemmi.find_tabulated_residue(name)
+    if known.is_water():
+        return ResidueClass.WATER
+    if known.is_amino_acid():
+        return ResidueClass.AMINO if known.is_standard() else ResidueClass.MODIFIED_AMINO
+    if known.is_nucleic_acid():
+        return ResidueClass.NUCLEOTIDE if known.is_standard() else ResidueClass.MODIFIED_NUCLEOTIDE
+    if name.upper() in DUMMIES:
+        return ResidueClass.DUMMY
+    return -1
+
+
+def _by_atoms(name: str, atoms: Set[str], in_chain: bool) -> ResidueClass:
+    """The class of a residue from its name and the names of its `atoms`; `in_chain`: it is recorded as ATOM."""
+    upper = name.upper()
+    if upper in MIXED_IONS or (len(atoms) == 1 and ion_symbol(name, next(iter(atoms)))):
+        return ResidueClass.ION
+    if upper in WATERS and not any(atom.lstrip("0123456789")[:1] in "CNPS" for atom in atoms):
+        return ResidueClass.WATER
+    sugar = {atom.replace("*", "'") for atom in atoms} >= _SUGAR
+    if (in_chain or (atoms >= _BACKBONE and not sugar)) and _is_amino(upper):
+        return ResidueClass.AMINO
+    if NUCLEOTIDES.fullmatch(upper) and (sugar or in_chain):
+        return ResidueClass.NUCLEOTIDE
+    if upper in COFACTORS:
+        return ResidueClass.COFACTOR
+    if LIPIDS.fullmatch(upper) or gemmi.find_tabulated_residue(name).found():
+        return ResidueClass.ORGANIC
+    amino = atoms >= _BACKBONE or (in_chain and "CA" in atoms and atoms <= _TRACE)
+    if amino and sugar:
+        return ResidueClass.BOTH_LIKE
+    if amino:
+        return ResidueClass.AMINO_LIKE
+    return ResidueClass.NUCLEOTIDE_LIKE if sugar else ResidueClass.LIGAND
+
+
+def _is_amino(name: str) -> bool:
+    """True for force fields' names of the twenty, at the ends of chains (NALA, CARG) too."""
+    known = {name, name[1:]} if len(name) == 4 and name[0] in "NC" else {name}
+    return bool(known & AMINO_ACIDS) or any(gemmi.find_tabulated_residue(one).is_amino_acid() for one in known)
+
+
+def _pools(residue: np.ndarray, atom: np.ndarray, full: Mapping[str, str]) -> dict[int, set[str]]:
+    """The names of atoms that occur under each residue name."""
+    unique, index = np.unique(atom, return_inverse=True)
+    pairs = np.unique(residue.astype(np.int64) * len(unique) + index)
+    names = [_decoded(code, full) for code in unique]
+    pools: dict[int, set[str]] = {}
+    for pair in pairs.tolist():
+        pools.setdefault(pair // len(unique), set()).add(names[pair % len(unique)])
+    return pools

@@ -1,0 +1,1 @@
+"""The text of structure files: PDB and its dialects, PDBQT, mmCIF."""

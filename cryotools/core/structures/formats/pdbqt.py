@@ -1,0 +1,55 @@
+"""PDBQT, the files of AutoDock and Vina, as PDB text.
+
+They are PDB lines up to the B factor; then a partial charge stands in columns 71-76 and the type of AutoDock's force
+field in columns 78-79, where PDB has the element and a charge: A, an aromatic carbon; NA, a nitrogen that accepts
+hydrogen bonds; CL.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from cryotools.core.structures.chemistry.residueclass import SYMBOLS
+from cryotools.core.structures.formats.pdblines import PdbLines, record_code
+
+_TREE = [record_code(word) for word in ("ROOT", "ENDR", "BRAN", "ENDB", "TORS")]
+_CHARGE = re.compile(rb" *[+-]?\d+\.\d{3} *")
+_CHARGES, _BEFORE, _TYPES = slice(69, 76), 76, slice(77, 79)
+# types of AutoDock 4 and Vina whose first letters are not their element's symbol; G, J, Q close rings with a carbon
+_ELEMENTS = {
+    **dict.fromkeys(("HD", "HS"), "H"),
+    **dict.fromkeys(("A", "G", "GA", "J", "Q", "CG"), "C"),
+    **dict.fromkeys(("NA", "NS", "NX"), "N"),
+    **dict.fromkeys(("OA", "OS", "OX", "W"), "O"),
+    "SA": "S",
+}
+
+
+def elements_for_types(lines: PdbLines) -> None:
+    """Put elements in columns 77-78 in place of types, if the text is PDBQT; blanks where a type has none."""
+    if not _is_pdbqt(lines):
+        return
+    atoms = lines.atoms[lines.length(lines.atoms) > _TYPES.start]
+    types = lines.columns(atoms)[:, _TYPES]
+    types[lines.length(atoms) < _TYPES.stop, 1] = ord(" ")
+    distinct, which = np.unique(np.ascontiguousarray(types).view(np.uint16).ravel(), return_inverse=True)
+    symbols = np.frombuffer(b"".join(_element(one.tobytes()).rjust(2) for one in distinct), np.uint8).reshape(-1, 2)
+    lines.put(atoms, _TYPES.start - 1, symbols[which])
+    lines.put(atoms[lines.length(atoms) >= _TYPES.stop], _TYPES.stop - 1, b" ")
+
+
+def _is_pdbqt(lines: PdbLines) -> bool:
+    """True for text with records of a torsion tree, or with charges and types where AutoDock has them."""
+    if np.isin(lines.record, _TREE).any():
+        return True
+    first = [lines.part(at, at + 1).rstrip() for at in lines.atoms[:50]]
+    return all(_CHARGE.fullmatch(line[_CHARGES]) and re.fullmatch(rb" [A-Za-z]\w?", line[_BEFORE:]) for line in first)
+
+
+def _element(column: bytes) -> bytes:
+    """The symbol of the element that a type of AutoDock is of, '' for none."""
+    kind = column.decode("ascii", "replace").strip()
+    found = _ELEMENTS.get(kind, kind.upper())
+    return found.encode() if found in SYMBOLS else b""

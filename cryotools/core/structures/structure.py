@@ -1,0 +1,111 @@
+"""An atomic model as arrays, one entry per atom.
+
+`read_structure` lives in `core.structures.structurefile`, the selection language in `core.structures.selection`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from cryotools.core.errors import DataError
+
+LIGAND, PROTEIN, NUCLEIC, WATER = range(4)
+KIND_NAMES = ("ligand", "protein", "nucleic acid", "water")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Atoms as parallel arrays of length n.
+
+    Attributes
+    ----------
+    xyz : float64 (n, 3), Å
+    element : uint8 (n,), atomic number; deuterium is 1
+    atom_name, residue_name, chain : str (n,), without padding; a blank chain is ''
+    residue_number : int32 (n,)
+    insertion_code, altloc : str (n,), '' where there is none
+    occupancy, b_factor : float32 (n,); b_factor in Å². Occupancies are the file's, below 0 or NaN included:
+        `usable_occupancy` checks them
+    hetero : bool (n,), recorded as HETATM
+    kind : uint8 (n,), one of LIGAND, PROTEIN, NUCLEIC, WATER; ions are ligands, modified residues of a
+        polymer belong to it
+    model : int32 (n,), number of the model as the file gives it
+    name : str, where the structure came from, for messages
+    """
+
+    xyz: np.ndarray
+    element: np.ndarray
+    atom_name: np.ndarray
+    residue_name: np.ndarray
+    chain: np.ndarray
+    residue_number: np.ndarray
+    insertion_code: np.ndarray
+    altloc: np.ndarray
+    occupancy: np.ndarray
+    b_factor: np.ndarray
+    hetero: np.ndarray
+    kind: np.ndarray
+    model: np.ndarray
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.xyz)
+
+    def __getitem__(self, which: np.ndarray) -> Structure:
+        """The atoms that a mask, an index array or a slice picks, in that order."""
+        return replace(self, **{key: getattr(self, key)[which] for key in ATOM_FIELDS})
+
+    def with_xyz(self, xyz: np.ndarray) -> Structure:
+        """The same atoms at other positions `(n, 3)`, Å."""
+        return replace(self, xyz=np.asarray(xyz, dtype=np.float64).reshape(len(self), 3))
+
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest coordinates `(3,)`, Å."""
+        return self.xyz.min(axis=0), self.xyz.max(axis=0)
+
+    def atom_words(self, at: int) -> str:
+        """How a message names the atom `at`: `atom CA of ALA A17`."""
+        return f"atom {self.atom_name[at]} of {self.residue_name[at]} {self.chain[at]}{self.residue_number[at]}"
+
+    def usable_occupancy(self) -> np.ndarray:
+        """`occupancy` as float64 (n,), for who weighs atoms by it.
+
+        Raises
+        ------
+        DataError
+            An occupancy is below 0 or no number; reading lets it pass, since few uses need it.
+        """
+        bad = np.flatnonzero(~(self.occupancy >= 0))
+        if len(bad):
+            more = f" ({len(bad)} atoms in all)" if len(bad) > 1 else ""
+            raise DataError(
+                f"{self.name}: {self.atom_words(int(bad[0]))} has no occupancy or one below 0{more}; "
+                "mend it, or give --no-occupancy"
+            )
+        return self.occupancy.astype(np.float64)
+
+    def residue_index(self) -> np.ndarray:
+        """Which residue each atom belongs to, int (n,), counted from 0 in the order of the file.
+
+        Copies of one residue that follow each other, as an assembly's do, are told apart by their first atom.
+        """
+        keys = (self.model, self.chain, self.residue_number, self.insertion_code)
+        starts = np.zeros(len(self), dtype=bool)
+        for key in keys:
+            starts[1:] |= key[1:] != key[:-1]
+        starts[:1] = True
+        first = np.maximum.accumulate(np.where(starts, np.arange(len(self)), 0))
+        starts |= (self.atom_name == self.atom_name[first]) & (self.altloc == self.altloc[first])
+        return np.cumsum(starts) - 1
+
+
+ATOM_FIELDS = tuple(field.name for field in fields(Structure) if field.name != "name")
+
+
+def concatenate(parts: list[Structure]) -> Structure:
+    """All atoms of `parts`, one after another; the name is the first one's."""
+    return Structure(
+        **{key: np.concatenate([getattr(p, key) for p in parts]) for key in ATOM_FIELDS}, name=parts[0].name
+    )

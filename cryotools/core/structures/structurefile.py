@@ -1,0 +1,216 @@
+"""Read atomic models from PDB or mmCIF, plain or compressed, told apart by content.
+
+gemmi parses. What it accepts without a word is checked here: coordinates that are not numbers, elements it cannot
+name, duplicate atoms, models that are never closed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from pathlib import Path
+
+import gemmi
+import numpy as np
+
+from cryotools.core.errors import CryotoolsWarning, DataError, listing
+from cryotools.core.files.bytestream import open_bytes, open_standard_input, read_upto
+from cryotools.core.files.impostors import impostor, wide_text
+from cryotools.core.memory import available_bytes
+from cryotools.core.structures.assembly import Assembly, Part, build_assembly, pdb_assemblies
+from cryotools.core.structures.formats.atomarrays import atom_arrays
+from cryotools.core.structures.formats.ciftext import cif_atoms, looks_like_cif, parse_cif
+from cryotools.core.structures.formats.pdbtext import normal_pdb
+from cryotools.core.structures.structure import Structure
+
+_IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
+_FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
+_PDB_RECORDS = tuple(
+    b"ATOM HETATM HEADER REMARK CRYST1 MODEL TITLE COMPND SEQRES HELIX SHEET ORIGX SCALE MTRIX CAVEAT SOURCE KEYWDS "
+    b"EXPDTA AUTHOR DBREF LINK SSBOND OBSLTE SPLIT NUMMDL TER END USER ANISOU SEQADV MODRES HET CISPEP SITE CONECT "
+    b"MASTER JRNL REVDAT SPRSDE PARENT".split()
+)
+
+
+def read_structure(
+    path: str | os.PathLike[str],
+    *,
+    model: int | str = "first",
+    assembly: str | None = None,
+    ncs: bool = False,
+    skip_unknown: bool = False,
+) -> Structure:
+    """Read one structure; `-` reads standard input.
+
+    Parameters
+    ----------
+    model : number of the model to keep, "first" or "all"
+    assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350), or "first"
+    ncs : apply the file's non-crystallographic symmetry that is not given explicitly (PDB MTRIX records); an assembly
+        is built without it
+    skip_unknown : leave out atoms whose element cannot be told; without it they are an error
+
+    Raises
+    ------
+    DataError
+        The file is not a structure, is broken, or lacks the model or assembly asked for.
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    parsed, assemblies = _parse(read_text(path), name)
+    parsed = _pick_model(parsed, model, name)
+    structure, subchain = atom_arrays(parsed, name, skip_unknown)
+    once = _listed_once(structure)
+    if not once.all():
+        structure, subchain = structure[once], subchain[once]
+    _check(structure)
+    if assembly is not None:
+        return build_assembly(structure, subchain, _chosen(assemblies, assembly, name))
+    return build_assembly(structure, subchain, _ncs_assembly(parsed)) if ncs and len(parsed.ncs) else structure
+
+
+def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
+    """Ids of the biological assemblies that a structure file describes."""
+    _, assemblies = _parse(read_text(path), str(path))
+    return [assembly.name for assembly in assemblies]
+
+
+def looks_like_structure(start: bytes) -> bool:
+    """True when a file that begins with these bytes is PDB or mmCIF text."""
+    start = _plain_text(start)
+    return impostor(start) is None and (looks_like_cif(start) or _is_pdb(start))
+
+
+def read_text(path: str | os.PathLike[str]) -> bytes:
+    """The text of a structure file, or of standard input for `-`, unpacked, as UTF-8 without a mark.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, is empty, damaged, or too large for the memory.
+    """
+    from_pipe = str(path) == "-"
+    name = "standard input" if from_pipe else str(path)
+    limit = available_bytes() // 4  # text, its copies and the parsed atoms live side by side
+    with open_standard_input("a PDB or mmCIF file") if from_pipe else open_bytes(Path(path)) as stream:
+        content = bytes(read_upto(stream, limit))
+        if stream.read(1):
+            raise DataError(f"{name}: unpacks to more than {limit / 2**30:.1f} GiB, too much for the free memory")
+    return _plain_text(content)
+
+
+def _plain_text(content: bytes) -> bytes:
+    codec = wide_text(content)
+    if codec:
+        content = content.decode(codec, "replace").encode()
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    return content if b"\n" in content else content.replace(b"\r", b"\n")
+
+
+def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
+    what = impostor(content[:4096])
+    if what:
+        raise DataError(f"{name}: looks like {what}")
+    if not content.strip():
+        raise DataError(f"{name}: is an empty file; copy or download it again")
+    if b"\0" in content[:1024]:
+        raise DataError(f"{name}: is a binary file, not PDB or mmCIF text (BinaryCIF is not read: convert it to mmCIF)")
+    try:
+        if looks_like_cif(content):
+            document = parse_cif(content)
+            del content  # a large file's text need not stay while its atoms are built
+            return cif_atoms(document, name)
+        if _is_pdb(content):
+            content = normal_pdb(content, name)
+            parsed = gemmi.read_pdb_string(content)
+            return parsed, pdb_assemblies([line for line in parsed.raw_remarks if line.startswith("REMARK 350")])
+    except (RuntimeError, ValueError, IndexError, UnicodeDecodeError) as error:
+        said = re.sub(r"^[^:]*:(\d+):\d+\(\d+\): ", r"line \1: ", " ".join(str(error).split()))
+        raise DataError(f"{name}: cannot be parsed: {said}") from error
+    raise DataError(f"{name}: is neither PDB nor mmCIF text")
+
+
+def _is_pdb(content: bytes) -> bool:
+    lines = content[:20000].upper().splitlines()
+    return any(line.startswith(_PDB_RECORDS) for line in lines if line.strip())
+
+
+def _pick_model(parsed: gemmi.Structure, model: int | str, name: str) -> gemmi.Structure:
+    numbers = [m.num for m in parsed]
+    if not numbers:
+        raise DataError(f"{name}: has no atoms")
+    if model == "all":
+        return parsed
+    if model == "first":
+        keep = 0
+        if len(numbers) > 1:
+            warnings.warn(
+                f"{name}: has {len(numbers)} models; model {numbers[0]} is used",
+                CryotoolsWarning,
+                stacklevel=3,
+            )
+    elif int(model) in numbers:
+        keep = numbers.index(int(model))
+    else:
+        raise DataError(f"{name}: has no model {model}; it has {listing(numbers)}")
+    for at in reversed([i for i in range(len(numbers)) if i != keep]):
+        del parsed[at]
+    return parsed
+
+
+def _ncs_assembly(parsed: gemmi.Structure) -> Assembly:
+    """All atoms as they are, and under each operator whose copies the file does not give."""
+    table = {"identity": np.eye(3, 4)}
+    for operator in parsed.ncs:
+        if not operator.given:
+            table[operator.id] = np.column_stack([operator.tr.mat.tolist(), operator.tr.vec.tolist()])
+    return Assembly("of non-crystallographic symmetry", (Part(None, ",".join(table), table, labels=False),))
+
+
+def _chosen(assemblies: list[Assembly], wanted: str, name: str) -> Assembly:
+    known = {assembly.name: assembly for assembly in assemblies}
+    if wanted == "first" and known:
+        return assemblies[0]
+    if wanted not in known:
+        asked = "biological assembly" if wanted == "first" else f"assembly {wanted}"
+        there = f"it describes {listing(list(known))}" if known else "it describes none"
+        raise DataError(f"{name}: has no {asked}; {there}")
+    return known[wanted]
+
+
+def _listed_once(structure: Structure) -> np.ndarray:
+    """Mask (n,) without the repetitions of an atom that is listed twice: same residue, same name, same place."""
+    seen: set[tuple[object, ...]] = set()
+    keep = np.ones(len(structure), dtype=bool)
+    for at in _sharing_a_place(structure.xyz):
+        key = (*structure.xyz[at], *(getattr(structure, field)[at] for field in _IDENTITY))
+        keep[at] = key not in seen
+        seen.add(key)
+    if not keep.all():
+        repeated = int((~keep).sum())
+        warnings.warn(f"{structure.name}: {repeated} atoms are listed twice; kept once", CryotoolsWarning, stacklevel=3)
+    return keep
+
+
+def _sharing_a_place(xyz: np.ndarray) -> np.ndarray:
+    """Indices of the atoms whose coordinates (n, 3) another atom has too, by hashes (a chance match does no harm)."""
+    with np.errstate(over="ignore"):
+        place = np.zeros(len(xyz), dtype=np.uint64)
+        for bits in np.ascontiguousarray(xyz.T).view(np.uint64):
+            place = (place ^ (place >> np.uint64(29))) * np.uint64(11400714819323198485) + bits
+    in_order = np.sort(place)
+    twice = in_order[1:][in_order[1:] == in_order[:-1]]
+    return np.flatnonzero(np.isin(place, twice)) if len(twice) else np.array([], dtype=int)
+
+
+def _check(structure: Structure) -> None:
+    name = structure.name
+    bad = ~np.all(np.abs(structure.xyz) < _FARTHEST, axis=1)  # NaN compares false, so it is bad as well
+    if bad.any():
+        first = structure.atom_words(int(np.flatnonzero(bad)[0]))
+        raise DataError(f"{name}: {first} has no usable coordinates; mend or remove the atom")
+    below = structure.b_factor < 0
+    if below.any():
+        warnings.warn(
+            f"{name}: {int(below.sum())} B factors are below 0 and count as 0", CryotoolsWarning, stacklevel=3
+        )

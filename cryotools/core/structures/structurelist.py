@@ -1,0 +1,75 @@
+"""Many structures named at once: a folder of them, a text file of paths, or a CSV table with the column file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryotools.core.errors import DataError
+from cryotools.core.files.table import Row, parse_table, read_text
+
+_FORMATS = (".pdb", ".ent", ".cif", ".mmcif")
+_COMPRESSED = (".gz", ".bz2")
+SUFFIXES = tuple(name + packed for packed in ("", *_COMPRESSED) for name in _FORMATS)
+FILE = "file"
+
+
+def list_structures(source: str | os.PathLike[str], columns: Sequence[str] = ()) -> list[Row]:
+    """A row for each structure of `source`, whose value `file` is a path; relative ones are relative to the list.
+
+    Parameters
+    ----------
+    source : a folder (files in it whose names end like structures, in order), a text file with a path a line (blank
+        lines and those that begin with # are left out), or a CSV table with the column file
+    columns : further columns that a table may have
+
+    Raises
+    ------
+    DataError
+        There is no such folder or list, it is no text, it is a structure itself, or it names nothing.
+    """
+    path = Path(source)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if is_structure(file) and not file.name.startswith("."))
+        rows = [Row(0, {FILE: str(file)}) for file in files]
+    elif not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    elif is_structure(path):
+        raise DataError(f"{path}: is named like a structure, not like a list of them")
+    else:
+        rows = _listed(path, columns)
+    if not rows:
+        raise DataError(f"{path}: names no structures (files that end in {', '.join(_FORMATS)}, or these in .gz, .bz2)")
+    return rows
+
+
+def is_structure(path: Path) -> bool:
+    """Whether a file is named like a structure."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def stem(path: str | os.PathLike[str]) -> str:
+    """The name of a structure file without the endings that say its format and compression."""
+    name = Path(path).name
+    packed = next((ending for ending in _COMPRESSED if name.lower().endswith(ending)), "")
+    return Path(name[: len(name) - len(packed)]).stem
+
+
+def _listed(path: Path, columns: Sequence[str]) -> list[Row]:
+    text = read_text(path)
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    named = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    if named and _is_path(named[0][1], path.parent):
+        return [Row(number, {FILE: str(path.parent / line)}) for number, line in named]
+    rows = parse_table(text, path, (FILE, *columns), (FILE,))
+    if empty := [row.line for row in rows if not row.values[FILE]]:
+        raise DataError(f"{path}: line {empty[0]}: column file is empty")
+    return [Row(row.line, {**row.values, FILE: str(path.parent / row.values[FILE])}) for row in rows]
+
+
+def _is_path(line: str, folder: Path) -> bool:
+    """Whether the first line of a list is a path; else it is the header of a table."""
+    if (folder / line).exists():
+        return True
+    return line.lower() != FILE and not any(separator in line for separator in ",;\t")

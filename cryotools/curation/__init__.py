@@ -1,0 +1,1 @@
+"""From archives to a training set: lists of pairs, downloads, judgement, report."""

@@ -1,0 +1,109 @@
+"""Curated pairs as the learned simulators train on them: at several resolutions and sharpnesses, cut and turned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from cryotools.core.maps.distance import near_points
+from cryotools.core.maps.rotations import cut, rotate, start_around
+from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.volume import Grid
+from cryotools.core.structures.structure import Structure
+from cryotools.simulate.classical.gaussians import sigma_of_resolution
+from cryotools.simulate.learned.inputs import NEAR
+from cryotools.simulate.learned.sharpness import measure_sharpness
+from cryotools.training.pairs import Pair
+
+_LOSS_REACH = 4.0  # Å from an atom: where the loss counts fully
+_VERSIONS = ((0.0, 0.0), (0.0, 60.0), (0.0, -40.0), (0.8, 0.0), (2.0, 0.0))  # Å coarser, Å² of B more
+_SHARES = (0.5, 0.1, 0.1, 0.2, 0.1)  # how often each is drawn
+_COARSEST = 8.0  # Å
+
+Channels = Callable[[Structure, Grid, float], np.ndarray]
+Cut = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SimulatorExample:
+    """A pair at one resolution (Å) and sharpness (Å²), ready to be cut.
+
+    Attributes
+    ----------
+    density : float16 (channels, nz, ny, nx)
+    target : float16 (nz, ny, nx), the map in the scale that the pair's version gives
+    weight : float16 (nz, ny, nx), 1 near atoms, 0 beyond, -1 where the map does not count
+    near : bool (nz, ny, nx), within 3 Å of atoms; `index` (n, 3) of those voxels
+    """
+
+    id: str
+    resolution: float
+    sharpness: float
+    density: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+    near: np.ndarray
+    index: np.ndarray
+
+
+class SimulatorExamples:
+    """Versions of each pair, whose channels `channels` makes of atoms, grid and resolution."""
+
+    def __init__(self, pairs: Sequence[Pair], channels: Channels) -> None:
+        self.versions = [_versions(pair, channels) for pair in pairs]
+        sizes = np.array([len(versions[0].index) for versions in self.versions], dtype=float)
+        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()  # large maps count more, but not by their whole volume
+
+    def draw(self, random: np.random.Generator, count: int, size: int) -> Iterator[tuple[SimulatorExample, Cut]]:
+        """`count` random examples, each with a function that cuts its volumes (…, nz, ny, nx): one turned cube of
+        `size` voxels near atoms, float32.
+        """
+        for number in random.choice(len(self.versions), count, p=self.share):
+            versions = self.versions[number]
+            share = np.array(_SHARES[: len(versions)])
+            example = versions[random.choice(len(versions), p=share / share.sum())]
+            start, turn = start_around(random, example.index, size), int(random.integers(24))
+            yield example, partial(_turned_cube, start=start, size=size, turn=turn)
+
+
+def make_simulator_example(
+    pair: Pair, channels: Channels, coarser: float = 0.0, more_b: float = 0.0, like: SimulatorExample | None = None
+) -> SimulatorExample:
+    """`pair` at a resolution `coarser` Å worse, and with its B factor raised by `more_b` Å²; `like` lends its channels
+    where the resolution stays.
+    """
+    resolution, grid = pair.resolution + coarser, pair.target.grid
+    near = near_points(grid, pair.structure.xyz, NEAR)
+    target = pair.target
+    if coarser or more_b:
+        gained = 8 * np.pi**2 * (sigma_of_resolution(resolution) ** 2 - sigma_of_resolution(pair.resolution) ** 2)
+        shells = Shells(grid.shape, grid.voxel_size)
+        known = np.minimum(shells.frequency, 1 / resolution)  # noise beyond the resolution is not sharpened
+        target = target.with_data(shells.scale(target.data, np.exp(-(more_b + gained) * known**2 / 4)))
+    density = None if like is None or coarser else like.density
+    within = near_points(grid, pair.structure.xyz, _LOSS_REACH)
+    counted = np.where(pair.weight > 0, within.astype(np.float32), np.float32(-1))
+    return SimulatorExample(
+        id=pair.id,
+        resolution=resolution,
+        sharpness=measure_sharpness(target, pair.structure, resolution),
+        density=channels(pair.structure, grid, resolution).astype(np.float16) if density is None else density,
+        target=(target.data / np.percentile(target.data[near], 99)).astype(np.float16),
+        weight=counted.astype(np.float16),
+        near=near,
+        index=np.argwhere(near),
+    )
+
+
+def _versions(pair: Pair, channels: Channels) -> list[SimulatorExample]:
+    """`pair` as it is, blurred and sharpened, and at coarser resolutions; the first ones share their channels."""
+    first = make_simulator_example(pair, channels)
+    kept = [how for how in _VERSIONS[1:] if pair.resolution + how[0] <= _COARSEST]
+    return [first, *(make_simulator_example(pair, channels, *how, like=first) for how in kept)]
+
+
+def _turned_cube(volume: np.ndarray, start: np.ndarray, size: int, turn: int) -> np.ndarray:
+    return np.ascontiguousarray(rotate(cut(volume, start, size), turn), dtype=np.float32)

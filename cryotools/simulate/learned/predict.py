@@ -1,0 +1,109 @@
+"""Learned maps: run the shipped generator on a structure and put the result on any grid."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from cryotools.core.compute.checkpoint import shared_network, shipped
+from cryotools.core.compute.regions import Blocks, Box, blocks_within, everywhere
+from cryotools.core.compute.runner import Compute, Runner, run_boxes
+from cryotools.core.errors import CryotoolsWarning
+from cryotools.core.maps.resample import resample, whole_shift
+from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.progress import Progress
+from cryotools.core.structures.structure import Structure
+from cryotools.nn.folded import folded
+from cryotools.nn.unet import Conditioned
+from cryotools.simulate.layout import make_grid
+from cryotools.simulate.learned.inputs import Condition, DensityChannels, simulator_conditions
+from cryotools.simulate.learned.network import GENERATOR
+from cryotools.simulate.learned.sharpness import REACH, Reach, envelope
+
+WEIGHTS = shipped("map-generator")
+_MARGIN = 12.0  # Å around the atoms, as in training
+_TRAINED = (1.7, 8.0)  # Å
+
+
+def generate(
+    structure: Structure,
+    grid: Grid,
+    condition: Condition,
+    compute: Compute | None = None,
+    progress: Progress | None = None,
+    weights: str | Path | None = None,
+) -> np.ndarray:
+    """The generator's map of `structure` on `grid`, float32 (nz, ny, nx).
+
+    1 is the strong density that the 99th percentile near atoms has in experimental maps; beyond 7 Å from every atom the
+    map is exactly 0. `weights` is a file made by train-gan, None the shipped one.
+
+    Raises
+    ------
+    DataError
+        The weights are missing or damaged, or the map does not fit the memory.
+    """
+    warn_of_resolution(condition.resolution)
+    unit = unit_grid(structure)
+    channels = DensityChannels(structure, unit, condition.resolution, b_factors=condition.b_factors)
+    generator = load_generator(weights or WEIGHTS)
+    network = folded(Conditioned(generator, torch.from_numpy(simulator_conditions(condition))))
+    runner = Runner(network, (compute or Compute()).for_large_tiles())
+    where = needed(structure, unit, grid, generator.multiple)
+    made = run_boxes(runner, channels.part, where, halo=generator.halo, progress=progress)
+    return placed(made, unit, structure, grid)
+
+
+def warn_of_resolution(resolution: float) -> None:
+    """Warn where the networks were not trained."""
+    if not _TRAINED[0] <= resolution <= _TRAINED[1]:
+        warnings.warn(
+            f"the generator has seen maps of {_TRAINED[0]:g} to {_TRAINED[1]:g} A, not of {resolution:g} A",
+            CryotoolsWarning,
+            stacklevel=4,
+        )
+
+
+def unit_grid(structure: Structure) -> Grid:
+    """Voxels of 1 Å at whole positions around the atoms, with a margin of 12 Å as in training."""
+    low, high = structure.bounds()
+    first, last = np.floor(low - _MARGIN), np.ceil(high + _MARGIN)
+    return make_grid(last - first + 1, (1.0, 1.0, 1.0), first)
+
+
+def needed(structure: Structure, unit: Grid, grid: Grid, edge: int, reach: Reach = REACH) -> Blocks:
+    """The blocks of `edge` voxels of the unit grid whose values count in a map on `grid` that ends `reach[1]` Å from
+    atoms: all of them where voxels do not coincide, since interpolation takes from everywhere.
+    """
+    shift = whole_shift(unit, grid)
+    if shift is None:
+        return everywhere(unit.shape, edge)
+    where = blocks_within(unit, structure.xyz, reach[1], edge)
+    wanted = Box(shift, grid.shape).inside(unit.shape)
+    for axis, (start, n) in enumerate(zip(wanted.start, wanted.shape, strict=True)):
+        along = np.moveaxis(where.mask, axis, 0)
+        along[: start // edge] = False
+        along[-(-(start + n) // edge) :] = False
+    return where
+
+
+def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid, reach: Reach = REACH) -> np.ndarray:
+    """A map made on the unit grid, on the grid asked for, fading to 0 from `reach[0]` to `reach[1]` Å from atoms."""
+    faded = envelope(structure, grid, reach)
+    faded *= resample(Volume.on(unit, made), grid).data
+    return faded
+
+
+def load_generator(weights: str | Path = WEIGHTS) -> nn.Module:
+    """The generator of a file of weights, the shipped one's by default, on the CPU; it is shared (`shared_network`).
+
+    Raises
+    ------
+    DataError
+        The weights are missing or damaged.
+    """
+    return shared_network(weights, [GENERATOR])[0]

@@ -1,0 +1,191 @@
+"""Train a learned simulator on curated pairs: SmoothL1 near atoms, a correlation term, and an adversary.
+
+struc2mapGAN's recipe (SmoothL1 + alpha × adversarial loss) with its known weakness removed: inputs come from the same
+function in training and in use. Targets blurred to coarser resolutions teach the network what its resolution means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.compute.runner import Compute, Runner, run_tiled
+from cryotools.metrics.correlation import pearson
+from cryotools.nn.unet import Conditioned
+from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples, make_simulator_example
+from cryotools.simulate.learned.inputs import (
+    DENSITY_CHANNELS,
+    Condition,
+    density_channels,
+    simulator_conditions,
+    with_condition,
+)
+from cryotools.simulate.learned.network import (
+    GENERATOR,
+    Discriminator,
+    DiscriminatorConfig,
+    Generator,
+    GeneratorConfig,
+)
+from cryotools.training import distributed
+from cryotools.training.adversary import fooling_loss, update_discriminator
+from cryotools.training.pairs import Pair
+from cryotools.training.plot import write_scores
+
+_WHOLE = 160**3  # voxels that a network takes in one piece; larger maps are tiled
+_CORE = 96
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """`adversarial` is the weight of the adversary (0 trains without one), `correlation` that of 1 − Pearson per cube;
+    `background` weights voxels beyond 4 Å of atoms; B factors and sharpness are hidden with probabilities
+    `hide_b_factors` and `hide_sharpness`.
+    """
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    cube: int = 32
+    batch: int = 8
+    adversarial: float = 0.0
+    correlation: float = 0.1
+    background: float = 0.05
+    hide_b_factors: float = 0.4
+    hide_sharpness: float = 0.6
+    weight_decay: float = 1e-4
+
+
+class GanTask:
+    """Generator and discriminator on curated pairs, as `training.loop` trains them on `device`.
+
+    `start` is a generator of the config's shape to go on from, in place of a new one.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        held_out: Sequence[Pair],
+        config: GanConfig,
+        device: str | torch.device = "cpu",
+        start: nn.Module | None = None,
+    ) -> None:
+        self.config, self.device = config, torch.device(device)
+        generator = Generator(config.generator).to(memory_format=torch.channels_last_3d)
+        if start is not None:
+            generator.load_state_dict(start.state_dict())
+        self.networks: dict[str, nn.Module] = {"generator": generator.to(self.device)}
+        if config.adversarial:
+            self.networks["discriminator"] = Discriminator(config.discriminator).to(self.device)
+        betas = (0.5, 0.99) if config.adversarial else (0.9, 0.999)
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay, betas=betas)
+            for name, network in self.networks.items()
+        }
+        self.examples = SimulatorExamples(pairs, density_channels)
+        held = held_out if distributed.is_first() else []
+        self.held_out = [make_simulator_example(pair, density_channels) for pair in held]
+        self.scores: dict[str, dict[str, float]] = {}  # of the last validation, by map
+
+    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+        """One update of the generator, and of the discriminator where there is one."""
+        channels, conditions, target, weight = (part.to(self.device) for part in self._batch(random))
+        generator = self.networks["generator"]
+        generator.train()
+        made = generator(channels, conditions)
+        fidelity = (functional.smooth_l1_loss(made, target, reduction="none") * weight).sum() / weight.sum()
+        likeness = correlation_loss(made, target, weight)
+        loss = fidelity + self.config.correlation * likeness
+        losses = {"smooth_l1": float(fidelity.detach()), "one_minus_pearson": float(likeness.detach())}
+        if "discriminator" in self.networks:
+            discriminator = self.networks["discriminator"]
+            real, false = discriminator(target, channels), discriminator(made.detach(), channels)
+            losses |= update_discriminator(discriminator, self.optimizers["discriminator"], real, false)
+            fooled = fooling_loss(discriminator(made, channels))
+            loss = loss + self.config.adversarial * fooled
+            losses["adversarial"] = float(fooled.detach())
+        self.optimizers["generator"].zero_grad()
+        loss.backward()
+        distributed.average_gradients(generator)
+        nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+        self.optimizers["generator"].step()
+        return losses
+
+    def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
+        """Mean Pearson correlation within 3 Å of atoms over the held-out maps: with B factors, without, and with the
+        map's sharpness told beside them. Nothing where no map is held out.
+        """
+        asked = {"pearson": (True, False), "pearson_no_b": (False, False), "pearson_sharpness": (True, True)}
+        self.scores = {example.id: {} for example in self.held_out}
+        for example in self.held_out:
+            for name, (b_factors, told) in asked.items():
+                condition = Condition(example.resolution, b_factors, example.sharpness if told else None)
+                made = _whole(averaged["generator"], example, condition, self.device)
+                wanted = example.target[example.near].astype(np.float32)
+                self.scores[example.id][name] = pearson(made[example.near], wanted)
+        if not self.scores:
+            return {}
+        return {f"held_out_{name}": float(np.mean([of[name] for of in self.scores.values()])) for name in asked}
+
+    def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
+        """Write the averaged generator, and the scores of the last validation by map."""
+        save_network(folder / "model.safetensors", averaged["generator"], GENERATOR, self.config.generator)
+        if self.scores:
+            write_scores(folder / "held_out.csv", self.scores)
+
+    def state(self) -> dict[str, Any]:
+        """The scores of the last validation."""
+        return {"scores": self.scores}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.scores = state["scores"]
+
+    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Channels (b, c, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""
+        cubes = []
+        for example, cube_of in self.examples.draw(random, self.config.batch, self.config.cube):
+            b_factors = random.random() >= self.config.hide_b_factors
+            sharpness = example.sharpness if random.random() >= self.config.hide_sharpness else None
+            condition = Condition(example.resolution, b_factors, sharpness)
+            channels = with_condition(cube_of(example.density), condition)
+            target, weight = cube_of(example.target)[None], cube_of(example.weight)[None]
+            cubes.append([channels, simulator_conditions(condition), target, weight])
+        channels, conditions, target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
+        weight = weight * (1 - self.config.background) + self.config.background * (weight >= 0)
+        return channels.to(memory_format=torch.channels_last_3d), conditions, target, weight.clamp_min(0)
+
+
+def correlation_loss(made: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean of 1 − Pearson over the cubes, each weighted by voxel."""
+    total = weight.sum(dim=(1, 2, 3, 4), keepdim=True).clamp_min(1)
+
+    def centred(x: Tensor) -> Tensor:
+        return x - (x * weight).sum(dim=(1, 2, 3, 4), keepdim=True) / total
+
+    a, b = centred(made), centred(target)
+    products = [(x * weight).sum(dim=(1, 2, 3, 4)) for x in (a * b, a * a, b * b)]
+    return (1 - products[0] / (products[1] * products[2]).clamp_min(1e-6).sqrt()).mean()
+
+
+@torch.inference_mode()
+def _whole(generator: nn.Module, example: SimulatorExample, condition: Condition, device: torch.device) -> np.ndarray:
+    """The generator's map of a whole example, (nz, ny, nx), in float32."""
+    shape = example.target.shape
+    network = Conditioned(generator, torch.from_numpy(simulator_conditions(condition))).to(device)
+    if example.target.size > _WHOLE:
+        sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": _CORE}
+        runner = Runner(network, Compute(str(device), "fp32"))
+        return run_tiled(runner, with_condition(example.density, condition), **sizes)[0]
+    padded = [-(-n // generator.multiple) * generator.multiple for n in shape]
+    density = np.zeros((DENSITY_CHANNELS, *padded), dtype=np.float32)
+    density[(slice(None), *(slice(n) for n in shape))] = example.density
+    channels = torch.from_numpy(with_condition(density, condition))[None].to(memory_format=torch.channels_last_3d)
+    return network(channels.to(device))[0, 0].cpu().numpy()[tuple(slice(n) for n in shape)]

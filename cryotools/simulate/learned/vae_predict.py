@@ -1,0 +1,84 @@
+"""Maps by the VAE-GAN: the one of the latent's mean, or samples of what the latent leaves open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cryotools.core.compute.checkpoint import shared_network, shipped
+from cryotools.core.compute.regions import Box
+from cryotools.core.compute.runner import Compute, Runner, run_boxes
+from cryotools.core.maps.volume import Grid
+from cryotools.core.progress import Progress
+from cryotools.core.structures.structure import Structure
+from cryotools.nn.folded import folded
+from cryotools.nn.unet import Conditioned
+from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS, ElementChannels
+from cryotools.simulate.learned.inputs import Condition, simulator_conditions
+from cryotools.simulate.learned.predict import needed, placed, unit_grid, warn_of_resolution
+from cryotools.simulate.learned.vae_network import DEVIATION, MEAN, VAE_GENERATOR
+
+WEIGHTS = shipped("vae-map-generator")
+
+_REACH = (3.0, 5.0)  # Å; farther out the network was hardly trained
+
+
+def generate_vae(
+    structure: Structure,
+    grid: Grid,
+    condition: Condition,
+    sample: int | None = None,
+    compute: Compute | None = None,
+    progress: Progress | None = None,
+    weights: str | Path | None = None,
+) -> np.ndarray:
+    """The VAE-GAN's map of `structure` on `grid`, float32 (nz, ny, nx), in the scale of
+    `simulate.learned.predict.generate`.
+
+    Beyond 5 Å from every atom it is exactly 0.
+    `sample` None takes the latent's mean; a number, the latent that this seed draws. B factors are not
+    used. `weights` is a file made by train-gan, None the shipped one.
+
+    Raises
+    ------
+    DataError
+        The weights are missing or damaged, or the map does not fit the memory.
+    """
+    warn_of_resolution(condition.resolution)
+    unit = unit_grid(structure)
+    generator, _, _ = shared_network(weights or WEIGHTS, [VAE_GENERATOR])
+    elements = ElementChannels(structure, unit)
+    noise = None
+    if sample is not None:
+        noise = np.random.default_rng(sample).standard_normal(unit.shape, dtype=np.float32)
+
+    def part(box: Box) -> np.ndarray:
+        channels = np.zeros((len(ELEMENT_CHANNELS) + 1, *box.shape), dtype=np.float32)
+        channels[:-1] = elements.part(box)
+        inside = box.inside(unit.shape)
+        if noise is not None and min(inside.shape):
+            channels[(-1, *inside.slices(of=box.start))] = noise[inside.slices()]
+        return channels
+
+    conditions = torch.from_numpy(simulator_conditions(Condition(condition.resolution, False, condition.sharpness)))
+    network = folded(Conditioned(_Noised(generator), conditions))
+    runner = Runner(network, (compute or Compute()).for_large_tiles())
+    where = needed(structure, unit, grid, generator.multiple, _REACH)
+    inside = run_boxes(runner, part, where, halo=generator.halo, progress=progress)
+    config = generator.config
+    made = (inside - np.float32(MEAN)) * np.float32(config.deviation / DEVIATION) + np.float32(config.mean)
+    return placed(made, unit, structure, grid, _REACH)
+
+
+class _Noised(nn.Module):
+    """A generator that takes its noise as the last of a tile's channels."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, tiles: Tensor, conditions: Tensor) -> Tensor:
+        return self.generator(tiles[:, :-1], tiles[:, -1:], conditions)

@@ -1,0 +1,1 @@
+"""Training the secondary-structure network: examples, degradation, simulated boxes, calibration."""

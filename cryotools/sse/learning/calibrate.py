@@ -1,0 +1,76 @@
+"""Make probabilities mean what they say: one temperature for a network's logits (C. Guo et al., ICML 2017).
+
+It is fitted on residues of maps that the network has not learned from: on others it would be too sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
+
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import Structure
+from cryotools.sse.truth.assign import Residues
+from cryotools.sse.truth.labels import polymer_backbone
+
+_LIMITS = (0.2, 5.0)
+_LEAST = 1e-6  # a probability's logarithm is taken
+
+
+@dataclass(frozen=True)
+class BackboneLogits:
+    """Logits (n, k) at the backbone atoms of a map's residues, the residue of each atom (n,), counted from 0 without
+    gaps, the class of each residue (m,) and its `index` (m,) among all residues of the model.
+    """
+
+    logits: np.ndarray
+    residue: np.ndarray
+    classes: np.ndarray
+    index: np.ndarray
+
+    def probabilities(self, temperature: float) -> np.ndarray:
+        """Class probabilities of the residues (m, k): means over their atoms."""
+        each = softmax(self.logits / temperature, axis=1)
+        count = np.bincount(self.residue)
+        total = [np.bincount(self.residue, weights=one) for one in each.T]
+        return np.stack(total, axis=1) / count[:, None]
+
+    def of_residues(self, count: int, temperature: float) -> np.ndarray:
+        """Class probabilities float32 (count, k) of all residues of the model; NaN for those that are not here."""
+        every = np.full((count, self.logits.shape[1]), np.nan, dtype=np.float32)
+        every[self.index] = self.probabilities(temperature)
+        return every
+
+
+def backbone_logits(logits: np.ndarray, volume: Volume, structure: Structure, residues: Residues) -> BackboneLogits:
+    """The logits (k, nz, ny, nx) of a network on the grid of `volume`, at the backbone of residues of known class."""
+    wanted = polymer_backbone(structure) & (residues.of_atom >= 0) & volume.grid.contains(structure.xyz)
+    wanted &= residues.known[residues.of_atom]
+    there, residue = np.unique(residues.of_atom[wanted], return_inverse=True)
+    values = [volume.with_data(one).sample(structure.xyz[wanted]) for one in logits]
+    return BackboneLogits(np.stack(values, axis=1), residue, residues.classes[there], there)
+
+
+def negative_log_likelihood(maps: Sequence[BackboneLogits], temperature: float) -> float:
+    """Mean over maps of the mean over residues of -log p(class)."""
+    means = []
+    for one in maps:
+        of_class = one.probabilities(temperature)[np.arange(len(one.classes)), one.classes]
+        means.append(-np.log(np.maximum(of_class, _LEAST)).mean())
+    return float(np.mean(means))
+
+
+def fit_temperature(maps: Sequence[BackboneLogits]) -> float:
+    """The temperature with the least negative log likelihood, from 0.2 to 5; 1 where there is no residue."""
+    maps = [one for one in maps if len(one.classes)]
+    if not maps:
+        return 1.0
+    low, high = np.log(_LIMITS)
+    found = minimize_scalar(
+        lambda log: negative_log_likelihood(maps, np.exp(log)), bounds=(low, high), method="bounded"
+    )
+    return float(np.exp(found.x))

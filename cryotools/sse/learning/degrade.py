@@ -1,0 +1,136 @@
+"""What reconstruction, post-processing and flexible molecules do to a map, drawn at random.
+
+Networks that are to read experimental maps learn from simulated ones only what these share with them. All functions
+take and give maps (nz, ny, nx) on voxels of 1 Å whose solvent is 0 and whose molecule has a strength of about 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, zoom
+
+from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.volume import Volume
+from cryotools.simulate.classical.gaussians import sigma_of_resolution
+
+_EDGE = 8  # order of the Butterworth low-pass at a map's resolution
+_EDGES = (6.0, 30.0)  # orders of those that post-processing applies
+_ENDS = (0.85, 1.1)  # × the resolution, where it applies them
+_ENDED = 0.75  # of all maps
+_B = (-100.0, 120.0)  # Å² at least
+_B_COARSE = (-8.0, 3.0)  # × the resolution squared: what is lost or gained at the resolution grows no smaller there
+_ANISOTROPIC_B = (20.0, 120.0)  # Å² more along one direction
+_LOCAL_B = (40.0, 200.0)  # Å² more where the map is worst
+_CELL = 16  # Å, about the size of a domain: over which order and occupancy vary
+_NOISE = (0.03, 0.35)  # × the molecule's strength
+_GRAIN = (0.5, 2.0)  # Å, the standard deviation that white noise is blurred with
+_BLOB = (4.0, 9.0)  # Å; lipids, detergent and disordered chains are as coarse
+_BLOB_HEIGHT = (0.5, 1.2)
+DISTANT = 13.0  # Å from atoms, beyond which all that is done here is the same
+
+
+def lowered(volume: Volume, have: float, want: float, more_b: float = 0.0) -> Volume:
+    """A map of resolution `have` Å as one of `want` Å, with its B factor raised by `more_b` Å² up to there."""
+    shells = Shells(volume.grid.shape, volume.voxel_size)
+    within = np.minimum(shells.frequency, 1 / want)  # noise beyond the resolution is not sharpened
+    factor = np.exp(-more_b * within**2 / 4)
+    if want > have:
+        gained = 8 * np.pi**2 * (sigma_of_resolution(want) ** 2 - sigma_of_resolution(have) ** 2)
+        factor *= np.exp(-gained * shells.frequency**2 / 4) / np.sqrt(1 + (shells.frequency * want) ** (2 * _EDGE))
+    return volume.with_data(shells.scale(volume.data, factor))
+
+
+def random_b(resolution: float, random: np.random.Generator) -> float:
+    """A B factor in Å² by which a map of `resolution` Å may be blurrier than another, or sharper."""
+    low, high = (pick(least, more * resolution**2) for pick, least, more in zip((min, max), _B, _B_COARSE, strict=True))
+    return float(random.uniform(low, high))
+
+
+def random_end(shells: Shells, resolution: float, random: np.random.Generator) -> np.ndarray:
+    """Factors (n,) per shell: the low-pass, mostly a steep one, that ends a map and its noise about its resolution; at
+    times there is none.
+    """
+    if random.random() >= _ENDED:
+        return np.ones_like(shells.frequency)
+    end, (low, high) = resolution * random.uniform(*_ENDS), np.log(_EDGES)
+    return 1 / np.sqrt(1 + np.minimum(shells.frequency * end, 4.0) ** (2 * np.exp(random.uniform(low, high))))
+
+
+def blurred(data: np.ndarray, resolution: float, random: np.random.Generator) -> np.ndarray:
+    """`data` with another B factor, at times worse along one direction, in one region, or weaker in one."""
+    shells = Shells(data.shape, (1.0, 1.0, 1.0))
+    within = np.minimum(shells.frequency, 1 / resolution)
+    data = shells.scale(data, np.exp(-random_b(resolution, random) * within**2 / 4))
+    if random.random() < 0.3:
+        data = _anisotropic(data, random)
+    if random.random() < 0.4:
+        worse = gaussian_filter(data, np.sqrt(random.uniform(*_LOCAL_B) / (8 * np.pi**2)))
+        data += smooth_field(data.shape, random) * (worse - data)
+    if random.random() < 0.4:
+        data *= 1 - random.uniform(0.2, 0.6) * smooth_field(data.shape, random)
+    return data
+
+
+def noise(shape: tuple[int, ...], random: np.random.Generator, end: np.ndarray | None = None) -> np.ndarray:
+    """Coloured noise of unit variance, float32, times the factors `end` (n,) per shell if these are given."""
+    grains = gaussian_filter(random.standard_normal(shape, dtype=np.float32), random.uniform(*_GRAIN))
+    if end is not None:
+        grains = Shells(shape, (1.0, 1.0, 1.0)).scale(grains, end)
+    return grains / np.float32(grains.std())
+
+
+def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """`data` with noise that ends as the map does, by factors `end` (n,) per shell, and at times with coarse density
+    beside the molecule; `distance` in Å is that of each voxel to the nearest atom, beyond `DISTANT` any
+    that is no less.
+    """
+    if random.random() < 0.2:
+        data = data + blobs(distance, random)
+    if random.random() < 0.75:
+        low, high = np.log(_NOISE)
+        data = data + np.float32(np.exp(random.uniform(low, high))) * noise(data.shape, random, end)
+    return data
+
+
+def masked(data: np.ndarray, distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """`data` masked as maps come; `distance` in Å is that of each voxel to the nearest atom.
+
+    A third is left unmasked, a third masked softly around the atoms, the rest cut off at a distance or a level.
+    """
+    kind = random.choice(["none", "soft", "zone", "level"], p=[0.35, 0.3, 0.2, 0.15])
+    if kind == "soft":
+        begins = random.uniform(3, 7)
+        return data * np.clip(1 - (distance - begins) / random.uniform(2, 6), 0, 1).astype(np.float32)
+    if kind == "zone":
+        return np.where(distance <= random.uniform(2.5, 5), data, np.float32(0))
+    if kind == "level":
+        return np.where(data > random.uniform(0.05, 0.3), data, np.float32(0))
+    return data
+
+
+def smooth_field(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    """A random field from 0 to 1 that varies over some 16 Å, float32."""
+    coarse = random.random([max(2, n // _CELL + 1) for n in shape])
+    field = zoom(coarse, [n / m for n, m in zip(shape, coarse.shape, strict=True)], order=1)
+    field -= field.min()
+    return (field / max(field.max(), 1e-6)).astype(np.float32)
+
+
+def _anisotropic(data: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """`data` blurred along one random direction, as views that are missing leave it."""
+    z, y = (np.fft.fftfreq(n) for n in data.shape[:2])
+    x = np.fft.rfftfreq(data.shape[2])
+    direction = random.standard_normal(3)
+    direction /= np.linalg.norm(direction)
+    along = direction[0] * z[:, None, None] + direction[1] * y[:, None] + direction[2] * x
+    shells = Shells(data.shape, (1.0, 1.0, 1.0))
+    spectrum = shells.transform(data) * np.exp(-random.uniform(*_ANISOTROPIC_B) * along**2 / 4).astype(np.float32)
+    return shells.inverse(spectrum)
+
+
+def blobs(distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Coarse density beside the molecule, as detergent and lipids are, by the `distance` in Å to the nearest atom."""
+    coarse = gaussian_filter(random.standard_normal(distance.shape, dtype=np.float32), random.uniform(*_BLOB))
+    coarse = np.maximum(coarse / coarse.std() - 0.5, 0)
+    outside = np.clip((distance - 5) / 3, 0, 1)
+    return (coarse * outside * (random.uniform(*_BLOB_HEIGHT) / max(coarse.max(), 1e-6))).astype(np.float32)

@@ -1,0 +1,109 @@
+"""From what a user names to a training task: structures to simulate, versions of experimental maps, a network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cryotools.core.compute.checkpoint import load_network
+from cryotools.core.errors import DataError, UsageError
+from cryotools.core.progress import Progress
+from cryotools.core.structures import structurelist
+from cryotools.sse.learning.examples import experimental_examples
+from cryotools.sse.learning.simulated import KEPT, digest, simulated_examples
+from cryotools.sse.learning.train import ClassifierTask, ClassifierTraining
+from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
+from cryotools.training.pairs import Pair
+
+_RELATED = "homolog_of_fold"  # a column
+
+
+@dataclass(frozen=True)
+class Simulations:
+    """Maps to simulate beside the experimental ones: `count` boxes (three of each structure where it is None) of the
+    files `structures`, kept in the folder `cache`.
+    """
+
+    structures: Sequence[Path]
+    count: int | None
+    cache: Path
+
+
+@dataclass(frozen=True)
+class ClassifierOptions:
+    """What a run trains: `versions` of each experimental map, `simulations` beside them, the network of `config` or, in
+    its place, that of the file of weights `init`.
+    """
+
+    config: ClassifierTraining
+    versions: int = 10
+    simulations: Simulations | None = None
+    init: str | None = None
+    device: str | torch.device = "cpu"
+    seed: int = 0
+
+
+def list_structures(path: str, fold: int | None) -> list[Path]:
+    """The structures of a folder or list, as `core.structures.structurelist` reads them; those whose column
+    homolog_of_fold says that they are related to a map of `fold`, which is held out, are left out.
+
+    Raises
+    ------
+    DataError
+        There is no such folder or list, it is no table, or it names nothing.
+    """
+    related = str(fold) if fold is not None else None
+    rows = structurelist.list_structures(path, (_RELATED,))
+    kept = [row.values[structurelist.FILE] for row in rows if related is None or row.values.get(_RELATED) != related]
+    if not kept:
+        raise DataError(f"{path}: every structure is related to fold {fold}, which is held out")
+    return [Path(file) for file in kept]
+
+
+def make_classifier_task(
+    pairs: Sequence[Pair],
+    held_out: Sequence[Pair],
+    options: ClassifierOptions,
+    progress: Progress | None = None,
+) -> ClassifierTask:
+    """The task of `options` on `pairs`, with `held_out` to validate on.
+
+    Raises
+    ------
+    UsageError
+        The cube does not fit the network.
+    DataError
+        A file is missing or damaged.
+    """
+    config, simulations, seed = options.config, options.simulations, options.seed
+    torch.manual_seed(seed)
+    start = None
+    if options.init:
+        start, _, _ = load_network(options.init, [SECONDARY_STRUCTURE])
+        config = replace(config, network=start.config)
+    network = start or SecondaryStructure(config.network)
+    if config.cube % network.multiple or config.cube > KEPT:
+        raise UsageError(f"--cube {config.cube}: give a multiple of {network.multiple}, {KEPT} at most")
+    real = [experimental_examples(pair, options.versions, seed) for pair in pairs]
+    simulated = []
+    if simulations:
+        count = simulations.count or 3 * len(simulations.structures)
+        simulated = simulated_examples(simulations.structures, count, simulations.cache, seed, progress)
+    return ClassifierTask(real, simulated, held_out, config, options.device, network)
+
+
+def describe_classifier(task: ClassifierTask, options: ClassifierOptions) -> dict[str, object]:
+    """What the run is of, in plain values; a run that differs in one cannot be resumed."""
+    made_of = digest(options.simulations.structures, options.seed) if options.simulations else ""
+    return {
+        "arch": SECONDARY_STRUCTURE.name,
+        **dataclasses.asdict(task.config),
+        "versions": options.versions,
+        "init": options.init or "",
+        "n_simulated": len(task.simulated),
+        "simulated_from": made_of,
+    }

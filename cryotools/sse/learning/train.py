@@ -1,0 +1,193 @@
+"""Train the network that tells secondary structure, on experimental and simulated maps, as `training.loop` does it.
+
+The loss is a cross-entropy per voxel. At the backbone it counts fully and classes as often as they are, so that the
+most probable class is the best guess and its probability means what it says; elsewhere, where nearly all voxels are
+and few are hard, it counts little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.compute.runner import Compute, Runner, run_tiled
+from cryotools.core.errors import UsageError
+from cryotools.core.maps.rotations import cut, rotate, start_around
+from cryotools.nn.unet import Conditioned
+from cryotools.sse.inputs import prepare_map, resolution_conditions
+from cryotools.sse.learning.calibrate import BackboneLogits, backbone_logits, fit_temperature
+from cryotools.sse.learning.degrade import blobs, noise
+from cryotools.sse.learning.examples import CHAIN, ELSEWHERE, ClassifierExample
+from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
+from cryotools.sse.score import ResidueScores, score_map
+from cryotools.sse.truth.assign import Residues, assign
+from cryotools.sse.truth.labels import backbone_sigma
+from cryotools.training import distributed
+from cryotools.training.pairs import Pair
+
+_SCALE = (0.8, 1.25)  # of the densities: the molecule's strength is only estimated
+_OFFSET = 0.04
+_NOISE = (0.03, 0.25)
+_NOISY = 0.5  # of the cubes
+_DETERGENT = 0.3  # of the cubes have coarse density beside the chain, which is no nucleic acid
+_ERROR = 0.08  # of the resolution, as reported
+_NOISES, _NOISE_SIZE = 12, 96
+_SCORES = ("q3", "q3_baseline", "recall", "precision", "f1_helix", "f1_sheet", "f1_nucleotide", "ece")
+
+
+@dataclass(frozen=True)
+class ClassifierTraining:
+    """`batch` cubes of `cube` voxels a step, `experimental` of them from experimental maps where there are simulated
+    ones too; the resolution is not told for `untold` of all; voxels off the backbone count `elsewhere`.
+    """
+
+    network: SecondaryStructureConfig = field(default_factory=SecondaryStructureConfig)
+    cube: int = 48
+    batch: int = 6
+    experimental: float = 0.5
+    untold: float = 0.4
+    elsewhere: float = 0.1
+    weight_decay: float = 1e-2
+
+
+class ClassifierTask:
+    """The classifier on versions of experimental maps (a list for each map) and on simulated ones."""
+
+    def __init__(
+        self,
+        experimental: Sequence[Sequence[ClassifierExample]],
+        simulated: Sequence[ClassifierExample],
+        held_out: Sequence[Pair],
+        config: ClassifierTraining,
+        device: str | torch.device = "cpu",
+        start: SecondaryStructure | None = None,
+    ) -> None:
+        if not (experimental or simulated):
+            raise UsageError("there is nothing to train on; give experimental maps, structures to simulate, or both")
+        self.config, self.device = config, torch.device(device)
+        network = start or SecondaryStructure(config.network)
+        network = network.to(self.device, memory_format=torch.channels_last_3d)
+        self.networks: dict[str, nn.Module] = {"classifier": network}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "classifier": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
+        }
+        self.experimental, self.simulated = experimental, simulated
+        sizes = np.array([len(versions[0].centres) for versions in experimental], dtype=float)
+        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum() if len(sizes) else sizes
+        self.held_out = [(pair, assign(pair.structure)) for pair in held_out] if distributed.is_first() else []
+        self.density = [backbone_sigma(pair.target, pair.structure, residues) for pair, residues in self.held_out]
+        random = np.random.default_rng(0)
+        self.noises = [noise((_NOISE_SIZE,) * 3, random).astype(np.float16) for _ in range(_NOISES)]
+        self.temperature = network.config.temperature
+        self.scores: dict[str, float] = {}
+
+    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+        """One update."""
+        density, conditions, classes, counted = (part.to(self.device) for part in self._batch(random))
+        network = self.networks["classifier"]
+        network.train()
+        logits = network(density.to(memory_format=torch.channels_last_3d), conditions)
+        each = functional.cross_entropy(logits.float(), classes, reduction="none")
+        loss = (each * counted).sum() / counted.sum()
+        self.optimizers["classifier"].zero_grad()
+        loss.backward()
+        distributed.average_gradients(network)
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        self.optimizers["classifier"].step()
+        chain = counted == 1
+        right = ((logits.argmax(dim=1) == classes) & chain).sum() / chain.sum().clamp(min=1)
+        return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
+
+    def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
+        """Means of the scores per residue over the held-out maps, at the temperature that suits these; a map without a
+        class is left out of its score. Without such maps the temperature stays.
+        """
+        if not self.held_out:
+            return self.scores
+        logits = [self._at_backbone(averaged["classifier"], pair, residues) for pair, residues in self.held_out]
+        self.temperature = fit_temperature(logits)
+        scores = [
+            score_map(ResidueScores(residues, one.of_residues(len(residues), self.temperature), density))
+            for one, (_, residues), density in zip(logits, self.held_out, self.density, strict=True)
+        ]
+        self.scores = {
+            f"held_out_{name}": float(np.nanmean([getattr(one, name) for one in scores]))
+            for name in _SCORES
+            if any(np.isfinite(getattr(one, name)) for one in scores)
+        }
+        return self.scores
+
+    def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
+        """Write the averaged network, with its held-out scores beside the weights."""
+        about = {name: f"{value:.4f}" for name, value in self.scores.items()}
+        network = averaged["classifier"]
+        config = replace(network.config, temperature=self.temperature)
+        save_network(folder / "model.safetensors", network, SECONDARY_STRUCTURE, config, about=about)
+
+    def state(self) -> dict[str, Any]:
+        """The temperature and the scores of the last validation."""
+        return {"temperature": self.temperature, "scores": self.scores}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.temperature, self.scores = state["temperature"], state["scores"]
+
+    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Cubes (b, 1, n, n, n), conditions (b, 2), classes (b, n, n, n) and how much each voxel counts."""
+        weight_of = np.zeros(CHAIN + 1, dtype=np.float32)
+        weight_of[ELSEWHERE], weight_of[CHAIN] = self.config.elsewhere, 1.0
+        parts = []
+        for number in range(self.config.batch):
+            example = self._draw(random, number)
+            size = self.config.cube
+            start, turn = start_around(random, example.centres, size), int(random.integers(24))
+            density, classes, counts = (
+                np.ascontiguousarray(rotate(cut(volume, start, size), turn))
+                for volume in (example.density, example.classes, example.counts)
+            )
+            density = density.astype(np.float32)
+            if random.random() < _DETERGENT:
+                density += blobs(distance_transform_edt(counts != CHAIN), random) * (density != 0)
+            seen = self._disturbed(density, random)
+            told = random.random() >= self.config.untold
+            condition = resolution_conditions(example.resolution * random.normal(1, _ERROR) if told else None)
+            parts.append((seen[None], condition, classes.astype(np.int64), weight_of[counts]))
+        density, conditions, classes, counted = (torch.from_numpy(np.stack(part)) for part in zip(*parts, strict=True))
+        return density, conditions, classes, counted
+
+    def _draw(self, random: np.random.Generator, number: int) -> ClassifierExample:
+        """An experimental map's version for the first cubes of a batch, a simulated one for the rest."""
+        real = number < round(self.config.batch * self.config.experimental) if self.simulated else True
+        if not (real and len(self.experimental)):
+            return self.simulated[random.integers(len(self.simulated))]
+        versions = self.experimental[random.choice(len(self.experimental), p=self.share)]
+        return versions[random.integers(len(versions))]
+
+    def _disturbed(self, density: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """A cube scaled, shifted and, at times, noisy; what is masked stays 0."""
+        filled = density != 0
+        low, high = np.log(_SCALE)
+        density = density * np.float32(np.exp(random.uniform(low, high))) + np.float32(random.normal(0, _OFFSET))
+        if random.random() < _NOISY:
+            low, high = np.log(_NOISE)
+            start = random.integers(0, _NOISE_SIZE - self.config.cube, 3, endpoint=True)
+            grains = cut(self.noises[random.integers(_NOISES)], start, self.config.cube).astype(np.float32)
+            density += np.float32(np.exp(random.uniform(low, high))) * grains
+        return density * filled
+
+    def _at_backbone(self, network: nn.Module, pair: Pair, residues: Residues) -> BackboneLogits:
+        """A held-out map's logits at its backbone; its resolution is told."""
+        told = Conditioned(network, torch.from_numpy(resolution_conditions(pair.resolution)))
+        runner = Runner(told, Compute(str(self.device), "fp32", batch=1))
+        sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
+        logits = run_tiled(runner, prepare_map(pair.target, pair.resolution).volume.data[None], **sizes)
+        return backbone_logits(logits, pair.target, pair.structure, residues)

@@ -1,0 +1,208 @@
+"""The class of each residue of a model: helix, sheet, nucleotide or other.
+
+Helices and sheets are told from the backbone's hydrogen bonds (`sse.truth.dssp`), or taken from the HELIX and SHEET
+records that a model's authors left.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from dataclasses import dataclass, replace
+
+import gemmi
+import numpy as np
+
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.structures.formats.ciftext import looks_like_cif, parse_cif
+from cryotools.core.structures.selection import PROTEIN_BACKBONE
+from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
+from cryotools.core.structures.structurefile import read_text
+from cryotools.sse.truth.dssp import COIL, PEPTIDE_BOND, dssp
+
+OTHER, HELIX, SHEET, NUCLEOTIDE = range(4)
+CLASS_NAMES = ("other", "helix", "sheet", "nucleotide")
+_CODES = {"H": HELIX, "G": HELIX, "I": HELIX, "E": SHEET, "B": SHEET}  # DSSP's eight states in three
+
+
+@dataclass(frozen=True)
+class Residues:
+    """The residues of a structure's proteins and nucleic acids, as arrays of length m in the order of its file.
+
+    Attributes
+    ----------
+    of_atom : int (n,), the residue of each atom of the structure, -1 for ligands and water
+    model, chain, residue_number, insertion_code, residue_name : as in `Structure`
+    kind : uint8 (m,), PROTEIN or NUCLEIC
+    backbone : float64 (m, 4, 3), Å, the places of N, CA, C and O, of each the most occupied; NaN where there is none
+    linked : bool (m,), bonded to the residue that follows; False for the last
+    code : str (m,), DSSP's letter: H, G, I, E, B, or - for the rest
+    classes : uint8 (m,), one of OTHER, HELIX, SHEET, NUCLEOTIDE
+    known : bool (m,); False for amino acids that lack a part of the backbone, whose class is OTHER for want of better
+    """
+
+    of_atom: np.ndarray
+    model: np.ndarray
+    chain: np.ndarray
+    residue_number: np.ndarray
+    insertion_code: np.ndarray
+    residue_name: np.ndarray
+    kind: np.ndarray
+    backbone: np.ndarray
+    linked: np.ndarray
+    code: np.ndarray
+    classes: np.ndarray
+    known: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @property
+    def ca(self) -> np.ndarray:
+        """Positions of the Cα atoms (m, 3), Å; NaN for nucleotides and where there is none."""
+        return self.backbone[:, PROTEIN_BACKBONE.index("CA")]
+
+    def elements(self) -> np.ndarray:
+        """The element each residue belongs to, int (m,) from 0: a run of bonded residues of one class."""
+        same = self.linked[:-1] & (self.classes[1:] == self.classes[:-1])
+        return np.cumsum(np.append(False, ~same)[: len(self)])
+
+
+def assign(structure: Structure) -> Residues:
+    """The residues of `structure` and their classes, by hydrogen bonds; each model is taken by itself.
+
+    Nucleotides are the residues of nucleic acids, modified ones too, but not those of a ligand such as GTP: recorded
+    as HETATM and bonded to no other.
+
+    Raises
+    ------
+    DataError
+        The structure holds no residue whose class can be told.
+    """
+    of_atom, first = _polymer_residues(structure)
+    named = {
+        key: getattr(structure, key)[first]
+        for key in ("model", "chain", "residue_number", "insertion_code", "residue_name", "kind")
+    }
+    kind = named["kind"]
+    protein = kind == PROTEIN
+    backbone = np.stack([_places(structure, of_atom, len(first), (name,)) for name in PROTEIN_BACKBONE], axis=1)
+    backbone[~protein] = np.nan
+    linked = _linked(structure, of_atom, named, backbone)
+    follows = np.append(False, linked[:-1])[: len(linked)]
+    nucleotide = (kind == NUCLEIC) & ~(structure.hetero[first] & ~linked & ~follows)
+    whole = protein & np.isfinite(backbone).all(axis=(1, 2))
+    if not (whole | nucleotide).any():
+        raise DataError(
+            f"{structure.name}: no residue has its whole backbone (N, CA, C, O) and none is a nucleotide; "
+            "secondary structure cannot be told"
+        )
+    if whole.sum() < 0.5 * protein.sum():
+        lacking = f"{int((protein & ~whole).sum())} of {int(protein.sum())}"
+        warnings.warn(
+            f"{structure.name}: {lacking} amino acids lack backbone atoms; their secondary structure is unknown",
+            CryotoolsWarning,
+            stacklevel=2,
+        )
+    code = np.full(len(first), COIL)
+    for number in np.unique(named["model"]):
+        at = np.flatnonzero(whole & (named["model"] == number))
+        code[at] = dssp(backbone[at], named["chain"][at], named["residue_name"][at] == "PRO")
+    return Residues(
+        of_atom=of_atom,
+        **named,
+        backbone=backbone,
+        linked=linked,
+        code=code,
+        classes=np.where(nucleotide, NUCLEOTIDE, _classes(code)).astype(np.uint8),
+        known=whole | ~protein,
+    )
+
+
+def with_author_records(residues: Residues, path: str | os.PathLike[str]) -> Residues:
+    """`residues` with helices and sheets as the file at `path` records them (HELIX and SHEET, or their mmCIF tables).
+
+    Amino acids outside the records are OTHER, those without a whole backbone known too; every model gets the same.
+
+    Raises
+    ------
+    DataError
+        The file has no such records, or they cannot be read.
+    """
+    parsed = _records(path)
+    spans = [(SHEET, strand.start, strand.end) for sheet in parsed.sheets for strand in sheet.strands]
+    spans += [(HELIX, helix.start, helix.end) for helix in parsed.helices]  # where both are recorded, helices stay
+    if not spans:
+        raise DataError(f"{path}: records neither helices nor sheets; leave the assignment to hydrogen bonds")
+    protein = residues.kind == PROTEIN
+    code = np.full(len(residues), COIL)
+    for which, start, end in spans:
+        code[_span(residues, start, end) & protein] = "H" if which == HELIX else "E"
+    classes = np.where(protein, _classes(code), residues.classes).astype(np.uint8)
+    return replace(residues, code=code, classes=classes, known=np.ones(len(residues), dtype=bool))
+
+
+def _records(path: str | os.PathLike[str]) -> gemmi.Structure:
+    """Helices and sheets alone, so that nothing else in the file can be in the way."""
+    content = read_text(path)
+    try:
+        if not looks_like_cif(content):
+            return gemmi.read_pdb_string(b"".join(re.findall(rb"(?m)^(?:HELIX|SHEET) .*\n?", content)))
+        recorded = gemmi.cif.Block("records")
+        for block in parse_cif(content):
+            for item in block:
+                tag = item.loop.tags[0] if item.loop else item.pair[0] if item.pair else ""
+                if tag.lower().startswith(("_struct_conf.", "_struct_sheet")):
+                    recorded.add_item(item)
+        return gemmi.make_structure_from_block(recorded)
+    except (RuntimeError, ValueError) as error:
+        raise DataError(f"{path}: its helices and sheets cannot be read: {' '.join(str(error).split())}") from error
+
+
+def _span(residues: Residues, start: gemmi.AtomAddress, end: gemmi.AtomAddress) -> np.ndarray:
+    """Mask (m,) of the residues from `start` to `end`, insertion codes in alphabetical order behind their number."""
+    place = np.char.add(np.char.mod("%011d", residues.residue_number.astype(np.int64) + 10**9), residues.insertion_code)
+    low, high = (f"{(at.res_id.seqid.num or 0) + 10**9:011d}{at.res_id.seqid.icode.strip()}" for at in (start, end))
+    return (residues.chain == start.chain_name) & (place >= low) & (place <= high)
+
+
+def _classes(code: np.ndarray) -> np.ndarray:
+    classes = np.full(len(code), OTHER, dtype=np.uint8)
+    for letter, which in _CODES.items():
+        classes[code == letter] = which
+    return classes
+
+
+def _polymer_residues(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
+    """The polymer residue of each atom (n,), -1 where it is none, and the first atom of each (m,)."""
+    residue = structure.residue_index()
+    polymer = np.isin(structure.kind, (PROTEIN, NUCLEIC))
+    _, first, index = np.unique(residue[polymer], return_index=True, return_inverse=True)
+    of_atom = np.full(len(structure), -1)
+    of_atom[polymer] = index
+    return of_atom, np.flatnonzero(polymer)[first]
+
+
+def _places(structure: Structure, of_atom: np.ndarray, count: int, names: tuple[str, ...]) -> np.ndarray:
+    """Where the atom called one of `names` is in each residue, (count, 3), the most occupied; NaN where it is not."""
+    xyz = np.full((count, 3), np.nan)
+    at = np.flatnonzero(np.isin(structure.atom_name, names) & (of_atom >= 0))[::-1]
+    at = at[np.argsort(structure.occupancy[at], kind="stable")]  # the last to be written stays: the first of the best
+    xyz[of_atom[at]] = structure.xyz[at]
+    return xyz
+
+
+def _linked(
+    structure: Structure, of_atom: np.ndarray, named: dict[str, np.ndarray], backbone: np.ndarray
+) -> np.ndarray:
+    """True for each residue (m,) with a peptide or phosphodiester bond to the next one of its chain."""
+    protein = (named["kind"] == PROTEIN)[:, None]
+    count = len(protein)
+    head = np.where(protein, backbone[:, 0], _places(structure, of_atom, count, ("P",)))
+    tail = np.where(protein, backbone[:, 2], _places(structure, of_atom, count, ("O3'", "O3*")))
+    linked = np.zeros(count, dtype=bool)
+    near = np.linalg.norm(head[1:] - tail[:-1], axis=1) <= PEPTIDE_BOND  # NaN compares false
+    same = [named[key][1:] == named[key][:-1] for key in ("model", "chain", "kind")]
+    linked[:-1] = near & np.all(same, axis=0)
+    return linked
