@@ -10,8 +10,8 @@ from cryotools.cli import trainrun as run
 if TYPE_CHECKING:
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 NAME = "train-disc"
 EPILOG = """DATA is a folder made by `cryotools curate`. The discriminator learns to tell its maps from classical
@@ -53,6 +53,7 @@ def command(
     device: opt.Device = "auto",
     precision: run.Precision = opt.Precision.auto,
     threads: opt.Threads = None,
+    workers: run.Workers = None,
     debug: opt.Debug = False,
 ) -> None:
     """Train a discriminator that tells experimental maps from simulated ones."""
@@ -65,5 +66,5 @@ def command(
         task = make_evaluator_task(pairs, held_out, config, against, place, seed)
         return task, {"arch": "evaluator", "against": against or "", "width": width, "cube": cube, "batch": batch}
 
-    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, workers, resume)
     run.train_and_report(asked, build, json)

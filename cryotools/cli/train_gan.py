@@ -11,8 +11,8 @@ from cryotools.cli import trainrun as run
 if TYPE_CHECKING:
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 NAME = "train-gan"
 EPILOG = """DATA is a folder made by `cryotools curate`. OUT receives model.safetensors (the generator), metrics.csv and
@@ -79,6 +79,7 @@ def command(
     device: opt.Device = "auto",
     precision: run.Precision = opt.Precision.auto,
     threads: opt.Threads = None,
+    workers: run.Workers = None,
     debug: opt.Debug = False,
 ) -> None:
     """Train a map generator against a discriminator on curated pairs."""
@@ -90,5 +91,5 @@ def command(
         task = make_simulator_task(pairs, held_out, options)
         return task, describe_simulator(task, arch.value)
 
-    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, workers, resume)
     run.train_and_report(asked, build, json)

@@ -13,8 +13,8 @@ from cryotools.core.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 NAME = "train-sse"
 EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used in as many versions as --versions says: as
@@ -79,6 +79,7 @@ def command(
     device: opt.Device = "auto",
     precision: run.Precision = opt.Precision.auto,
     threads: opt.Threads = None,
+    workers: run.Workers = None,
     debug: opt.Debug = False,
 ) -> None:
     """Train a network that finds helices, sheets and nucleotides in maps."""
@@ -107,5 +108,5 @@ def command(
             task = make_classifier_task(pairs, held_out, options, reporter)
         return task, describe_classifier(task, options)
 
-    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, workers, resume)
     run.train_and_report(asked, build, json)

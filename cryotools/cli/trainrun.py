@@ -17,8 +17,8 @@ from cryotools.core.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Training set made by curate.")]
@@ -32,6 +32,15 @@ LearningRate = Annotated[
 ]
 Resume = Annotated[bool, opt.main("--resume", metavar="", help="Continue the run in OUT.")]
 Every = Annotated[int, opt.output("--every", min=1, metavar="N", help="Validate and save every N steps.")]
+Workers = Annotated[
+    int | None,
+    opt.compute(
+        "--workers",
+        min=0,
+        metavar="N",
+        help="Processes that prepare batches; default: 0 on a CPU, up to 8 for a GPU. Results do not depend on it.",
+    ),
+]
 Precision = Annotated[
     opt.Precision,
     opt.compute(
@@ -56,8 +65,11 @@ class Run:
     device: str
     precision: opt.Precision
     threads: int | None
+    workers: int | None
     resume: bool
 
+
+_ENOUGH = 8  # processes make batches faster than a GPU takes them
 
 Build = Callable[[list["Pair"], list["Pair"], "torch.device"], tuple["Task", dict[str, Any]]]
 
@@ -90,7 +102,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
         pairs, held_out = hold_out(load_folder(run.data), held)
         task, about = build(pairs, held_out, place)
         ids = {"trained_on": [pair.id for pair in pairs], "held_out": [pair.id for pair in held_out]}
-        metrics = train(task, folder, config, about=about | ids, resume=run.resume, progress=reporter)
+        metrics = train(task, folder, config, about=about | ids, resume=run.resume, progress=reporter, workers=_workers(run.workers, place))
         if not distributed.is_first():
             return
     scores = {name: value for name, value in metrics.items() if name.startswith("held_out")}
@@ -110,6 +122,14 @@ def _fold(text: str) -> int | None:
     if not text.isdecimal():
         raise UsageError(f"--fold {text}: give the number of a fold, or none")
     return int(text)
+
+
+def _workers(asked: int | None, place: torch.device) -> int:
+    """Processes that make batches: none on a CPU, which they would take from the network, and some for a GPU."""
+    if asked is not None or place.type != "cuda":
+        return asked or 0
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(_ENOUGH, usable_cpus() // together - 1))
 
 
 def _share_threads(threads: int | None) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
@@ -30,6 +30,8 @@ from cryotools.simulate.learned.predict import generate
 from cryotools.training import distributed
 from cryotools.training.pairs import Pair
 from cryotools.training.seeds import random_for
+from cryotools.training.step import sqrt_shares, update
+from cryotools.training.task import Batch
 
 REAL = "real"
 _SHARPER = (0.0, 60.0, -40.0)  # Å² of B given to real maps, so that their sharpness is no sign
@@ -85,25 +87,20 @@ class EvaluatorTask:
         self.maps = [_kinds(pair, random_for(seed, pair.id), against) for pair in pairs]
         judged = held_out if distributed.is_first() else []
         self.held_out = [_kinds(pair, random_for(seed, pair.id), against) for pair in judged]
-        sizes = np.array([len(kinds[REAL][0].index) for kinds in self.maps], dtype=float)
-        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()
+        self.share = sqrt_shares([len(kinds[REAL][0].index) for kinds in self.maps])
         self.molecules = sorted(filter(None, {molecule_of(pair.structure) for pair in held_out}))
         self.scores: dict[str, float] = {}
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
-        density, real, counted = (part.to(self.device) for part in self._batch(random))
+        density, real, counted = batch
         network = self.networks["evaluator"]
         network.train()
         logits = network(density)
         wanted = real[:, None, None, None, None].expand_as(logits)
         loss = functional.binary_cross_entropy_with_logits(logits, wanted, counted, reduction="sum") / counted.sum()
         right = (((logits > 0) == (wanted > 0.5)) * counted).sum() / counted.sum()
-        self.optimizers["evaluator"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(network)
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        self.optimizers["evaluator"].step()
+        update(network, self.optimizers["evaluator"], loss)
         return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
@@ -137,7 +134,7 @@ class EvaluatorTask:
         """Take up what `state` gave."""
         self.scores = state["scores"]
 
-    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Cubes (b, 1, n, n, n), whether each is real (b,), and the voxels that count (b, 1, n, n, n)."""
         size, cubes = self.config.cube, []
         for number, at in enumerate(random.choice(len(self.maps), self.config.batch, p=self.share)):

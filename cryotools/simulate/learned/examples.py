@@ -17,6 +17,7 @@ from cryotools.simulate.classical.gaussians import sigma_of_resolution
 from cryotools.simulate.learned.inputs import NEAR
 from cryotools.simulate.learned.sharpness import measure_sharpness
 from cryotools.training.pairs import Pair
+from cryotools.training.step import sqrt_shares
 
 _LOSS_REACH = 4.0  # Å from an atom: where the loss counts fully
 _VERSIONS = ((0.0, 0.0), (0.0, 60.0), (0.0, -40.0), (0.8, 0.0), (2.0, 0.0))  # Å coarser, Å² of B more
@@ -54,8 +55,7 @@ class SimulatorExamples:
 
     def __init__(self, pairs: Sequence[Pair], channels: Channels) -> None:
         self.versions = [_versions(pair, channels) for pair in pairs]
-        sizes = np.array([len(versions[0].index) for versions in self.versions], dtype=float)
-        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()  # large maps count more, but not by their whole volume
+        self.share = sqrt_shares([len(versions[0].index) for versions in self.versions])
 
     def draw(self, random: np.random.Generator, count: int, size: int) -> Iterator[tuple[SimulatorExample, Cut]]:
         """`count` random examples, each with a function that cuts its volumes (…, nz, ny, nx): one turned cube of

@@ -19,8 +19,8 @@ from cryotools.simulate.learned.network import GENERATOR, GeneratorConfig
 from cryotools.simulate.learned.train import GanConfig, GanTask
 from cryotools.simulate.learned.vae_network import VAE_GENERATOR, VaeConfig
 from cryotools.simulate.learned.vae_train import VaeGanConfig, VaeGanTask
-from cryotools.training.loop import Task
 from cryotools.training.pairs import Pair
+from cryotools.training.task import Task
 
 _LEVELS = {"unet": 2, "unetpp": 4}
 _ADVERSARIAL = 0.01  # struc2mapGAN's

@@ -39,6 +39,8 @@ from cryotools.training import distributed
 from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
+from cryotools.training.step import update
+from cryotools.training.task import Batch
 
 _WHOLE = 160**3  # voxels that a network takes in one piece; larger maps are tiled
 _CORE = 96
@@ -94,9 +96,9 @@ class GanTask:
         self.held_out = [make_simulator_example(pair, density_channels) for pair in held]
         self.scores: dict[str, dict[str, float]] = {}  # of the last validation, by map
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update of the generator, and of the discriminator where there is one."""
-        channels, conditions, target, weight = (part.to(self.device) for part in self._batch(random))
+        channels, conditions, target, weight = batch
         generator = self.networks["generator"]
         generator.train()
         made = generator(channels, conditions)
@@ -111,11 +113,7 @@ class GanTask:
             fooled = fooling_loss(discriminator(made, channels))
             loss = loss + self.config.adversarial * fooled
             losses["adversarial"] = float(fooled.detach())
-        self.optimizers["generator"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(generator)
-        nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-        self.optimizers["generator"].step()
+        update(generator, self.optimizers["generator"], loss)
         return losses
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
@@ -148,7 +146,7 @@ class GanTask:
         """Take up what `state` gave."""
         self.scores = state["scores"]
 
-    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Channels (b, c, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""
         cubes = []
         for example, cube_of in self.examples.draw(random, self.config.batch, self.config.cube):

@@ -28,6 +28,8 @@ from cryotools.training import distributed
 from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
+from cryotools.training.step import update
+from cryotools.training.task import Batch
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,9 @@ class VaeGanTask:
         }
         self.scores: dict[str, dict[str, float]] = {}
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update of the generator, and of the discriminator unless it is ahead."""
-        atoms, conditions, target, weight = (part.to(self.device) for part in self._batch(random))
+        atoms, conditions, target, weight = batch
         generator, config = self.networks["generator"], self.config
         generator.train()
         mean, log_variance = generator.latent(atoms, conditions)
@@ -103,11 +105,7 @@ class VaeGanTask:
             "adversarial": config.adversarial,
         }
         loss = sum(weights[name] * part for name, part in parts.items())
-        self.optimizers["generator"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(generator)
-        nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-        self.optimizers["generator"].step()
+        update(generator, self.optimizers["generator"], loss)
         return {name: float(part.detach()) for name, part in parts.items()} | losses
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
@@ -142,7 +140,7 @@ class VaeGanTask:
         """The discriminator's logits of maps beside their atoms."""
         return self.networks["discriminator"](torch.cat([(made - MEAN) / DEVIATION, atoms], dim=1))
 
-    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Atoms (b, 5, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""
         cubes = []
         for example, cube_of in self.examples.draw(random, self.config.batch, self.config.cube):

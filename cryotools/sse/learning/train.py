@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
@@ -33,6 +33,8 @@ from cryotools.sse.truth.assign import Residues, assign
 from cryotools.sse.truth.labels import backbone_sigma
 from cryotools.training import distributed
 from cryotools.training.pairs import Pair
+from cryotools.training.step import sqrt_shares, update
+from cryotools.training.task import Batch
 
 _SCALE = (0.8, 1.25)  # of the densities: the molecule's strength is only estimated
 _OFFSET = 0.04
@@ -81,8 +83,7 @@ class ClassifierTask:
             "classifier": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
         self.experimental, self.simulated = experimental, simulated
-        sizes = np.array([len(versions[0].centres) for versions in experimental], dtype=float)
-        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum() if len(sizes) else sizes
+        self.share = sqrt_shares([len(versions[0].centres) for versions in experimental])
         self.held_out = [(pair, assign(pair.structure)) for pair in held_out] if distributed.is_first() else []
         self.density = [backbone_sigma(pair.target, pair.structure, residues) for pair, residues in self.held_out]
         random = np.random.default_rng(0)
@@ -90,19 +91,15 @@ class ClassifierTask:
         self.temperature = network.config.temperature
         self.scores: dict[str, float] = {}
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
-        density, conditions, classes, counted = (part.to(self.device) for part in self._batch(random))
+        density, conditions, classes, counted = batch
         network = self.networks["classifier"]
         network.train()
         logits = network(density.to(memory_format=torch.channels_last_3d), conditions)
         each = functional.cross_entropy(logits.float(), classes, reduction="none")
         loss = (each * counted).sum() / counted.sum()
-        self.optimizers["classifier"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(network)
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        self.optimizers["classifier"].step()
+        update(network, self.optimizers["classifier"], loss)
         chain = counted == 1
         right = ((logits.argmax(dim=1) == classes) & chain).sum() / chain.sum().clamp(min=1)
         return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
@@ -141,7 +138,7 @@ class ClassifierTask:
         """Take up what `state` gave."""
         self.temperature, self.scores = state["temperature"], state["scores"]
 
-    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Cubes (b, 1, n, n, n), conditions (b, 2), classes (b, n, n, n) and how much each voxel counts."""
         weight_of = np.zeros(CHAIN + 1, dtype=np.float32)
         weight_of[ELSEWHERE], weight_of[CHAIN] = self.config.elsewhere, 1.0

@@ -192,7 +192,7 @@ def test_without_held_out_maps_the_temperature_stays(example, tmp_path):
 def test_batches_hold_both_kinds_of_maps_and_count_something(example):
     simulated = replace(example, resolution=7.0)
     task = ClassifierTask([[example]], [simulated], [], SMALL)
-    density, conditions, classes, counted = task._batch(np.random.default_rng(0))
+    density, conditions, classes, counted = task.batch(np.random.default_rng(0), 0)
     assert density.shape == (8, 1, 24, 24, 24)
     assert classes.shape == counted.shape == (8, 24, 24, 24)
     assert (counted.sum(dim=(1, 2, 3)) > 0).all()
