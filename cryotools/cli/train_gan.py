@@ -9,6 +9,8 @@ from cryotools.cli import options as opt
 from cryotools.cli import trainrun as run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from cryotools.training.pairs import Pair
@@ -84,10 +86,10 @@ def command(
 ) -> None:
     """Train a map generator against a discriminator on curated pairs."""
 
-    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
         from cryotools.simulate.learned.tasks import SimulatorOptions, describe_simulator, make_simulator_task
 
-        options = SimulatorOptions(arch.value, width, levels, cube, batch, adversarial, init, place, seed)
+        options = SimulatorOptions(arch.value, width, levels, cube, batch, adversarial, init, place, seed, kept)
         task = make_simulator_task(pairs, held_out, options)
         return task, describe_simulator(task, arch.value)
 

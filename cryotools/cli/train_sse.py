@@ -88,7 +88,7 @@ def command(
             if given:
                 raise UsageError(f"{option} is for simulated maps; add --structures")
 
-    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
         from cryotools.sse.learning.tasks import (
             ClassifierOptions,
             Simulations,
@@ -100,10 +100,10 @@ def command(
         from cryotools.sse.network import SecondaryStructureConfig
 
         config = ClassifierTraining(SecondaryStructureConfig(width), cube, batch, experimental)
-        kept = Path(cache) if cache else Path(out) / "simulated"
+        boxes = Path(cache) if cache else Path(out) / "simulated"
         held = held_out[0].fold if held_out else None
-        simulations = Simulations(unrelated_structures(structures, held), simulated, kept) if structures else None
-        options = ClassifierOptions(config, versions, simulations, init, place, seed)
+        simulations = Simulations(unrelated_structures(structures, held), simulated, boxes) if structures else None
+        options = ClassifierOptions(config, versions, simulations, init, place, seed, kept)
         with progress() as reporter:
             task = make_classifier_task(pairs, held_out, options, reporter)
         return task, describe_classifier(task, options)

@@ -89,6 +89,7 @@ def _ahead(source: _Steps, steps: range, workers: int, pinned: bool) -> Generato
         prefetch_factor=_AHEAD,
         pin_memory=pinned,
         worker_init_fn=_begin_worker,
+        generator=torch.Generator(),  # the run's own random numbers stay as they are
         # a forked worker shares the examples; elsewhere than on Linux it gets a copy
         multiprocessing_context="fork" if sys.platform == "linux" else "spawn",
     )

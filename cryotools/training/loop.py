@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -89,9 +89,9 @@ def train(
     progress.start(config.steps - first, "training")
     given = {"seed": config.seed, "rank": distributed.rank(), "workers": workers, "pinned": device.type == "cuda"}
     made = batches(task.batch, range(first, config.steps), **given)
-    with distributed.stop_signals() as asked_to_stop, closing(made):
+    with distributed.stop_signals() as asked_to_stop, closing(made), watched():
         for step in range(first, config.steps):
-            run.record.losses.append(_update(run, config, precision, step, made))
+            run.record.losses.append(_update(run, config, precision, step, next(made)))
             progress.advance()
             done, stopped = step + 1, asked_to_stop()
             due = [done % every == 0 or done == config.steps for every in (config.validate_every, config.save_every)]
@@ -167,12 +167,8 @@ def _device(task: Task) -> torch.device:
     return next(next(iter(task.networks.values())).parameters()).device
 
 
-def _update(
-    run: RunState, config: LoopConfig, precision: torch.dtype, step: int, made: Iterator[Batch]
-) -> dict[str, float]:
-    """One step of the task, by the next batch at the step's learning rate, and of the averages; losses are means over
-    the processes.
-    """
+def _update(run: RunState, config: LoopConfig, precision: torch.dtype, step: int, batch: Batch) -> dict[str, float]:
+    """One step of the task at the step's learning rate, and of the averages; losses are means over the processes."""
     for optimizer in run.task.optimizers.values():
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step) * group.get("lr_scale", 1.0)
@@ -181,9 +177,8 @@ def _update(
     # nothing is cached, since a step may update a network and use it again
     mixed = {"enabled": precision != torch.float32, "cache_enabled": False}
     try:
-        with watched(), torch.autocast(device.type, precision, **mixed):
-            batch = tuple(part.to(device, non_blocking=True) for part in next(made))
-            losses = run.task.step(batch, step)
+        with torch.autocast(device.type, precision, **mixed):
+            losses = run.task.step(tuple(part.to(device, non_blocking=True) for part in batch), step)
     except torch.OutOfMemoryError as error:
         raise DataError(f"step {step}: a batch does not fit the memory; take a smaller batch, cube or width") from error
     losses = dict(zip(losses, distributed.mean(list(losses.values())), strict=True))

@@ -342,7 +342,7 @@ class Poses(Line):
     def validate(self, averaged):
         assert averaged["poses"] is self.networks["poses"]
         assert not averaged["poses"].training
-        self.judged.append([float(averaged["line"].weight), float(self.networks["line"].weight)])
+        self.judged.append([float(averaged["line"].weight), float(self.networks["line"].weight.detach())])
         return super().validate(averaged)
 
 
@@ -357,7 +357,9 @@ def test_a_task_says_which_of_its_networks_are_averaged(tmp_path):
     resumed = Poses()
     train(resumed, tmp_path / "p", CONFIG, resume=True)
     for name, network in task.networks.items():
-        assert all(torch.equal(a, b) for a, b in zip(network.parameters(), resumed.networks[name].parameters(), strict=True))
+        assert all(
+            torch.equal(a, b) for a, b in zip(network.parameters(), resumed.networks[name].parameters(), strict=True)
+        )
     assert resumed.judged == task.judged
 
 
@@ -397,7 +399,12 @@ def test_a_resumed_run_with_workers_is_the_run_without(tmp_path):
     whole = Line()
     train(whole, tmp_path / "whole", CONFIG)
     with pytest.raises(SystemExit):
-        train(Line(lambda step: os.kill(os.getpid(), signal.SIGTERM) if step == 17 else None), tmp_path / "p", CONFIG, workers=1)
+        train(
+            Line(lambda step: os.kill(os.getpid(), signal.SIGTERM) if step == 17 else None),
+            tmp_path / "p",
+            CONFIG,
+            workers=1,
+        )
     resumed = Line()
     train(resumed, tmp_path / "p", CONFIG, resume=True, workers=2)
     assert weights(resumed) == weights(whole)
@@ -418,7 +425,7 @@ def test_a_worker_s_error_is_one_line_and_a_killed_worker_is_one(tmp_path):
         raise DataError("example 7: is damaged")
 
     for workers in (0, 1):
-        with pytest.raises(DataError, match="^example 7: is damaged$"):
+        with pytest.raises(DataError, match=r"^example 7: is damaged$"):
             train(Broken(damaged), tmp_path / str(workers), CONFIG, workers=workers)
-    with pytest.raises(DataError, match="a process that makes batches was killed.*fewer --workers"):
+    with pytest.raises(DataError, match=r"a process that makes batches was killed.*fewer --workers"):
         train(Broken(lambda: os.kill(os.getpid(), signal.SIGKILL)), tmp_path / "killed", CONFIG, workers=1)

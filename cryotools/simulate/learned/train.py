@@ -20,7 +20,7 @@ from cryotools.core.compute.checkpoint import save_network
 from cryotools.core.compute.runner import Compute, Runner, run_tiled
 from cryotools.metrics.correlation import pearson
 from cryotools.nn.unet import Conditioned
-from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples, make_simulator_example
+from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples
 from cryotools.simulate.learned.inputs import (
     DENSITY_CHANNELS,
     Condition,
@@ -35,7 +35,6 @@ from cryotools.simulate.learned.network import (
     Generator,
     GeneratorConfig,
 )
-from cryotools.training import distributed
 from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
@@ -68,7 +67,8 @@ class GanConfig:
 class GanTask:
     """Generator and discriminator on curated pairs, as `training.loop` trains them on `device`.
 
-    `start` is a generator of the config's shape to go on from, in place of a new one.
+    `start` is a generator of the config's shape to go on from, in place of a new one; the examples are kept in `folder`
+    (None: while the task lives).
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class GanTask:
         config: GanConfig,
         device: str | torch.device = "cpu",
         start: nn.Module | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.config, self.device = config, torch.device(device)
         generator = Generator(config.generator).to(memory_format=torch.channels_last_3d)
@@ -91,9 +92,7 @@ class GanTask:
             name: torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay, betas=betas)
             for name, network in self.networks.items()
         }
-        self.examples = SimulatorExamples(pairs, density_channels)
-        held = held_out if distributed.is_first() else []
-        self.held_out = [make_simulator_example(pair, density_channels) for pair in held]
+        self.examples = SimulatorExamples(pairs, density_channels, held_out, folder)
         self.scores: dict[str, dict[str, float]] = {}  # of the last validation, by map
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
@@ -121,8 +120,8 @@ class GanTask:
         map's sharpness told beside them. Nothing where no map is held out.
         """
         asked = {"pearson": (True, False), "pearson_no_b": (False, False), "pearson_sharpness": (True, True)}
-        self.scores = {example.id: {} for example in self.held_out}
-        for example in self.held_out:
+        self.scores = {example.id: {} for (example,) in self.examples.held_out}
+        for (example,) in self.examples.held_out:
             for name, (b_factors, told) in asked.items():
                 condition = Condition(example.resolution, b_factors, example.sharpness if told else None)
                 made = _whole(averaged["generator"], example, condition, self.device)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from cryotools.core.maps.levels import find_levels
 from cryotools.core.maps.resample import SPACING
 from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Grid, Volume
-from cryotools.core.progress import NoProgress, Progress
+from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import NUCLEIC, WATER, Structure
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.simulate.classical.formulas import MapOptions, molmap_density
@@ -33,9 +34,9 @@ from cryotools.simulate.learned.sharpness import envelope
 from cryotools.sse import soften
 from cryotools.sse.inputs import RANGE
 from cryotools.sse.learning.degrade import DISTANT, blurred_unevenly, masked, random_end, with_noise
-from cryotools.sse.learning.examples import ClassifierExample, load_example, make_classifier_example, save_example
+from cryotools.sse.learning.examples import ClassifierExample, make_classifier_example
 from cryotools.sse.truth.assign import assign
-from cryotools.training import distributed
+from cryotools.training.store import ExampleStore
 
 KEPT = 64  # voxels along a box's edge
 _WAY = 3  # counts up when boxes are made in another way; kept ones are not used then
@@ -52,7 +53,7 @@ _NUCLEIC = 0.6  # of boxes of a complex that are around a nucleotide
 
 def simulated_examples(
     structures: Sequence[Path], count: int, folder: Path, seed: int = 0, progress: Progress | None = None
-) -> list[ClassifierExample]:
+) -> Sequence[ClassifierExample]:
     """`count` examples of `structures`, each taken as often as any, kept in `folder` and read from there if they are.
 
     Example number i is the same whatever the count, and kept under a name that tells what it was made of: other
@@ -65,32 +66,22 @@ def simulated_examples(
         No structure can be used, or the folder cannot be written to.
     """
     name = digest(structures, seed)
-    files = [folder / f"{name}-{number:05d}.npz" for number in range(count)]
-    distributed.on_each(_fill, structures, files, seed, progress or NoProgress())
-    return [load_example(file) for file in files]
+    store = ExampleStore(ClassifierExample, folder)
+    order = np.random.default_rng(seed).permutation(len(structures))
+
+    def make(number: int) -> Iterator[ClassifierExample]:
+        turn = [structures[order[(number + later) % len(order)]] for later in range(len(order))]
+        yield _first_usable(turn, np.random.default_rng([seed, number]))
+
+    makers = {f"{name}-{number:05d}": partial(make, number) for number in range(count)}
+    store.fill(makers, progress, "simulating")
+    return store.all(makers)
 
 
 def digest(structures: Sequence[Path], seed: int) -> str:
     """Eight letters that stand for these structures in this order, the seed and the way to simulate."""
     facts = [_WAY, seed, *((path.name, path.stat().st_size if path.exists() else 0) for path in structures)]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
-
-
-def _fill(structures: Sequence[Path], files: Sequence[Path], seed: int, progress: Progress) -> None:
-    """Simulate what is not there yet of this process's share; the first process reports."""
-    try:
-        files[0].parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{files[0].parent}: cannot keep simulated maps: {error.strerror}") from error
-    order = np.random.default_rng(seed).permutation(len(structures))
-    mine = distributed.share(list(enumerate(files)))
-    progress = progress if distributed.is_first() else NoProgress()
-    progress.start(len(mine), "simulating")
-    for number, file in mine:
-        if not file.exists():
-            turn = [structures[order[(number + later) % len(order)]] for later in range(len(order))]
-            save_example(file, _first_usable(turn, np.random.default_rng([seed, number])))
-        progress.advance()
 
 
 def _first_usable(structures: Sequence[Path], random: np.random.Generator) -> ClassifierExample:
