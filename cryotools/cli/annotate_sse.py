@@ -48,9 +48,9 @@ def command(
         str | None, opt.main("--structure", "-s", metavar="MODEL", help="Compare with this model residue by residue.")
     ] = None,
     assignment: sserun.Assignment = sserun.Classes.dssp,
-    invert: sserun.Invert = False,
-    weights: sserun.Weights = None,
-    bias: sserun.Bias = 0.0,
+    invert: opt.Invert = False,
+    weights: Annotated[str | None, opt.weights("train-sse")] = None,
+    bias: opt.Bias = 0.0,
     preview: Annotated[
         str | None, opt.output("--preview", metavar="PNG", help="Also draw the classes as a picture.")
     ] = None,
@@ -61,8 +61,8 @@ def command(
     device: opt.Device = "auto",
     precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
-    rotations: sserun.Rotations = 1,
-    apix: opt.VoxelSize = None,
+    rotations: opt.Rotations = 1,
+    voxel_size: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -79,7 +79,7 @@ def command(
     from cryotools.sse.predict import Annotator
 
     annotator = Annotator(weights, Compute(device, precision.value, threads), rotations, bias)
-    reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
+    reading = Reading(voxel_size, replace_nan, invert, by_author=assignment == "author")
     volume = reading.volume(map_file)
     model = _read_model(structure, reading, volume) if structure else None
     with progress() as reporter, naming(map_file):

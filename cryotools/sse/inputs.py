@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import ArgumentError, DataError
 from cryotools.core.maps.levels import Levels, find_levels
 from cryotools.core.maps.resample import SPACING, grid_at_spacing, interpolate, resample, support
 from cryotools.core.maps.volume import Grid, Volume
@@ -76,7 +76,7 @@ def resolution_conditions(resolution: float | None) -> np.ndarray:
     if resolution is None:
         return np.zeros(RESOLUTION_CONDITIONS, dtype=np.float32)
     if not (np.isfinite(resolution) and resolution > 0):
-        raise UsageError(f"--res {resolution:g}: give a positive number of A")
+        raise ArgumentError("resolution", f"{resolution:g}", "give a positive number of angstroms")
     return np.array([(np.clip(resolution, *_RESOLUTIONS) - _MIDDLE) / _SPREAD, 1.0], dtype=np.float32)
 
 

@@ -16,7 +16,7 @@ from cryotools.core.compute.checkpoint import shared_network, shipped
 from cryotools.core.compute.device import resolve_device, resolve_precision
 from cryotools.core.compute.runner import Compute, InputTooLargeError, Runner, run_tiles
 from cryotools.core.compute.tiles import TilePlan, bounding_box, plan_few_tiles
-from cryotools.core.errors import CryotoolsNote, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsNote, DataError
 from cryotools.core.maps.levels import Levels, block_means
 from cryotools.core.maps.rotations import ROTATIONS
 from cryotools.core.maps.volume import Volume
@@ -104,9 +104,9 @@ class Annotator:
         lean: float = 0.0,
     ) -> None:
         if rotations not in TURNS:
-            raise UsageError(f"--rotations {rotations}: give 1, 4 or 24")
+            raise ArgumentError("rotations", rotations, "give 1, 4 or 24")
         if not np.isfinite(lean):
-            raise UsageError(f"--bias {lean:g}: give a finite number")
+            raise ArgumentError("lean", lean, "give a finite number")
         compute = compute or Compute()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryotoolsNote)  # which device it is, is told when it is used
@@ -224,8 +224,8 @@ def _fill(
         except InputTooLargeError as error:
             if largest == least:
                 raise DataError(
-                    f"tiles of {least} voxels do not fit the memory of {runner.device}; take a larger machine, or "
-                    "--device cpu in place of a GPU"
+                    f"tiles of {least} voxels do not fit the memory of {runner.device}; use a machine with more "
+                    "memory, or `device='cpu'` instead of a GPU"
                 ) from error
             largest = max(
                 min(largest, round(most ** (1 / 3))) // 2, least

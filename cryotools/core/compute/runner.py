@@ -225,7 +225,9 @@ def run_boxes(
                 (progress or NoProgress()).advance()
         except InputTooLargeError as error:
             if largest <= _LEAST_BOX:
-                raise DataError(f"{error}; take a larger machine, or --device cpu in place of a GPU") from error
+                raise DataError(
+                    f"{error}; use a machine with more memory, or `device='cpu'` instead of a GPU"
+                ) from error
             largest //= 2  # what is computed already would come out the same, and comes again
         else:
             return result
