@@ -58,7 +58,7 @@ def read_structure(
         The file is not a structure, is broken, or lacks the model or assembly asked for.
     """
     name = "standard input" if str(path) == "-" else str(path)
-    parsed, assemblies = _parse(read_text(path), name)
+    parsed, assemblies = _parse(read_structure_text(path), name)
     parsed = _pick_model(parsed, model, name)
     structure, subchain = atom_arrays(parsed, name, skip_unknown)
     once = _listed_once(structure)
@@ -100,7 +100,7 @@ def as_structure(
 
 def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
     """Ids of the biological assemblies that a structure file describes."""
-    _, assemblies = _parse(read_text(path), str(path))
+    _, assemblies = _parse(read_structure_text(path), str(path))
     return [assembly.name for assembly in assemblies]
 
 
@@ -110,7 +110,7 @@ def looks_like_structure(start: bytes) -> bool:
     return impostor(start) is None and (looks_like_cif(start) or _is_pdb(start))
 
 
-def read_text(path: str | os.PathLike[str]) -> bytes:
+def read_structure_text(path: str | os.PathLike[str]) -> bytes:
     """The text of a structure file, or of standard input for `-`, unpacked, as UTF-8 without a mark.
 
     Raises
