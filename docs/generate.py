@@ -9,22 +9,9 @@ import os
 import sys
 from pathlib import Path
 
+from cryotools.cli.registry import COMMANDS
+
 REFERENCE = Path(__file__).with_name("commands.md")
-COMMANDS = (
-    "struc2map",
-    "molmap",
-    "pdb2mrc",
-    "compare-maps",
-    "curate",
-    "train-gan",
-    "train-disc",
-    "eval-disc",
-    "annotate-sse",
-    "eval-sse",
-    "train-sse",
-    "info",
-    "doctor",
-)
 _HEAD = """# Command reference
 
 Made from each command's `--help` by `make docs`. Conventions that hold for all of them are in

@@ -21,7 +21,7 @@ from cryotools.core.structures.structure import WATER, Structure
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.metrics.correlation import pearson
 from cryotools.realism.predict import evaluate
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.inputs import Condition
 from cryotools.simulate.learned.predict import generate
@@ -58,7 +58,7 @@ def simulated(trypsin) -> tuple[Volume, Structure]:
     """Trypsin as molmap makes it: sheets for the most part, as the crop is helices."""
     structure = without_water(trypsin)
     grid = grid_around(structure, 1.0, SIMULATED)
-    return Volume.on(grid, molmap(structure, grid, MapOptions(SIMULATED, occupancy=False))), structure
+    return Volume.on(grid, molmap_density(structure, grid, MapOptions(SIMULATED, occupancy=False))), structure
 
 
 def likeness(made: np.ndarray, volume: Volume, structure: Structure) -> float:
@@ -105,7 +105,7 @@ def test_the_vae_gan_s_map_of_another_protein_looks_experimental(simulated):
 
 def test_the_discriminator_tells_the_crop_from_molmap(real):
     volume, structure = real
-    made = molmap(structure, volume.grid, MapOptions(RESOLUTION, occupancy=False))
+    made = molmap_density(structure, volume.grid, MapOptions(RESOLUTION, occupancy=False))
     shares = {"experimental": looks_real(volume.data, volume, structure), "molmap": looks_real(made, volume, structure)}
     assert shares["experimental"] > 0.95  # 1.000; at random 0.37 to 0.76, for both the same
     assert shares["molmap"] < 0.05  # 0.000

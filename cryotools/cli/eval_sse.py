@@ -178,16 +178,16 @@ def _evaluate(entries: list[Entry], predict: Predict, reading: Reading, reporter
 def _write(found: list[Evaluation], csv: str | None, residues: str | None, *, json: bool) -> None:
     """Tables where they were asked for, and the scores that matter on stderr."""
     from cryotools.core.files.output import write_text
-    from cryotools.sse.evaluate import residues_csv_text, scores_csv_text
+    from cryotools.sse.evaluate import annotation_residues_csv_text, annotation_scores_csv_text
 
     if residues and not all(each.error for each in found):
-        write_text(residues, residues_csv_text(found))
+        write_text(residues, annotation_residues_csv_text(found))
     if csv and csv != "-":
-        write_text(csv, scores_csv_text(found))
+        write_text(csv, annotation_scores_csv_text(found))
     if json:
         print_json(_figures(found))
     elif csv == "-":
-        typer.echo(scores_csv_text(found), nl=False)
+        typer.echo(annotation_scores_csv_text(found), nl=False)
     _say(found)
 
 

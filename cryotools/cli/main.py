@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import os
 import signal
@@ -17,26 +16,12 @@ from typing import Annotated
 import typer
 
 from cryotools import __version__
-from cryotools.cli import (
-    annotate_sse,
-    compare_maps,
-    curate,
-    doctor,
-    eval_disc,
-    eval_sse,
-    info,
-    molmap,
-    pdb2mrc,
-    struc2map,
-    train_disc,
-    train_gan,
-    train_sse,
-)
-from cryotools.cli.command import Command
 from cryotools.cli.console import complain, state
+from cryotools.cli.registry import Program, load
 from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning, UnknownElementError
 
 app = typer.Typer(
+    cls=Program,
     help="Atomic models and cryo-EM density maps, connected by learned models.",
     no_args_is_help=True,
     add_completion=True,
@@ -100,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _report(error: Exception) -> int:
     """Say in one line what went wrong; the exit code."""
     if isinstance(error, CryotoolsError):
-        skippable = isinstance(error, UnknownElementError) and state.command in _SKIPPING
+        skippable = isinstance(error, UnknownElementError) and _takes("skip_unknown")
         complain("error", f"{error}, or give --skip-unknown to leave them out" if skippable else str(error))
         return error.exit_code
     if isinstance(error, typer.TyperException):
@@ -117,6 +102,10 @@ def _report(error: Exception) -> int:
         return 1
     complain("error", f"{type(error).__name__}: {error} (unexpected error; rerun with --debug to see where)")
     return 1
+
+
+def _takes(parameter: str) -> bool:
+    return any(each.name == parameter for each in load(state.command).params)
 
 
 def _flush() -> None:
@@ -136,28 +125,3 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
         complain("warning", str(message))
     elif not state.quiet:
         complain("note", str(message))
-
-
-def _paragraphs(text: str) -> str:
-    """Help text with each paragraph on one line, to be wrapped by the terminal."""
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-
-
-_COMMANDS = (
-    struc2map,
-    molmap,
-    pdb2mrc,
-    compare_maps,
-    curate,
-    train_gan,
-    train_disc,
-    eval_disc,
-    annotate_sse,
-    eval_sse,
-    train_sse,
-    info,
-    doctor,
-)
-_SKIPPING = [module.NAME for module in _COMMANDS if "skip_unknown" in inspect.signature(module.command).parameters]
-for module in _COMMANDS:
-    app.command(module.NAME, cls=Command, epilog=_paragraphs(module.EPILOG))(module.command)

@@ -92,8 +92,8 @@ def command(
             ClassifierOptions,
             Simulations,
             describe_classifier,
-            list_structures,
             make_classifier_task,
+            unrelated_structures,
         )
         from cryotools.sse.learning.train import ClassifierTraining
         from cryotools.sse.network import SecondaryStructureConfig
@@ -101,7 +101,7 @@ def command(
         config = ClassifierTraining(SecondaryStructureConfig(width), cube, batch, experimental)
         kept = Path(cache) if cache else Path(out) / "simulated"
         held = held_out[0].fold if held_out else None
-        simulations = Simulations(list_structures(structures, held), simulated, kept) if structures else None
+        simulations = Simulations(unrelated_structures(structures, held), simulated, kept) if structures else None
         options = ClassifierOptions(config, versions, simulations, init, place, seed)
         with progress() as reporter:
             task = make_classifier_task(pairs, held_out, options, reporter)

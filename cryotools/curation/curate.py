@@ -29,7 +29,7 @@ from cryotools.curation.fetch import Cache
 from cryotools.curation.pairlist import Entry
 from cryotools.curation.report import DROPPED, FAILED, KEPT, PairVerdict, thumbnail
 from cryotools.metrics.correlation import cosine, pearson
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.training.pairs import Pair, save_pair
 
 _NEAR = 3.0  # Å from an atom: where density is the model's
@@ -147,7 +147,7 @@ def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, PairVerdict]:
     near = near_points(volume.grid, structure.xyz, _NEAR)
     data = volume.data
     unmodelled = (data > data.mean() + _UNMODELLED_SIGMA * data.std()) & ~near_points(volume.grid, structure.xyz, _FAR)
-    simulated = molmap(structure, volume.grid, MapOptions(entry.resolution, occupancy=False))
+    simulated = molmap_density(structure, volume.grid, MapOptions(entry.resolution, occupancy=False))
     backbone, control = _backbone_sigma(volume, structure, max(_SHIFT, entry.resolution))
     found: dict[str, Any] = {
         "resolution_A": entry.resolution,

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from cryotools.core.maps.resample import SPACING
 from cryotools.core.maps.volume import Volume
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.classical.gaussians import sigma_of_resolution
 from cryotools.simulate.learned.sharpness import envelope
 from cryotools.simulate.noise import half_maps
@@ -58,7 +58,7 @@ def generated(pair: Pair, generate: Callable[[Pair, bool], np.ndarray]) -> list[
 
 
 def _simulated(pair: Pair, options: MapOptions) -> Volume:
-    return pair.target.with_data(molmap(pair.structure, pair.target.grid, options))
+    return pair.target.with_data(molmap_density(pair.structure, pair.target.grid, options))
 
 
 def _noise(random: np.random.Generator, shape: tuple[int, ...], sigma: float) -> np.ndarray:

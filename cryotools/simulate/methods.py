@@ -12,7 +12,7 @@ import numpy as np
 from cryotools.core.maps.volume import Grid
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap, pdb2mrc
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density, pdb2mrc_density
 
 
 def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
@@ -45,6 +45,6 @@ def vae_gan(structure: Structure, grid: Grid, options: MapOptions, progress: Pro
 
 
 Method = Callable[[Structure, Grid, MapOptions, Progress | None], np.ndarray]
-METHODS: dict[str, Method] = {"molmap": molmap, "pdb2mrc": pdb2mrc, "gan": gan, "vae-gan": vae_gan}
+METHODS: dict[str, Method] = {"molmap": molmap_density, "pdb2mrc": pdb2mrc_density, "gan": gan, "vae-gan": vae_gan}
 CLASSICAL = ("molmap", "pdb2mrc")
 DEFAULT_METHOD = "gan"

@@ -203,7 +203,7 @@ def summary(evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Interval]]
     return {name: over_maps(scores, median=name == "median") for name in ("mean", "median")}
 
 
-def scores_csv_text(evaluations: Sequence[Evaluation]) -> str:
+def annotation_scores_csv_text(evaluations: Sequence[Evaluation]) -> str:
     """A header and a line per map; for several maps, lines of the mean and the median follow, and of the ends of their
     95 % bootstrap intervals (mean_low, mean_high).
     """
@@ -215,7 +215,7 @@ def scores_csv_text(evaluations: Sequence[Evaluation]) -> str:
     return csv_text(list(rows[0]), rows)
 
 
-def residues_csv_text(evaluations: Sequence[Evaluation]) -> str:
+def annotation_residues_csv_text(evaluations: Sequence[Evaluation]) -> str:
     """A header and a line per residue, with the id of its map first."""
     rows = [{"map": each.id, **row} for each in evaluations if each.residues for row in each.residues.rows()]
     return csv_text(list(rows[0]) if rows else ["map"], rows)

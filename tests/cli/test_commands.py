@@ -10,12 +10,11 @@ import pytest
 from broken_maps import map_bytes
 
 from cryotools import __version__
-from cryotools.cli.main import app
+from cryotools.cli.registry import COMMANDS
 from cryotools.core.compute import bfloat16
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.structures.structurefile import read_structure
 
-COMMANDS = [command.name for command in app.registered_commands]
 MAP_KEYS = [
     "output",
     "n_atoms",

@@ -11,7 +11,7 @@ import pytest
 from cryotools.core.maps.mapwrite import write_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 
 
@@ -31,7 +31,9 @@ def archive(tmp_path, trypsin, monkeypatch):
     model_folder.mkdir(parents=True)
     structure = read_structure(trypsin)
     grid = grid_around(structure, 1.5, 4.0)
-    write_map(map_folder / "emd_0001.map.gz", Volume.on(grid, molmap(structure, grid, MapOptions(4.0))), label="test")
+    write_map(
+        map_folder / "emd_0001.map.gz", Volume.on(grid, molmap_density(structure, grid, MapOptions(4.0))), label="test"
+    )
     text = trypsin.read_bytes() + b"\n_em_3d_reconstruction.resolution 4.0\n"
     (model_folder / "1gbt.cif.gz").write_bytes(gzip.compress(text))
     monkeypatch.setenv("no_proxy", "*")

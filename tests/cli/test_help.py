@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import typer
 from small_structures import A, write_pdb
 
-from cryotools.cli.main import app
+from cryotools.cli.registry import COMMANDS, load
 
-COMMANDS = [command.name for command in app.registered_commands]
 NARROWEST = 35  # characters of help text beside the names
 
 
@@ -72,8 +70,7 @@ SHARED = [
 
 @pytest.mark.parametrize("name", SHARED)
 def test_an_option_has_the_same_names_in_every_command(name):
-    group = typer.main.get_command(app)
-    options = [option.opts for command in group.commands.values() for option in command.params if name in option.opts]
+    options = [option.opts for command in COMMANDS for option in load(command).params if name in option.opts]
     assert len(options) >= 2
     assert all(names == options[0] for names in options)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cryotools.cli import main, options
+from cryotools.cli import options
+from cryotools.cli.registry import COMMANDS, module
 from cryotools.core.compute.device import PRECISIONS
 
 DATA = Path(__file__).parents[1] / "data"
@@ -21,11 +22,11 @@ def test_the_names_are_those_the_device_knows():
 
 def test_results_are_float32_by_default_and_training_is_what_the_hardware_does_best():
     defaults = {}
-    for module in main._COMMANDS:
-        parameters = inspect.signature(module.command).parameters
-        assert ("device" in parameters) == ("precision" in parameters), module.NAME
+    for name in COMMANDS:
+        parameters = inspect.signature(module(name).command).parameters
+        assert ("device" in parameters) == ("precision" in parameters), name
         if "precision" in parameters:
-            defaults[module.NAME] = parameters["precision"].default
+            defaults[name] = parameters["precision"].default
     assert defaults == dict.fromkeys(RESULTS, "fp32") | dict.fromkeys(("train-gan", "train-disc", "train-sse"), "auto")
 
 

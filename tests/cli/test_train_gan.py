@@ -13,7 +13,7 @@ from cryotools.core.compute.checkpoint import load_network, load_state
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.network import GENERATOR
 from cryotools.training.pairs import Pair, save_pair
@@ -28,7 +28,7 @@ def data(trypsin, tmp_path_factory):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER][:150]
     grid = grid_around(structure, 1.0, 2.0)
-    density = molmap(structure, grid, MapOptions(4.0))
+    density = molmap_density(structure, grid, MapOptions(4.0))
     weight = np.ones(grid.shape, dtype=np.float32)
     pair = Pair("one", Volume.on(grid, density / density.max()), weight, structure, 4.0, "protease", 0)
     save_pair(folder / "one.npz", pair)

@@ -18,7 +18,7 @@ from cryotools.core.structures.structurefile import read_structure
 from cryotools.curation.curate import DROPPED, FAILED, KEPT, Rules, curate, curate_entry, reported_resolution
 from cryotools.curation.pairlist import Entry, read_list
 from cryotools.curation.report import thumbnail, write_page, write_report
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.training.pairs import load_folder, load_pair, save_pair
 
@@ -33,7 +33,7 @@ def protein(trypsin):
 def volume(protein):
     """A map of trypsin at 4 Å on voxels of 1.3 Å, with a little noise."""
     grid = grid_around(protein, 1.3, 4.0)
-    density = molmap(protein, grid, MapOptions(4.0))
+    density = molmap_density(protein, grid, MapOptions(4.0))
     noise = gaussian_filter(np.random.default_rng(0).standard_normal(grid.shape), 1.0)
     return Volume.on(grid, density + 0.2 * density.std() * noise / noise.std())
 
@@ -53,7 +53,7 @@ def test_a_good_pair_is_kept_on_voxels_of_1_angstrom_at_whole_positions(entry, p
     assert np.array_equal(pair.target.origin, np.rint(pair.target.origin))
     near = near_points(pair.target.grid, protein.xyz, 3)
     assert np.percentile(pair.target.data[near], 99) == pytest.approx(1, rel=1e-3)
-    exact = molmap(protein, pair.target.grid, MapOptions(4.0))
+    exact = molmap_density(protein, pair.target.grid, MapOptions(4.0))
     assert np.corrcoef(pair.target.data[near], exact[near])[0, 1] > 0.97
 
 

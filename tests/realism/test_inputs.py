@@ -9,7 +9,7 @@ from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.realism.inputs import mask_map
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 
 
@@ -18,7 +18,7 @@ def volume(trypsin):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER]
     grid = grid_around(structure, 1.0, 4.0)
-    return Volume.on(grid, molmap(structure, grid, MapOptions(4.0)))
+    return Volume.on(grid, molmap_density(structure, grid, MapOptions(4.0)))
 
 
 def test_the_scale_and_the_offset_of_the_values_do_not_matter(volume):

@@ -17,7 +17,7 @@ from cryotools.core.structures.structurefile import read_structure
 from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR, Evaluator, EvaluatorConfig
 from cryotools.realism.predict import evaluate, residues_csv_text, verdict_csv_text
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 
 
@@ -36,7 +36,7 @@ def small(trypsin):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER][:200]
     grid = grid_around(structure, 1.2, 3.0)
-    return structure, Volume.on(grid, molmap(structure, grid, MapOptions(3.0)))
+    return structure, Volume.on(grid, molmap_density(structure, grid, MapOptions(3.0)))
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from cryotools.core.structures.structurefile import read_structure
 from cryotools.realism.network import EVALUATOR, EvaluatorConfig
 from cryotools.realism.predict import evaluate
 from cryotools.realism.train import EvaluatorTask, EvaluatorTraining
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.training.loop import LoopConfig, train
 from cryotools.training.pairs import Pair
@@ -27,7 +27,7 @@ def pair(trypsin):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER][:250]
     grid = grid_around(structure, 1.0, 2.0)
-    density = molmap(structure, grid, MapOptions(4.0))
+    density = molmap_density(structure, grid, MapOptions(4.0))
     stepped = np.floor(3 * density / density.max()) / 3
     return Pair("steps", Volume.on(grid, stepped), np.ones(grid.shape, dtype=np.float32), structure, 4.0, "protease", 0)
 
@@ -41,7 +41,7 @@ def test_real_maps_are_told_from_simulated_ones(pair, tmp_path):
     assert about["held_out_molecules"] == "protein"
     weights = tmp_path / "model.safetensors"
     real = evaluate(pair.target, pair.structure, weights=weights, compute=Compute("cpu"))
-    made = pair.target.with_data(molmap(pair.structure, pair.target.grid, MapOptions(4.0)))
+    made = pair.target.with_data(molmap_density(pair.structure, pair.target.grid, MapOptions(4.0)))
     simulated = evaluate(made, pair.structure, weights=weights, compute=Compute("cpu"))
     assert real.fraction_real > simulated.fraction_real + 0.4
 

@@ -8,7 +8,7 @@ from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.metrics.fsc import fourier_shell_correlation
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.sharpness import envelope
 from cryotools.simulate.noise import add_noise, half_maps, noise_power
@@ -26,7 +26,7 @@ def fsc(first, second, grid):
 def as_learned(structure, grid, resolution):
     """A signal like the generator's: bright up to the resolution, hardly anything beyond, 0 far from atoms."""
     shells = Shells(grid.shape, grid.voxel_size)
-    sharp = molmap(structure, grid, MapOptions(resolution, sharpness=2.5 * resolution**2))
+    sharp = molmap_density(structure, grid, MapOptions(resolution, sharpness=2.5 * resolution**2))
     return shells.scale(sharp, 1 / (1 + np.exp((shells.frequency * resolution - 1.1) / 0.04))) * envelope(
         structure, grid
     )
@@ -39,7 +39,7 @@ def as_learned(structure, grid, resolution):
 @pytest.mark.parametrize("learned", [False, True])
 def test_the_half_maps_fsc_falls_to_0_143_at_the_resolution(protein, resolution, fineness, learned):
     grid = grid_around(protein, resolution / fineness, resolution)
-    signal = as_learned(protein, grid, resolution) if learned else molmap(protein, grid, MapOptions(resolution))
+    signal = as_learned(protein, grid, resolution) if learned else molmap_density(protein, grid, MapOptions(resolution))
     first, second, _ = half_maps(signal, grid.voxel_size, resolution, seed=3)
     curve = fsc(first, second, grid)
     assert curve.resolution_at(0.143) == pytest.approx(resolution, rel=0.02)
@@ -54,13 +54,15 @@ def test_boxes_that_are_small_or_not_cubic_keep_the_resolution(protein):
     cases.append((protein, Grid((60, 70, 80), (1.1, 1.0, 0.9), (15.0, -25.0, -5.0)), 4.0))
     for structure, grid, resolution in cases:
         for seed in range(3):
-            halves = half_maps(molmap(structure, grid, MapOptions(resolution)), grid.voxel_size, resolution, seed)
+            halves = half_maps(
+                molmap_density(structure, grid, MapOptions(resolution)), grid.voxel_size, resolution, seed
+            )
             assert fsc(*halves[:2], grid).resolution_at(0.143) == pytest.approx(resolution, rel=0.02)
 
 
 def test_the_mean_of_the_half_maps_is_the_signal_with_half_the_noise_power(protein):
     grid = grid_around(protein, 1.5, 4.0)
-    signal = molmap(protein, grid, MapOptions(4.0))
+    signal = molmap_density(protein, grid, MapOptions(4.0))
     first, second, mean = half_maps(signal, grid.voxel_size, 4.0, seed=1)
     assert np.allclose(mean, (first + second) / 2)
     deviations = [(made - signal).std(dtype=np.float64) for made in (first, second, mean)]
@@ -73,7 +75,7 @@ def test_the_mean_of_the_half_maps_is_the_signal_with_half_the_noise_power(prote
 
 def test_half_maps_depend_on_the_seed_alone(protein):
     grid = grid_around(protein, 2.0, 6.0)
-    signal = molmap(protein, grid, MapOptions(6.0))
+    signal = molmap_density(protein, grid, MapOptions(6.0))
     one, again, other = (half_maps(signal, grid.voxel_size, 6.0, seed) for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
     assert not any(np.allclose(a, b) for a, b in zip(one, other, strict=True))

@@ -12,7 +12,7 @@ from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned import vae_train
 from cryotools.simulate.learned.inputs import SIMULATOR_CONDITIONS, Condition
@@ -30,7 +30,7 @@ def pair(trypsin):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER][:250]
     grid = grid_around(structure, 1.0, 2.0)
-    density = molmap(structure, grid, MapOptions(4.0))
+    density = molmap_density(structure, grid, MapOptions(4.0))
     return Pair(
         "rule", Volume.on(grid, density / density.max()), np.ones(grid.shape, np.float32), structure, 4.0, "f", 0
     )

@@ -24,13 +24,13 @@ from cryotools.curation.pairlist import Entry
 from cryotools.sse import predict as prediction
 from cryotools.sse.evaluate import (
     Reading,
+    annotation_residues_csv_text,
+    annotation_scores_csv_text,
     by_files,
     by_network,
     evaluate_list,
     evaluate_pair,
     read_class_maps,
-    residues_csv_text,
-    scores_csv_text,
     summary,
 )
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
@@ -207,7 +207,7 @@ def test_a_broken_pair_does_not_stop_the_rest_and_means_leave_it_out(truth):
     entries = [replace(GLOBIN, id="right"), replace(GLOBIN, id="gone", map="gone.mrc"), replace(GLOBIN, id="wrong")]
     found = list(evaluate_list(entries, lambda entry, volume: answers[entry.id]))
     assert [bool(each.error) for each in found] == [False, True, False]
-    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(scores_csv_text(found)))}
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(annotation_scores_csv_text(found)))}
     assert list(rows)[3:] == ["mean", "mean_low", "mean_high", "median", "median_low", "median_high"]
     assert rows["gone"]["q3"] == ""
     assert "gone.mrc" in rows["gone"]["error"]
@@ -217,7 +217,7 @@ def test_a_broken_pair_does_not_stop_the_rest_and_means_leave_it_out(truth):
     assert (float(rows["mean_low"]["q3"]), float(rows["mean_high"]["q3"])) == pytest.approx((wrong, right), abs=1e-4)
     assert rows["mean"]["resolution_A"] == ""
     assert summary(found)["mean"]["q3"].n == 2
-    table = list(csv.DictReader(io.StringIO(residues_csv_text(found))))
+    table = list(csv.DictReader(io.StringIO(annotation_residues_csv_text(found))))
     assert {row["map"] for row in table} == {"right", "wrong"}
     assert {"chain", "residue_number", "assigned", "predicted", "p_helix"} <= table[0].keys()
 
@@ -242,4 +242,4 @@ def test_notes_on_the_machine_name_no_map(truth):
 
 def test_one_map_has_no_mean(truth):
     found = [evaluate_pair(GLOBIN, lambda entry, volume: truth[1])]
-    assert scores_csv_text(found).count("\n") == 2
+    assert annotation_scores_csv_text(found).count("\n") == 2

@@ -17,7 +17,7 @@ from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.realism.network import EVALUATOR, EvaluatorConfig
 from cryotools.realism.train import EvaluatorTask, EvaluatorTraining
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.network import GENERATOR, GeneratorConfig
 from cryotools.simulate.learned.train import GanConfig, GanTask
@@ -41,7 +41,7 @@ def pair(trypsin):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER][:250]
     grid = grid_around(structure, 1.0, 2.0)
-    density = molmap(structure, grid, MapOptions(4.0))
+    density = molmap_density(structure, grid, MapOptions(4.0))
     weight = np.ones(grid.shape, dtype=np.float32)
     return Pair("rule", Volume.on(grid, density / density.max()), weight, structure, 4.0, "protease", 0)
 

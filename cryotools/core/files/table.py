@@ -44,10 +44,10 @@ def read_table(path: str | os.PathLike[str], columns: Sequence[str], needed: Seq
         The file is no such text, a column is missing or stands twice, or a line holds more values than the header has
         names; the message says which line.
     """
-    return parse_table(read_text(path), path, columns, needed)
+    return parse_table(read_table_text(path), path, columns, needed)
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
+def read_table_text(path: str | os.PathLike[str]) -> str:
     """The text of a user's list or table: UTF-8, or UTF-16 with its mark.
 
     Raises

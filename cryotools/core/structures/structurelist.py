@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryotools.core.errors import DataError
-from cryotools.core.files.table import Row, parse_table, read_text
+from cryotools.core.files.table import Row, parse_table, read_table_text
 
 _FORMATS = (".pdb", ".ent", ".cif", ".mmcif")
 _COMPRESSED = (".gz", ".bz2")
@@ -57,7 +57,7 @@ def stem(path: str | os.PathLike[str]) -> str:
 
 
 def _listed(path: Path, columns: Sequence[str]) -> list[Row]:
-    text = read_text(path)
+    text = read_table_text(path)
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
     named = [(number, line) for number, line in lines if line and not line.startswith("#")]
     if named and _is_path(named[0][1], path.parent):

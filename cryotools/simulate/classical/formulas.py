@@ -46,7 +46,9 @@ class MapOptions:
     network: str | None = None
 
 
-def molmap(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
+def molmap_density(
+    structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None
+) -> np.ndarray:
     """Density in the scale of ChimeraX's molmap: the integral over space (Å³) is the sum of the weights."""
     gaussians = atoms_as_gaussians(
         structure,
@@ -74,8 +76,10 @@ def molmap(structure: Structure, grid: Grid, options: MapOptions, progress: Prog
     return density.cpu().numpy()
 
 
-def pdb2mrc(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
+def pdb2mrc_density(
+    structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None
+) -> np.ndarray:
     """Density in the scale of EMAN2's e2pdb2mrc.py: a lone atom without B peaks at its weight."""
-    data = molmap(structure, grid, options, progress)
+    data = molmap_density(structure, grid, options, progress)
     data /= np.float32(unit_height(sigma_of_resolution(options.resolution)))
     return data

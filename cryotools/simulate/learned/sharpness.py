@@ -12,7 +12,7 @@ from cryotools.core.maps.distance import fade
 from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.structures.structure import Structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 
 LIMITS = (-500.0, 500.0)  # Å²; what lies beyond is not measured, nor trained
 Reach = tuple[float, float]
@@ -42,7 +42,7 @@ def measure_sharpness(volume: Volume, structure: Structure, resolution: float) -
     grid = volume.grid
     mask = envelope(structure, grid)
     shells = Shells(grid.shape, grid.voxel_size)
-    ideal = shells.transform(molmap(structure, grid, MapOptions(resolution, occupancy=False)) * mask)
+    ideal = shells.transform(molmap_density(structure, grid, MapOptions(resolution, occupancy=False)) * mask)
     common = shells.sum((shells.transform(volume.data * mask) * ideal.conj()).real.astype(np.float64))
     power = shells.sum(np.abs(ideal).astype(np.float64) ** 2)
     coarsest = _COARSEST if resolution <= _FINE else 2 * resolution

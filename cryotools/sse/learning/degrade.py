@@ -56,7 +56,7 @@ def random_end(shells: Shells, resolution: float, random: np.random.Generator) -
     return 1 / np.sqrt(1 + np.minimum(shells.frequency * end, 4.0) ** (2 * np.exp(random.uniform(low, high))))
 
 
-def blurred(data: np.ndarray, resolution: float, random: np.random.Generator) -> np.ndarray:
+def blurred_unevenly(data: np.ndarray, resolution: float, random: np.random.Generator) -> np.ndarray:
     """`data` with another B factor, at times worse along one direction, in one region, or weaker in one."""
     shells = Shells(data.shape, (1.0, 1.0, 1.0))
     within = np.minimum(shells.frequency, 1 / resolution)

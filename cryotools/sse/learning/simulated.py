@@ -26,13 +26,13 @@ from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.core.structures.structure import NUCLEIC, WATER, Structure
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
 from cryotools.simulate.learned.predict import load_generator
 from cryotools.simulate.learned.sharpness import envelope
 from cryotools.sse import soften
 from cryotools.sse.inputs import RANGE
-from cryotools.sse.learning.degrade import DISTANT, blurred, masked, random_end, with_noise
+from cryotools.sse.learning.degrade import DISTANT, blurred_unevenly, masked, random_end, with_noise
 from cryotools.sse.learning.examples import ClassifierExample, load_example, make_classifier_example, save_example
 from cryotools.sse.truth.assign import assign
 from cryotools.training import distributed
@@ -146,7 +146,7 @@ def _as_experiments_give(
     """A clean map degraded and brought to the form of `sse.inputs`: without noise, and with noise and a mask."""
     shells = Shells(clean.shape, (SPACING,) * 3)
     end = random_end(shells, resolution, random)
-    smooth = shells.scale(blurred(clean, resolution, random), end)
+    smooth = shells.scale(blurred_unevenly(clean, resolution, random), end)
     smooth /= _strength(smooth)
     noisy = with_noise(smooth, distance, end, random)
     blur = soften.blur_needed(noisy, resolution, SPACING, soften.STANDARD + random.uniform(*_ABOVE_STANDARD))
@@ -167,7 +167,7 @@ def _clean(structure: Structure, grid: Grid, resolution: float, random: np.rando
     """The map of a random method, without noise; 0 far from atoms."""
     if random.random() >= _LEARNED:
         options = MapOptions(resolution * random.uniform(*_BROADER), occupancy=False)
-        data = molmap(structure, grid, options)
+        data = molmap_density(structure, grid, options)
         return data / np.float32(max(np.percentile(data, 99), 1e-6))
     sharpness = float(random.uniform(*_SHARPNESS)) if random.random() < 0.5 else None
     condition = Condition(resolution, bool(random.random() < 0.5), sharpness)

@@ -47,7 +47,7 @@ class ClassifierOptions:
     seed: int = 0
 
 
-def list_structures(path: str, fold: int | None) -> list[Path]:
+def unrelated_structures(path: str, fold: int | None) -> list[Path]:
     """The structures of a folder or list, as `core.structures.structurelist` reads them; those whose column
     homolog_of_fold says that they are related to a map of `fold`, which is held out, are left out.
 

@@ -18,7 +18,7 @@ from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.structures.formats.ciftext import looks_like_cif, parse_cif
 from cryotools.core.structures.selection import PROTEIN_BACKBONE
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
-from cryotools.core.structures.structurefile import read_text
+from cryotools.core.structures.structurefile import read_structure_text
 from cryotools.sse.truth.dssp import COIL, PEPTIDE_BOND, dssp
 
 OTHER, HELIX, SHEET, NUCLEOTIDE = range(4)
@@ -145,7 +145,7 @@ def with_author_records(residues: Residues, path: str | os.PathLike[str]) -> Res
 
 def _records(path: str | os.PathLike[str]) -> gemmi.Structure:
     """Helices and sheets alone, so that nothing else in the file can be in the way."""
-    content = read_text(path)
+    content = read_structure_text(path)
     try:
         if not looks_like_cif(content):
             return gemmi.read_pdb_string(b"".join(re.findall(rb"(?m)^(?:HELIX|SHEET) .*\n?", content)))

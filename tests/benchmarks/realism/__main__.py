@@ -20,7 +20,7 @@ from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.distance import near_points
 from cryotools.metrics.correlation import pearson
 from cryotools.realism.predict import evaluate
-from cryotools.simulate.classical.formulas import MapOptions, molmap, pdb2mrc
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density, pdb2mrc_density
 from cryotools.simulate.learned.inputs import Condition
 from cryotools.simulate.learned.predict import generate
 from cryotools.simulate.learned.vae_predict import generate_vae
@@ -80,7 +80,9 @@ def all_makers(broader: float, chosen: argparse.Namespace) -> Makers:
     makers: Makers = {
         "molmap": lambda pair: _classical(pair, 1.0),
         f"molmap {broader:g} ×": lambda pair: _classical(pair, broader),
-        "pdb2mrc": lambda pair: pdb2mrc(pair.structure, pair.target.grid, MapOptions(pair.resolution, occupancy=False)),
+        "pdb2mrc": lambda pair: pdb2mrc_density(
+            pair.structure, pair.target.grid, MapOptions(pair.resolution, occupancy=False)
+        ),
         "gan": learned,
         "gan, B": lambda pair: learned(pair, b_factors=True),
         "vae-gan": lambda pair: generate_vae(
@@ -155,7 +157,7 @@ def print_speed(structure: str) -> None:
 
 
 def _classical(pair: Pair, factor: float) -> np.ndarray:
-    return molmap(pair.structure, pair.target.grid, MapOptions(factor * pair.resolution, occupancy=False))
+    return molmap_density(pair.structure, pair.target.grid, MapOptions(factor * pair.resolution, occupancy=False))
 
 
 def _noisy(pair: Pair, data: np.ndarray) -> np.ndarray:

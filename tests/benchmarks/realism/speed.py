@@ -40,13 +40,13 @@ def run_unetpp(path: str) -> int:
     from cryotools.core.structures.structure import WATER
     from cryotools.core.structures.structurefile import read_structure
     from cryotools.nn.unetpp import UNetPlusPlus, UNetPlusPlusConfig
-    from cryotools.simulate.classical.formulas import MapOptions, molmap
+    from cryotools.simulate.classical.formulas import MapOptions, molmap_density
     from cryotools.simulate.learned.predict import unit_grid
 
     structure = read_structure(path)
     structure = structure[structure.kind != WATER]
     grid = unit_grid(structure)
-    density = molmap(structure, grid, MapOptions(2.0))
+    density = molmap_density(structure, grid, MapOptions(2.0))
     network = UNetPlusPlus(UNetPlusPlusConfig(1, 1, width=32)).eval()
     margin = (PATCH - KEPT) // 2
     counts = [-(-n // KEPT) for n in grid.shape]

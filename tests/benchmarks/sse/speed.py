@@ -89,14 +89,16 @@ def make_box(path: str, structure: str, size: int, fill: str) -> dict[str, Any]:
     from cryotools.core.maps.volume import Volume
     from cryotools.core.structures.structure import WATER
     from cryotools.core.structures.structurefile import read_structure
-    from cryotools.simulate.classical.formulas import MapOptions, molmap
+    from cryotools.simulate.classical.formulas import MapOptions, molmap_density
     from cryotools.simulate.layout import make_grid
 
     atoms = read_structure(structure)
     atoms = atoms[atoms.kind != WATER]
     low, high = atoms.bounds()
     first = np.floor(low - _MARGIN)
-    tile = molmap(atoms, make_grid(np.ceil(high + _MARGIN) - first + 1, (1.0,) * 3, first), MapOptions(_RESOLUTION))
+    tile = molmap_density(
+        atoms, make_grid(np.ceil(high + _MARGIN) - first + 1, (1.0,) * 3, first), MapOptions(_RESOLUTION)
+    )
     for axis, n in enumerate(tile.shape):  # copies overlap a little, as tight as molecules in a complex
         padded = np.pad(tile, [(0, -n % _PERIOD if each == axis else 0) for each in range(3)])
         tile = sum(np.split(padded, padded.shape[axis] // _PERIOD, axis=axis))

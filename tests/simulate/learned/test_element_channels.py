@@ -8,7 +8,7 @@ import pytest
 from cryotools.core.compute.regions import Box
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.element_channels import (
     ELEMENT_CHANNELS,
@@ -30,7 +30,7 @@ def protein(trypsin):
 def test_without_hydrogens_the_channels_add_up_to_molmap(protein):
     grid = grid_around(protein, 1.0, 2.0)
     channels = element_channels(protein, grid)
-    exact = molmap(protein, grid, MapOptions(2.0, occupancy=False))
+    exact = molmap_density(protein, grid, MapOptions(2.0, occupancy=False))
     assert np.corrcoef(channels[1:].sum(axis=0).ravel(), exact.ravel())[0, 1] == pytest.approx(1, abs=1e-5)
 
 

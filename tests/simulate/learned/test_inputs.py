@@ -7,7 +7,7 @@ from cryotools.core.compute.regions import Box
 from cryotools.core.maps.distance import near_points
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.inputs import (
     DENSITY_CHANNELS,
@@ -32,7 +32,7 @@ def test_channels_are_molmaps_in_another_scale(protein):
     channels = density_channels(protein, grid, 4.0)
     assert channels.shape == (DENSITY_CHANNELS, *grid.shape)
     for number, resolution in ((0, 2.0), (1, 4.0), (2, 5.6)):
-        exact = molmap(protein, grid, MapOptions(resolution, occupancy=False))
+        exact = molmap_density(protein, grid, MapOptions(resolution, occupancy=False))
         assert np.corrcoef(channels[number].ravel(), exact.ravel())[0, 1] == pytest.approx(1, abs=1e-5)
 
 

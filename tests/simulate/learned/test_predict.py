@@ -17,7 +17,7 @@ from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.metrics.correlation import pearson
 from cryotools.nn.unet import Conditioned
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
 from cryotools.simulate.learned.network import GENERATOR, Generator, GeneratorConfig
@@ -52,7 +52,7 @@ def test_a_map_never_seen_is_met_better_than_by_molmap_at_its_best(real):
     learned = generate(structure, volume.grid, Condition(3.2, b_factors=False), Compute("cpu"))
     score = pearson(learned[near], volume.data[near])
     for broader in (1.0, 1.2, 1.3, 1.4):
-        classical = molmap(structure, volume.grid, MapOptions(3.2 * broader, occupancy=False))
+        classical = molmap_density(structure, volume.grid, MapOptions(3.2 * broader, occupancy=False))
         assert score > pearson(classical[near], volume.data[near]) + 0.01
 
 

@@ -9,7 +9,7 @@ from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.sharpness import envelope, measure_sharpness
 
@@ -19,7 +19,7 @@ def simulated(trypsin):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER]
     grid = grid_around(structure, 1.0, 3.0)
-    return structure, Volume.on(grid, molmap(structure, grid, MapOptions(3.0, occupancy=False)))
+    return structure, Volume.on(grid, molmap_density(structure, grid, MapOptions(3.0, occupancy=False)))
 
 
 @pytest.mark.slow
@@ -36,7 +36,7 @@ def test_the_b_factor_given_to_a_map_is_measured(simulated, b):
 @pytest.mark.parametrize("b", [-150.0, 0.0, 100.0])
 def test_coarse_maps_have_a_sharpness_too(simulated, b):
     structure, volume = simulated
-    coarse = molmap(structure, volume.grid, MapOptions(10.0, occupancy=False))
+    coarse = molmap_density(structure, volume.grid, MapOptions(10.0, occupancy=False))
     shells = Shells(volume.data.shape, volume.voxel_size)
     blurred = volume.with_data(shells.scale(coarse, np.exp(b * shells.frequency.clip(max=0.12) ** 2 / 4)))
     assert measure_sharpness(blurred, structure, 10.0) == pytest.approx(b, abs=40)

@@ -12,7 +12,7 @@ from cryotools.core.maps.distance import near_points
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned import train as simulate_train
 from cryotools.simulate.learned.inputs import DENSITY_CHANNELS, SIMULATOR_CONDITIONS
@@ -30,7 +30,7 @@ def pair(trypsin):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER][:500]
     grid = grid_around(structure, 1.0, 2.0)
-    density = molmap(structure[structure.element != 8], grid, MapOptions(4.0))
+    density = molmap_density(structure[structure.element != 8], grid, MapOptions(4.0))
     weight = np.ones(grid.shape, dtype=np.float32)
     return Pair("rule", Volume.on(grid, density / density.max()), weight, structure, 4.0, "protease", 0)
 

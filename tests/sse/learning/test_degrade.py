@@ -8,7 +8,7 @@ from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Volume
 from cryotools.sse.learning.degrade import (
     blobs,
-    blurred,
+    blurred_unevenly,
     lowered,
     masked,
     noise,
@@ -85,7 +85,7 @@ def test_masks_leave_solvent_at_0_and_the_molecule_there():
 
 def test_blurring_keeps_the_shape_and_the_total(volume):
     for seed in range(10):
-        made = blurred(volume.data + np.float32(1), 3.0, np.random.default_rng(seed))
+        made = blurred_unevenly(volume.data + np.float32(1), 3.0, np.random.default_rng(seed))
         assert made.shape == volume.data.shape
         assert np.isfinite(made).all()
         assert 0.5 < made.mean() <= 1.05  # of a mean of 1, half of which one region may lose

@@ -14,7 +14,7 @@ from cryotools.core.errors import DataError
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.simulate.classical.formulas import MapOptions, molmap
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.sse.inputs import prepare_map
 from cryotools.sse.learning.examples import (
@@ -25,7 +25,7 @@ from cryotools.sse.learning.examples import (
     save_example,
 )
 from cryotools.sse.learning.simulated import simulated_example, simulated_examples
-from cryotools.sse.learning.tasks import list_structures
+from cryotools.sse.learning.tasks import unrelated_structures
 from cryotools.sse.learning.train import ClassifierTask, ClassifierTraining
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
 from cryotools.sse.truth.assign import HELIX, OTHER, SHEET, assign
@@ -40,7 +40,7 @@ def pair(trypsin):
     structure = read_structure(trypsin)
     structure = structure[structure.kind != WATER]
     grid = grid_around(structure, 1.0, 4.0)
-    volume = Volume.on(grid, molmap(structure, grid, MapOptions(4.0)))
+    volume = Volume.on(grid, molmap_density(structure, grid, MapOptions(4.0)))
     return Pair("trypsin", volume, np.ones(grid.shape, dtype=np.float32), structure, 4.0, "protease", 0)
 
 
@@ -153,16 +153,16 @@ def test_relatives_of_the_held_out_fold_are_left_out(tmp_path):
     with listed.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerows([("file", "homolog_of_fold"), ("a.pdb", ""), ("b.pdb", "1"), ("c.pdb", "2")])
-    names = [[path.name for path in list_structures(str(listed), fold)] for fold in (None, 1, 2)]
+    names = [[path.name for path in unrelated_structures(str(listed), fold)] for fold in (None, 1, 2)]
     assert names == [["a.pdb", "b.pdb", "c.pdb"], ["a.pdb", "c.pdb"], ["a.pdb", "b.pdb"]]
     with pytest.raises(DataError, match="names no structures"):
-        list_structures(str(tmp_path), None)
+        unrelated_structures(str(tmp_path), None)
     listed.write_text("homolog_of_fold;file\n;a.pdb\n1;\n")
     with pytest.raises(DataError, match="line 3: column file is empty"):
-        list_structures(str(listed), None)
+        unrelated_structures(str(listed), None)
     listed.write_bytes("file\nPräparat.pdb\n".encode("latin-1"))
     with pytest.raises(DataError, match="line 2: is not UTF-8 text"):
-        list_structures(str(listed), None)
+        unrelated_structures(str(listed), None)
 
 
 @pytest.mark.learning

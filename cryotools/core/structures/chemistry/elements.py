@@ -23,7 +23,7 @@ from cryotools.core.structures.chemistry.atomnames import (
     named_element,
     repeats_name,
 )
-from cryotools.core.structures.chemistry.residueclass import ResidueClass, Residues
+from cryotools.core.structures.chemistry.residueclass import NamedResidues, ResidueClass
 from cryotools.core.structures.formats.pdbelements import Column
 
 HEAVIEST = 98  # californium: the last element with tabulated electron scattering factors
@@ -37,7 +37,7 @@ _LETTERS = {1: "HD0123456789", 6: "C", 7: "N", 8: "O", 15: "P", 16: "S"}  # what
 _LONE_PAIR = np.frombuffer(b"OM".ljust(8, b"\0"), np.uint64)[0]  # of CHARMM's four-site water
 
 
-class Verdict(Enum):
+class ElementSource(Enum):
     """Where an atom's element comes from."""
 
     COLUMN = auto()
@@ -66,7 +66,7 @@ def symbol(number: int) -> str:
 
 
 def decide_elements(
-    given: np.ndarray, column: np.ndarray, residues: Residues, name: str, skip_unknown: bool
+    given: np.ndarray, column: np.ndarray, residues: NamedResidues, name: str, skip_unknown: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Atomic numbers (n,), and a mask (n,) of the atoms to leave out: dummy sites, and unknown ones if skipped.
 
@@ -88,13 +88,13 @@ def decide_elements(
     )
     decided = np.zeros(len(rows), dtype=np.uint8)
     left_out = np.zeros(len(rows), dtype=bool)
-    tallies: dict[Verdict, _Tally] = {}
+    tallies: dict[ElementSource, _Tally] = {}
     for i, (residue, atom, was, filled) in enumerate(rows):
         sort, residue_name = ResidueClass(residues.classes[residue]), residues.names[residue]
-        decided[i], verdict = _decide(sort, residue_name, atom, (was, filled), copied)
-        left_out[i] = verdict in (Verdict.DUMMY, Verdict.UNKNOWN)
+        decided[i], source = _decide(sort, residue_name, atom, (was, filled), copied)
+        left_out[i] = source in (ElementSource.DUMMY, ElementSource.UNKNOWN)
         shown = f"{residue_name} {atom}" + (f" as {symbol(was)}" if was else "")
-        tally = tallies.setdefault(verdict, _Tally(shown))
+        tally = tallies.setdefault(source, _Tally(shown))
         tally.elements[symbol(decided[i])] += int(count[i])
         tally.residues[residue_name] += int(count[i])
     _tell(tallies, name, skip_unknown)
@@ -104,7 +104,7 @@ def decide_elements(
     return number, mask
 
 
-def _plain(number: np.ndarray, residues: Residues) -> np.ndarray:
+def _plain(number: np.ndarray, residues: NamedResidues) -> np.ndarray:
     """True for the atoms (n,) whose element needs no second look."""
     allowed = np.zeros((len(ResidueClass), 256), dtype=bool)
     allowed[:, [1, 6, 7, 8, 15, 16]] = True
@@ -123,7 +123,7 @@ def _plain(number: np.ndarray, residues: Residues) -> np.ndarray:
 
 
 def _combinations(
-    number: np.ndarray, column: np.ndarray, residues: Residues, at: np.ndarray
+    number: np.ndarray, column: np.ndarray, residues: NamedResidues, at: np.ndarray
 ) -> tuple[list[tuple[int, str, int, Column]], np.ndarray, np.ndarray]:
     """What differs among the atoms `at` (k,): residue, name of the atom, element and element column; how often each
     occurs, and which of them each atom is (k,).
@@ -142,55 +142,57 @@ def _combinations(
 
 def _decide(
     sort: ResidueClass, residue: str, atom: str, given: tuple[int, Column], copied: bool
-) -> tuple[int, Verdict]:
+) -> tuple[int, ElementSource]:
     """The atomic number of an atom, and where it comes from; `given` are the element in the column, or 0, and what the
     column is.
     """
     was, column = given
     fits = fit(sort, residue, atom, was, copied) if was else Fit.WRONG
     if is_dummy(sort, atom, fits):
-        return 0, Verdict.DUMMY
+        return 0, ElementSource.DUMMY
     told = named_element(sort, residue, atom)
     if fits != Fit.WRONG:
         if (sort in _STANDARD and told not in (0, was)) or (sort == ResidueClass.WATER and fits == Fit.ODD):
-            return was, Verdict.OTHER_COLUMN
-        return was, Verdict.ODD_COLUMN if fits == Fit.ODD else Verdict.COLUMN
+            return was, ElementSource.OTHER_COLUMN
+        return was, ElementSource.ODD_COLUMN if fits == Fit.ODD else ElementSource.COLUMN
     if sort == ResidueClass.LIGAND:
         told = (column_element(atom) if column == Column.ALIGNED else 0) or told
-        return told, Verdict.LAST_RESORT if told else Verdict.UNKNOWN
+        return told, ElementSource.LAST_RESORT if told else ElementSource.UNKNOWN
     if not told:
-        return 0, Verdict.UNKNOWN
+        return 0, ElementSource.UNKNOWN
     if was:
-        return told, Verdict.WRONG_COLUMN
-    return told, Verdict.NAMES if column == Column.FILLED else Verdict.NO_COLUMN
+        return told, ElementSource.WRONG_COLUMN
+    return told, ElementSource.NAMES if column == Column.FILLED else ElementSource.NO_COLUMN
 
 
-def _tell(tallies: dict[Verdict, _Tally], name: str, skip_unknown: bool) -> None:
+def _tell(tallies: dict[ElementSource, _Tally], name: str, skip_unknown: bool) -> None:
     """Say what was not plain: one warning for each way in which it was not."""
-    for verdict, tally in tallies.items():
-        text = _words(verdict, tally)
-        if verdict == Verdict.UNKNOWN and not skip_unknown:
+    for source, tally in tallies.items():
+        text = _words(source, tally)
+        if source == ElementSource.UNKNOWN and not skip_unknown:
             raise UnknownElementError(f"{name}: {text}; mend the element column")
         if text:
-            kind = CryotoolsNote if verdict in (Verdict.DUMMY, Verdict.OTHER_COLUMN) else CryotoolsWarning
-            warnings.warn(f"{name}: {text}{'; left out' if verdict == Verdict.UNKNOWN else ''}", kind, stacklevel=5)
+            kind = CryotoolsNote if source in (ElementSource.DUMMY, ElementSource.OTHER_COLUMN) else CryotoolsWarning
+            warnings.warn(
+                f"{name}: {text}{'; left out' if source == ElementSource.UNKNOWN else ''}", kind, stacklevel=5
+            )
 
 
-def _words(verdict: Verdict, tally: _Tally) -> str:
-    """What there is to say of a verdict, '' for those that are plain."""
+def _words(source: ElementSource, tally: _Tally) -> str:
+    """What there is to say of a source, '' for those that are plain."""
     total, first = sum(tally.elements.values()), f"(the first: {tally.first})"
     counts = ", ".join(f"{element} {count}" for element, count in sorted(tally.elements.items()))
     names = ", ".join(sorted(tally.residues)[:5]) + (", ..." if len(tally.residues) > 5 else "")
     return {
-        Verdict.ODD_COLUMN: f"{total} atoms have an element that is unusual in their residue {first}; "
+        ElementSource.ODD_COLUMN: f"{total} atoms have an element that is unusual in their residue {first}; "
         "taken from the element column",
-        Verdict.OTHER_COLUMN: f"{total} atoms have another element than their residue and name say {first}; "
+        ElementSource.OTHER_COLUMN: f"{total} atoms have another element than their residue and name say {first}; "
         "taken from the element column",
-        Verdict.WRONG_COLUMN: f"the element column cannot be right for {total} atoms {first}; "
+        ElementSource.WRONG_COLUMN: f"the element column cannot be right for {total} atoms {first}; "
         f"told from their residues and names: {counts}",
-        Verdict.NAMES: f"the element of {total} atoms was told from their names: {counts}",
-        Verdict.LAST_RESORT: f"the element of {total} atoms of {names} is a guess from their names: {counts}; "
+        ElementSource.NAMES: f"the element of {total} atoms was told from their names: {counts}",
+        ElementSource.LAST_RESORT: f"the element of {total} atoms of {names} is a guess from their names: {counts}; "
         "fill the element column to be sure",
-        Verdict.DUMMY: f"{total} sites without mass are left out {first}",
-        Verdict.UNKNOWN: f"{total} atoms are of an unknown element {first}",
-    }.get(verdict, "")
+        ElementSource.DUMMY: f"{total} sites without mass are left out {first}",
+        ElementSource.UNKNOWN: f"{total} atoms are of an unknown element {first}",
+    }.get(source, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cryotools.core.structures.chemistry.residueclass import ResidueClass, Residues
+from cryotools.core.structures.chemistry.residueclass import NamedResidues, ResidueClass
 from cryotools.core.structures.structure import LIGAND, NUCLEIC, PROTEIN, WATER, Structure
 
 _LIKE = (ResidueClass.AMINO_LIKE, ResidueClass.NUCLEOTIDE_LIKE, ResidueClass.BOTH_LIKE)
@@ -16,7 +16,7 @@ _ENDS = {PROTEIN: (("C",), ("N",)), NUCLEIC: (("O3'", "O3*"), ("P",))}  # the bo
 _BOND = 2.0  # Å, longer than a C-N or O-P bond, shorter than what is not bonded
 
 
-def residue_kinds(structure: Structure, residues: Residues) -> np.ndarray:
+def residue_kinds(structure: Structure, residues: NamedResidues) -> np.ndarray:
     """LIGAND, PROTEIN, NUCLEIC or WATER (n,) for each atom of `structure`, whose own kinds are not looked at.
 
     Where a residue's name says nothing its atoms do: N, CA and C make an amino acid, C1', C3' and C4' a nucleotide,

@@ -46,7 +46,7 @@ class ResidueClass(IntEnum):
 
 
 @dataclass(frozen=True)
-class Residues:
+class NamedResidues:
     """Residue names of n atoms: `names` (m,) those there are, `classes` uint8 (m,) a `ResidueClass` of each, `of_atom`
     int (n,) which an atom has; `atom` uint64 (n,), the atoms' own names as codes for `name_of`; `full`, the names that
     others stand in for.
@@ -70,7 +70,7 @@ class Residues:
 
 def sort_residues(
     residue_names: np.ndarray, atom_names: np.ndarray, hetero: np.ndarray, full: Mapping[str, str]
-) -> Residues:
+) -> NamedResidues:
     """The sorts of residue of n atoms, from names (n, 8), one byte a letter, and whether they are HETATM (n,); `full`
     has the names for which others stand in.
     """
@@ -87,7 +87,7 @@ def sort_residues(
         in_chain[of_atom[unsure & ~hetero]] = True
         for at, atoms in _pools(of_atom[unsure], atom[unsure], full).items():
             classes[at] = _by_atoms(names[at], atoms, bool(in_chain[at]))
-    return Residues(names, of_atom, classes.astype(np.uint8), atom, full)
+    return NamedResidues(names, of_atom, classes.astype(np.uint8), atom, full)
 
 
 def _decoded(code: np.uint64, full: Mapping[str, str]) -> str:
