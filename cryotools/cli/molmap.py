@@ -11,8 +11,8 @@ from cryotools.cli.console import check_map_output, label, progress, set_threads
 from cryotools.core.errors import UsageError
 
 NAME = "molmap"
-EPILOG = f"""Lengths are in Å. RESOLUTION may also be given by --res. docs/dropins.md lists every difference from
-ChimeraX.
+EPILOG = f"""Lengths are in Å. RESOLUTION may also be given by --res. `cryotools docs dropins` lists every
+difference from ChimeraX.
 
 {opt.SELECTION}
 
