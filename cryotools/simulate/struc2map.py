@@ -150,7 +150,7 @@ def _sharpness_of(match: MapLike, structure: Structure, resolution: float) -> fl
     if above < _OVERLAID * volume.data.std():
         name = "the map to match" if isinstance(match, Volume) else match
         raise DataError(
-            f"{name}: its density at the atoms is that of anywhere; give a map that overlays {structure.name}"
+            f"{name}: does not overlap {structure.name}: the density at its atoms is no higher than the map's average"
         )
     return measure_sharpness(volume, structure, resolution)
 

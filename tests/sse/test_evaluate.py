@@ -124,7 +124,7 @@ def test_a_network_is_told_the_resolution_where_it_is_known(monkeypatch, truth, 
     told = []
 
     def annotate(self, volume, resolution=None, progress=None):
-        told.append((resolution, len(self.turns)))
+        told.append((resolution, self.rotations))
         return prediction.Annotation(volume, maps, None, resolution)
 
     monkeypatch.setattr(prediction.Annotator, "annotate", annotate)
