@@ -18,6 +18,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.maps import soften
 from cryotools.core.maps.distance import distance_to_points
 from cryotools.core.maps.levels import find_levels
 from cryotools.core.maps.prepare import PREPARED_RANGE
@@ -31,7 +32,6 @@ from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
 from cryotools.simulate.learned.predict import load_generator
 from cryotools.simulate.learned.sharpness import envelope
-from cryotools.sse import soften
 from cryotools.sse.learning.degrade import DISTANT, blurred_unevenly, masked, random_end, with_noise
 from cryotools.sse.learning.examples import ClassifierExample, load_example, make_classifier_example, save_example
 from cryotools.sse.truth.assign import assign
