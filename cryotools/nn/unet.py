@@ -8,10 +8,14 @@ BatchNorm, whose statistics are fixed at inference, so tiles and whole volumes a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from cryotools.nn.unetpp import UNetPlusPlus
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class UNet(nn.Module):
 class UNetBased(nn.Module):
     """A network around a `unet`, of this kind or another, whose reach is its own."""
 
-    unet: nn.Module
+    unet: UNet | UNetPlusPlus
 
     @property
     def halo(self) -> int:
@@ -97,6 +101,8 @@ class UNetBased(nn.Module):
 class Conditioned(nn.Module):
     """A network with its conditions (k,) fixed, as the runner applies it to tiles."""
 
+    conditions: Tensor
+
     def __init__(self, network: nn.Module, conditions: Tensor) -> None:
         super().__init__()
         self.network = network
@@ -111,9 +117,10 @@ class Modulation(nn.Module):
 
     def __init__(self, conditions: int, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(conditions, 32), nn.SiLU(), nn.Linear(32, 2 * width))
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
+        first, last = nn.Linear(conditions, 32), nn.Linear(32, 2 * width)
+        self.layers = nn.Sequential(first, nn.SiLU(), last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
         scale, shift = self.layers(conditions)[:, :, None, None, None].chunk(2, dim=1)

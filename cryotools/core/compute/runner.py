@@ -152,7 +152,8 @@ def run_tiled(
     progress = progress or NoProgress()
     channels = np.ascontiguousarray(channels, dtype=np.float32)
     plan = plan_tiles(channels.shape[1:], halo=halo, core=core, multiple=multiple)
-    filled, empty = [], []
+    filled: list[Shape] = []
+    empty: list[Shape] = []
     for start, something in occupied(plan, channels):
         (filled if something else empty).append(start)
     progress.start(len(filled), "tiles")

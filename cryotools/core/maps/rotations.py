@@ -19,7 +19,7 @@ def rotate(volume: np.ndarray, number: int) -> np.ndarray:
     axes, flips = ROTATIONS[number]
     lead = volume.ndim - 3
     turned = volume.transpose(*range(lead), *(lead + axis for axis in axes))
-    return turned[(Ellipsis, *(slice(None, None, flip) for flip in flips))]
+    return turned[..., *(slice(None, None, flip) for flip in flips)]
 
 
 def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
@@ -30,7 +30,7 @@ def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
         return cube
     there = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
     here = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    cube[(Ellipsis, *there)] = volume[(Ellipsis, *here)]
+    cube[..., *there] = volume[..., *here]
     return cube
 
 
