@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cryotools.core.compute.inference import Wrapper
+
 if TYPE_CHECKING:
     from cryotools.nn.unetpp import UNetPlusPlus
 
@@ -98,14 +100,13 @@ class UNetBased(nn.Module):
         return self.unet.config.multiple
 
 
-class Conditioned(nn.Module):
-    """A network with its conditions (k,) fixed, as the runner applies it to tiles."""
+class Conditioned(Wrapper):
+    """A network with its conditions (k,) fixed, as it is applied to maps."""
 
     conditions: Tensor
 
     def __init__(self, network: nn.Module, conditions: Tensor) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.register_buffer("conditions", conditions[None])
 
     def forward(self, tiles: Tensor) -> Tensor:
@@ -119,12 +120,17 @@ class Modulation(nn.Module):
         super().__init__()
         first, last = nn.Linear(conditions, 32), nn.Linear(32, 2 * width)
         self.layers = nn.Sequential(first, nn.SiLU(), last)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        set_to_zero(last)
 
     def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
         scale, shift = self.layers(conditions)[:, :, None, None, None].chunk(2, dim=1)
         return x * (1 + scale) + shift
+
+
+def set_to_zero(layer: nn.Module) -> None:
+    """Make all weights and biases of a layer 0."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 def fold(x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
@@ -17,7 +17,13 @@ from cryotools.core.errors import DataError
 from cryotools.core.maps.volume import Shape, Triple, shape_of, triple_of
 
 HEADER_BYTES = 1024
-MODES = {0: np.dtype("i1"), 1: np.dtype("i2"), 2: np.dtype("f4"), 6: np.dtype("u2"), 12: np.dtype("f2")}
+MODES: dict[int, np.dtype[Any]] = {
+    0: np.dtype("i1"),
+    1: np.dtype("i2"),
+    2: np.dtype("f4"),
+    6: np.dtype("u2"),
+    12: np.dtype("f2"),
+}
 _REFUSED_MODES = {
     3: "mode 3 is complex, not a density",
     4: "mode 4 is complex, not a density",
@@ -46,7 +52,7 @@ class MapHeader:
     origin: Triple
     space_group: int
     extended_bytes: int
-    byte_order: str
+    byte_order: Literal["<", ">"]
     has_map_id: bool
     imod_flags: int | None
     labels: tuple[str, ...]
@@ -54,7 +60,7 @@ class MapHeader:
     oddities: tuple[str, ...]
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """How values are stored. Bytes flagged as unsigned by IMOD are so."""
         unsigned = self.mode == 0 and self.imod_flags is not None and not self.imod_flags & _IMOD_SIGNED_BYTES
         return (np.dtype("u1") if unsigned else MODES[self.mode]).newbyteorder(self.byte_order)
