@@ -17,9 +17,12 @@ from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
 from cryotools.core.errors import UsageError
 from cryotools.core.maps.levels import Levels, block_means
+from cryotools.core.maps.prepare import prepare_map
+from cryotools.core.maps.resample import interpolate_each
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
+from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
 from cryotools.sse.check import (
     check_confidence,
@@ -27,7 +30,6 @@ from cryotools.sse.check import (
     check_values,
     check_voxels,
 )
-from cryotools.sse.inputs import on_grid, prepare_map, resolution_conditions
 from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier
 from cryotools.sse.truth.assign import OTHER
 
@@ -105,7 +107,7 @@ class Annotator:
         network = folded(Classifier(self.network, conditions, self.lean))
         probabilities = classify(network, prepared.volume.data, self.compute, self.rotations, progress)
         if not prepared.volume.same_grid_as(volume):
-            probabilities = on_grid(probabilities, prepared.volume.grid, volume.grid)
+            probabilities = interpolate_each(probabilities, prepared.volume.grid, volume.grid)
         check_confidence(probabilities, float(np.prod(volume.voxel_size)))
         return Annotation(volume, probabilities, prepared.levels, resolution)
 

@@ -14,9 +14,10 @@ from cryotools.core.compute.inference import Tiling
 from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.resample import grid_at_spacing, interpolate, resample
 from cryotools.core.maps.volume import Volume
-from cryotools.sse.inputs import prepare_map, resolution_conditions
+from cryotools.nn.conditions import resolution_conditions
 from cryotools.sse.network import HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, HaruspexConfig
 from cryotools.sse.predict import Annotator, annotate, classify, stands_out
 from cryotools.sse.truth.assign import HELIX, OTHER, SHEET

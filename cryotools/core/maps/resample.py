@@ -84,6 +84,24 @@ def interpolate(volume: Volume, target: Grid) -> Volume:
     return Volume.on(target, affine_transform(volume.data, step, first, target.shape, order=1, mode="nearest"))
 
 
+def interpolate_each(maps: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
+    """Maps (k, *source.shape) on another grid, float32 (k, *target.shape), by `interpolate`: probabilities stay within
+    0 and 1 and sum to 1.
+
+    Beyond the source, which may end up to a voxel before the target, lie the values at its faces.
+
+    Raises
+    ------
+    DataError
+        The maps do not fit the memory.
+    """
+    check_grid_fits(target.shape, copies=len(maps))
+    result = np.empty((len(maps), *target.shape), dtype=np.float32)
+    for one, values in enumerate(maps):
+        result[one] = interpolate(Volume.on(source, values), target).data
+    return result
+
+
 def support(volume: Volume, target: Grid) -> np.ndarray:
     """True (nz, ny, nx) for voxels of `target` that have a voxel of `volume` beside them that is not 0.
 

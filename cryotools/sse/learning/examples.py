@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 from cryotools.core.errors import DataError
 from cryotools.core.files.arrayfile import arrays_in, save_arrays
 from cryotools.core.maps.levels import Levels
+from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import Structure
-from cryotools.sse.inputs import prepare_map
 from cryotools.sse.learning.degrade import lowered, random_b
 from cryotools.sse.truth.assign import NUCLEOTIDE, OTHER, Residues, assign
 from cryotools.sse.truth.labels import label_voxels, polymer_backbone
@@ -30,7 +30,7 @@ _COARSEST = 8.5  # Å
 
 @dataclass(frozen=True)
 class ClassifierExample:
-    """A labelled map in the common form of `sse.inputs`, ready to be cut.
+    """A labelled map in the common form of `core.maps.prepare`, ready to be cut.
 
     Attributes
     ----------

@@ -22,9 +22,10 @@ from cryotools.core.compute.checkpoint import save_network
 from cryotools.core.compute.inference import apply_network
 from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import UsageError
+from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.rotations import cut, rotate, start_around
+from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.unet import Conditioned
-from cryotools.sse.inputs import prepare_map, resolution_conditions
 from cryotools.sse.learning.calibrate import BackboneLogits, backbone_logits, fit_temperature
 from cryotools.sse.learning.degrade import blobs, noise
 from cryotools.sse.learning.examples import CHAIN, ELSEWHERE, ClassifierExample
