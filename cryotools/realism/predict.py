@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def evaluate(
     structure: Structure | None = None,
     *,
     contour: float | None = None,
-    weights: str | Path | None = None,
+    weights: str | os.PathLike[str] | None = None,
     compute: Compute | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
@@ -102,7 +102,8 @@ def evaluate(
     prepared = mask_map(volume, contour)
     logits = apply_network(network, prepared.volume.data[None], compute=compute, progress=progress)[0]
     probability = np.where(prepared.structured, 1 / (1 + np.exp(-logits)), np.float32(0))
-    judged, residues = prepared.structured, ()
+    judged = prepared.structured
+    residues: tuple[ResidueVerdict, ...] = ()
     if structure is not None:
         structure = structure[structure.kind != WATER]
         judged, owner = _near(prepared.structured, prepared.volume, structure)

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.maps.volume import Grid
+from cryotools.core.maps.volume import Grid, shape_of, triple_of
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.structures.structure import Structure
 
@@ -31,7 +31,7 @@ def parse_box(text: str | None) -> tuple[int, int, int] | None:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (1, 3) or not all(part.isdecimal() and 0 < int(part) < 2**31 for part in parts):
         raise UsageError(f"--box {text}: give one number of voxels, or three as x,y,z")
-    return tuple(int(part) for part in parts) if len(parts) == 3 else (int(parts[0]),) * 3
+    return shape_of(int(part) for part in (parts if len(parts) == 3 else parts * 3))
 
 
 def check_sampling(apix: float, resolution: float, *, given: bool = False) -> None:
@@ -82,9 +82,9 @@ def make_grid(counts: np.ndarray, voxel_size: tuple[float, float, float], origin
     """A grid of `counts` (x, y, z) voxels, after checking that it fits the memory."""
     if not (np.all(np.isfinite(counts)) and np.all(np.isfinite(origin))):
         raise UsageError("the box these lengths ask for is beyond all numbers; give lengths in angstroms")
-    shape = tuple(int(n) for n in np.asarray(counts)[::-1])
+    shape = shape_of(np.asarray(counts)[::-1])
     check_grid_fits(shape)
-    return Grid(shape, voxel_size, tuple(origin))
+    return Grid(shape, voxel_size, triple_of(origin))
 
 
 def check_inside(structure: Structure, grid: Grid) -> None:

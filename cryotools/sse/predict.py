@@ -157,11 +157,11 @@ def classify(
     worth = stands_out(density)
     box, found = bounding_box(worth), None
     if box is not None:
-        how = {"compute": compute, "rotations": rotations, "progress": progress}
-        found = apply_network(network, density[None, *box], worth[box], **how)
+        part = density[box][None]
+        found = apply_network(network, part, worth[box], compute=compute, rotations=rotations, progress=progress)
     probabilities = np.zeros((CLASSES, *density.shape), dtype=np.float32)
-    if found is not None:
-        probabilities[:, *box] = found
+    if box is not None and found is not None:
+        probabilities[(slice(None), *box)] = found
     probabilities[OTHER][~worth] = 1
     return probabilities
 

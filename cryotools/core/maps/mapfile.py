@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +21,7 @@ from cryotools.core.files.bytestream import open_bytes, read_upto
 from cryotools.core.files.impostors import impostor, wide_text
 from cryotools.core.maps.mapdata import read_data
 from cryotools.core.maps.mapheader import HEADER_BYTES, MapHeader, decode_header, refuse_stacks
-from cryotools.core.maps.volume import Grid, Triple, Volume
+from cryotools.core.maps.volume import Grid, Triple, Volume, shape_of, triple_of
 
 _VOXEL_SIZES = (0.05, 1000.0)  # Å: the finest crystal maps and the coarsest tomograms lie well between
 _USUAL_SIZES = (0.2, 100.0)
@@ -127,7 +127,7 @@ def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
             stacklevel=3,
         )
     counts = [header.n[header.axes.index(axis)] for axis in (3, 2, 1)]
-    return Grid(tuple(counts), size, tuple(position))
+    return Grid(shape_of(counts), size, triple_of(position))
 
 
 def _voxel_size(header: MapHeader, name: str) -> Triple:
@@ -162,5 +162,5 @@ def _finite(data: np.ndarray, name: str, replacement: float | None) -> np.ndarra
     return np.where(bad, np.float32(replacement), data)
 
 
-def _short(xyz: Sequence[float] | Triple) -> str:
+def _short(xyz: Iterable[float]) -> str:
     return "(" + ", ".join(f"{v:.4g}" for v in xyz) + ")"

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
@@ -86,11 +86,11 @@ def _header_for(volume: Volume, mode: int, numbers: Sequence[float], labels: Seq
 def _open_to_write(path: Path, suffix: str) -> Iterator[BinaryIO]:
     with path.open("wb") as raw:
         if suffix == ".gz":
-            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as stream:
-                yield stream
+            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed:
+                yield cast(BinaryIO, packed)
         elif suffix == ".bz2":
-            with bz2.BZ2File(raw, "wb", compresslevel=1) as stream:
-                yield stream
+            with bz2.BZ2File(raw, "wb", compresslevel=1) as packed:
+                yield cast(BinaryIO, packed)
         else:
             yield raw
 
@@ -100,7 +100,7 @@ def _write_values(stream: BinaryIO, stored: np.ndarray) -> None:
 
     More than half of a simulated map is solvent: the system need not set memory and disk aside for it.
     """
-    content = memoryview(stored).cast("B")
+    content = stored.data.cast("B")
     if not _may_have_holes(stream):
         stream.write(content)
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.maps.volume import Grid, Volume, shape_of
 from cryotools.core.memory import check_grid_fits
 
 SPACING = 1.0  # Å; the voxel size at which every network sees maps
@@ -25,7 +25,7 @@ def grid_at_spacing(grid: Grid, spacing: float) -> Grid:
         int(np.floor((n - 1) * step / spacing + 1e-6)) + 1
         for n, step in zip(grid.shape[::-1], grid.voxel_size, strict=True)
     ]
-    return Grid(tuple(counts[::-1]), (spacing,) * 3, grid.origin)
+    return Grid(shape_of(counts[::-1]), (spacing,) * 3, grid.origin)
 
 
 def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:

@@ -81,7 +81,7 @@ def _helix(name: str) -> tuple[np.ndarray, np.ndarray]:
     parts = name.split(",")[1:]
     try:
         rise, angle, count, offset = (float(part) for part in (*parts, "0")[: max(4, len(parts))])
-        numbers = np.arange(int(count)) + int(offset)
+        numbers = np.arange(int(count), dtype=np.float64) + int(offset)
     except (ValueError, OverflowError):
         rise, angle, numbers = np.nan, np.nan, np.zeros(0)
     if not len(numbers) or not np.isfinite([rise, angle]).all():
