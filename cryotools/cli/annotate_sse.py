@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryotools.sse.output import Files
     from cryotools.sse.predict import Annotation
     from cryotools.sse.score import ResidueScores
-    from cryotools.sse.truth.assign import Residues
+    from cryotools.sse.truth.assign import ClassedResidues
 
 NAME = "annotate-sse"
 EPILOG = """Writes PREFIX_helix.mrc, PREFIX_sheet.mrc and PREFIX_nucleotide.mrc, the probabilities (0 to 1) of these
@@ -121,7 +121,7 @@ def _check_arguments(
         check_output(preview, inputs)
 
 
-def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure, Residues]:
+def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure, ClassedResidues]:
     """The model and the classes of its residues."""
     from cryotools.core.errors import DataError
 
@@ -131,7 +131,7 @@ def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure,
     return atoms, residues
 
 
-def _find(annotation: Annotation, model: tuple[Structure, Residues] | None) -> ResidueScores | list[Element]:
+def _find(annotation: Annotation, model: tuple[Structure, ClassedResidues] | None) -> ResidueScores | list[Element]:
     """What the map shows of the residues of a model, or its elements."""
     if model:
         from cryotools.sse.score import score_residues
