@@ -4,7 +4,7 @@ BIN = .venv/bin
 OUT = demo-out
 FAST = $(BIN)/python -m pytest -q -m "not learning and not slow" -p no:cacheprovider
 
-.PHONY: demo test test-fast lint bench bench-realism bench-sse docs clean
+.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,11 @@ test-fast: .venv/.ready  ## all but those that train networks or take long other
 	export OMP_NUM_THREADS=1; $(FAST) tests/cli tests/test_docs.py & \
 	  OMP_NUM_THREADS=1 $(FAST) --ignore tests/cli --ignore tests/test_docs.py; rest=$$?; wait $$! && exit $$rest
 
+test-lowest:  ## the fast tests with the lowest versions that pyproject.toml allows, in .venv-lowest
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[plots,dev]"
+	OMP_NUM_THREADS=1 $(FAST:$(BIN)/%=.venv-lowest/bin/%)
+
 lint: .venv/.ready  ## style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,4 +49,4 @@ docs: .venv/.ready  ## docs/commands.md from the commands' own help
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf .venv $(OUT)
+	rm -rf .venv .venv-lowest $(OUT)

@@ -38,9 +38,7 @@ def command(
     contour: Annotated[
         float | None, opt.main("--contour", "-t", metavar="LEVEL", help="Judge the voxels above this level.")
     ] = None,
-    weights: Annotated[
-        str | None, opt.main("--weights", metavar="FILE", help="Discriminator trained by train-disc.")
-    ] = None,
+    weights: Annotated[str | None, opt.weights("train-disc")] = None,
     csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="The verdict as CSV; - is stdout.")] = None,
     residues: Annotated[
         str | None,
@@ -53,7 +51,7 @@ def command(
     device: opt.Device = "auto",
     precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
-    apix: opt.VoxelSize = None,
+    voxel_size: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -78,15 +76,13 @@ def command(
     from cryotools.core.maps.mapfile import read_map
     from cryotools.core.maps.mapwrite import write_map
     from cryotools.core.structures.structurefile import read_structure
-    from cryotools.realism.predict import WEIGHTS, evaluate, residues_csv_text, verdict_csv_text
+    from cryotools.realism.predict import evaluate, residues_csv_text, verdict_csv_text
 
-    volume = read_map(map_file, voxel_size=apix, replace_non_finite=replace_nan)
+    volume = read_map(map_file, voxel_size=voxel_size, replace_non_finite=replace_nan)
     atoms = read_structure(structure) if structure else None
     with progress() as reporter:
         compute = Compute(device, precision.value, threads)
-        verdict = evaluate(
-            volume, atoms, contour=contour, weights=weights or WEIGHTS, compute=compute, progress=reporter
-        )
+        verdict = evaluate(volume, atoms, contour=contour, weights=weights, compute=compute, progress=reporter)
     if output:
         write_map(output, verdict.probability, label=label(f"of {map_file}"))
     if residues:

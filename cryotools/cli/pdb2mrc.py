@@ -12,8 +12,8 @@ EPILOG = """PDB (0, 0, 0) is at voxel N // 2 of the box: give --center for a str
 map that overlays its structure wherever it is, use `cryotools struc2map --method pdb2mrc`.
 
 The default box is that of EMAN2 since June 2026, int(1.9 × longest extent / APIX + 2 × RES / APIX) voxels; older
-releases, 2.99.72 among them, leave out the first division, so that their box differs unless APIX is 1. docs/dropins.md
-lists every difference from e2pdb2mrc.py.
+releases, 2.99.72 among them, leave out the first division, so that their box differs unless APIX is 1.
+`cryotools docs dropins` lists every difference from e2pdb2mrc.py.
 
 Examples:
 
@@ -26,7 +26,7 @@ cryotools pdb2mrc examples/1gbt.cif eman.mrc -A 1.5 -R 6 -B 64 --het --center
 def command(
     structure: opt.StructureIn,
     output: opt.MapOut = None,
-    apix: Annotated[float, opt.main(*opt.APIX, metavar="APIX", help="Voxel size, Å.")] = 1.0,
+    apix: Annotated[float, opt.apix("Voxel size, Å.", opt.main)] = 1.0,
     res: opt.Resolution = 2.8,
     box: Annotated[
         str | None,

@@ -30,7 +30,9 @@ COMMANDS = (
     "train-sse",
     "info",
     "doctor",
+    "docs",
 )
+_EXAMPLES = "`cryotools docs --examples examples` writes the example files here."
 
 
 def module(name: str) -> ModuleType:
@@ -43,7 +45,10 @@ def load(name: str) -> TyperCommand:
     """The command `name`, ready to parse its arguments."""
     source = module(name)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    alone.command(name, cls=Command, epilog=_paragraphs(source.EPILOG))(source.command)
+    epilog = _paragraphs(source.EPILOG)
+    if "examples/" in epilog:
+        epilog = f"{epilog.rstrip()}\n\n{_EXAMPLES}"
+    alone.command(name, cls=Command, epilog=epilog)(source.command)
     command = typer.main.get_command(alone)
     assert isinstance(command, TyperCommand)
     return command

@@ -41,14 +41,6 @@ Workers = Annotated[
         help="Processes that prepare batches; default: 0 on a CPU, up to 8 for a GPU. Results do not depend on it.",
     ),
 ]
-Precision = Annotated[
-    opt.Precision,
-    opt.compute(
-        "--precision",
-        metavar="KIND",
-        help="Numerical precision: fp32, bf16, or auto (bf16 where the hardware is fast at it).",
-    ),
-]
 
 
 @dataclass(frozen=True)

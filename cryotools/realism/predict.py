@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cryotools.core.compute.checkpoint import shared_network, shipped
-from cryotools.core.compute.runner import Compute, Runner, run_tiled
+from cryotools.core.compute.checkpoint import load_shipped, shipped
+from cryotools.core.compute.inference import apply_network
+from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.files.table import csv_text
 from cryotools.core.maps.distance import near_points, nearest_points
@@ -23,9 +24,8 @@ from cryotools.realism.inputs import mask_map
 from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR
 
-WEIGHTS = shipped("evaluation-discriminator")
+_SHIPPED = "evaluation-discriminator"
 NEAR = 3.0  # Å from an atom: the model's density
-_CORE = 96
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ class Verdict:
 
     def words(self) -> str:
         """How far the discriminator itself is to be believed, as the end of a sentence."""
-        known = "not known" if np.isnan(self.accuracy) else f"{self.accuracy:.0%}"
+        known = "unknown" if np.isnan(self.accuracy) else f"{self.accuracy:.0%}"
         if self.molecule or not self.accuracy_holds_for:
             return f"{known} on maps of {self.molecule}" if self.molecule else known
         measured = " and of ".join(self.accuracy_holds_for)
-        return f"{known} on maps of {measured}, and not known on others (--structure says which this is)"
+        return f"{known} on maps of {measured}, and unknown on others (give `structure` to say which this is)"
 
 
 def evaluate(
@@ -87,24 +87,23 @@ def evaluate(
     structure: Structure | None = None,
     *,
     contour: float | None = None,
-    weights: str | Path = WEIGHTS,
+    weights: str | os.PathLike[str] | None = None,
     compute: Compute | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
-    """The evaluation discriminator's verdict on a map.
+    """The evaluation discriminator's verdict on a map; `weights` is a file made by train-disc, None the shipped one.
 
     Raises
     ------
     DataError
         Nothing exceeds the contour, the structure lies elsewhere, or the weights are missing or damaged.
     """
-    network, _, about = shared_network(weights, [EVALUATOR])
+    network, _, about = load_shipped(_SHIPPED, [EVALUATOR], weights)
     prepared = mask_map(volume, contour)
-    runner = Runner(network, (compute or Compute()).for_large_tiles())
-    sizes = {"halo": network.halo, "multiple": network.multiple, "core": _CORE}
-    logits = run_tiled(runner, prepared.volume.data[None], progress=progress, **sizes)[0]
+    logits = apply_network(network, prepared.volume.data[None], compute=compute, progress=progress)[0]
     probability = np.where(prepared.structured, 1 / (1 + np.exp(-logits)), np.float32(0))
-    judged, residues = prepared.structured, ()
+    judged = prepared.structured
+    residues: tuple[ResidueVerdict, ...] = ()
     if structure is not None:
         structure = structure[structure.kind != WATER]
         judged, owner = _near(prepared.structured, prepared.volume, structure)
@@ -118,7 +117,7 @@ def evaluate(
         fraction_real=float((probability[judged] > 0.5).mean()),
         mean_probability=float(probability[judged].mean()),
         contour=prepared.contour,
-        accuracy=_accuracy(about, molecule, measured, str(weights)),
+        accuracy=_accuracy(about, molecule, measured, str(weights or shipped(_SHIPPED))),
         residues=residues,
         molecule=molecule,
         accuracy_holds_for=measured,
@@ -132,17 +131,17 @@ def _accuracy(about: Mapping[str, str], molecule: str | None, measured: tuple[st
     if molecule and measured and molecule not in measured:
         seen = about.get(f"seen_{molecule}", "")
         warnings.warn(
-            f"{weights}: this discriminator's accuracy was measured on maps of {' and of '.join(measured)} and is not "
-            f"known on {molecule}{': ' if seen else ''}{seen}; do not rely on its verdict",
+            f"{weights}: this discriminator's accuracy was measured on maps of {' and of '.join(measured)} and is "
+            f"unknown on {molecule}{': ' if seen else ''}{seen}; do not rely on its verdict",
             CryotoolsWarning,
             stacklevel=3,
         )
         return float("nan")
     accuracy = float(about.get("held_out_accuracy", "nan"))
     if not accuracy >= 0.9:
-        known = "not known" if np.isnan(accuracy) else f"{accuracy:.0%}"
+        known = "unknown" if np.isnan(accuracy) else f"{accuracy:.0%}"
         warnings.warn(
-            f"{weights}: this discriminator's own accuracy on maps it never saw is {known}; its verdict says as little",
+            f"{weights}: this discriminator's own accuracy on held-out maps is {known}; do not rely on its verdict",
             CryotoolsWarning,
             stacklevel=3,
         )

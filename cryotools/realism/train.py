@@ -17,8 +17,9 @@ from torch import nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
-from cryotools.core.compute.runner import Compute, Runner, run_tiled
-from cryotools.core.errors import UsageError
+from cryotools.core.compute.inference import apply_network
+from cryotools.core.compute.runner import Compute
+from cryotools.core.errors import ArgumentError
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.core.maps.shells import Shells
 from cryotools.realism.fakes import classical, generated, noisy, random_density
@@ -162,9 +163,8 @@ class EvaluatorTask:
 
     def _fraction_real(self, network: nn.Module, example: _JudgedMap) -> float:
         """The share of an example's structured voxels that the network calls real."""
-        runner = Runner(network, Compute(str(self.device), "fp32"))
-        sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
-        logits = run_tiled(runner, example.data[None].astype(np.float32), **sizes)[0]
+        compute = Compute(str(self.device), "fp32")
+        logits = apply_network(network, example.data[None].astype(np.float32), compute=compute)[0]
         return float((logits[example.structured] > 0).mean())
 
     def _draw_kind(self, random: np.random.Generator, kinds: _Kinds) -> str:
@@ -192,10 +192,10 @@ def make_evaluator_task(
         The weights are missing or damaged.
     """
     if config.batch % 2:
-        raise UsageError(f"--batch {config.batch}: give an even number; half of the cubes are real")
+        raise ArgumentError("batch", config.batch, "give an even number; half of the cubes are real")
     multiple = 2**config.evaluator.levels
     if config.cube % multiple:
-        raise UsageError(f"--cube {config.cube}: give a multiple of {multiple}")
+        raise ArgumentError("cube", config.cube, f"give a multiple of {multiple}")
     torch.manual_seed(seed)
     generator = _generator(against, device) if against else None
     return EvaluatorTask(pairs, held_out, config, generator, device, seed, folder)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.maps.mapfile import read_grid, read_map
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError, UsageError, check_choice
+from cryotools.core.maps.maplike import MapLike, as_grid, as_volume
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
+from cryotools.core.structures.structurefile import StructureLike
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
 from cryotools.simulate.classical.formulas import MapOptions
 from cryotools.simulate.layout import check_inside, check_sampling, grid_around, parse_box
@@ -33,7 +34,7 @@ class GridChoice:
     apix: float | None = None
     box: str | None = None
     center: bool = False
-    like: str | None = None
+    like: MapLike | Grid | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Simulation:
     noise: float = 0.0
     half_maps: bool = False
     samples: int = 0
-    match: str | None = None
+    match: MapLike | None = None
     seed: int = 0
 
 
@@ -66,8 +67,8 @@ class Simulated:
     samples: tuple[Volume, ...] = ()
 
 
-def struc2map(path: str, simulation: Simulation, progress: Progress | None = None) -> Simulated:
-    """The simulated map of the structure file `path`.
+def struc2map(source: StructureLike, simulation: Simulation, progress: Progress | None = None) -> Simulated:
+    """The simulated map of the structure `source`, read from a file or in memory.
 
     Raises
     ------
@@ -77,13 +78,13 @@ def struc2map(path: str, simulation: Simulation, progress: Progress | None = Non
         The file is broken, nothing is selected, the box holds no atoms, or the map to match does not overlay them.
     """
     check_choices(simulation)
-    like = read_grid(simulation.grid.like) if simulation.grid.like else None
+    like = None if simulation.grid.like is None else as_grid(simulation.grid.like)
     options = simulation.options
-    as_read = choose_atoms(path, simulation.atoms)
+    as_read = choose_atoms(source, simulation.atoms)
     structure = centred(as_read, options) if simulation.grid.center else as_read
     grid = _lay_grid(structure, simulation, like)
     check_inside(structure, grid)
-    if simulation.match:
+    if simulation.match is not None:
         options = replace(options, sharpness=_sharpness_of(simulation.match, as_read, options.resolution))
     method = METHODS[simulation.method]
     data = method(structure, grid, options, progress)
@@ -104,7 +105,7 @@ def centred(structure: Structure, options: MapOptions) -> Structure:
     weight = weight if np.any(weight) else np.ones(len(structure))
     shift = np.average(structure.xyz, axis=0, weights=weight)
     warnings.warn(
-        f"{structure.name}: --center moves the atoms by ({', '.join(f'{-v:.2f}' for v in shift)}) A; "
+        f"{structure.name}: `center` moves the atoms by ({', '.join(f'{-v:.2f}' for v in shift)}) A; "
         "the map does not overlay the file",
         CryotoolsWarning,
         stacklevel=3,
@@ -120,34 +121,36 @@ def check_choices(simulation: Simulation) -> None:
     UsageError
         Options contradict each other or are out of range.
     """
+    check_choice("method", simulation.method, METHODS)
     parse_box(simulation.grid.box)
     low, high = LIMITS
     sharpness = simulation.options.sharpness
     if sharpness is not None:
-        if simulation.match:
-            raise UsageError("--match takes the sharpness from a map; leave out --sharpen")
+        if simulation.match is not None:
+            raise UsageError("`match` takes the sharpness from a map; leave out `sharpness`")
         if not low <= sharpness <= high:
-            raise UsageError(f"--sharpen {sharpness:g}: give a number from {low:g} to {high:g} A^2")
+            raise ArgumentError("sharpness", f"{sharpness:g}", f"give a number from {low:g} to {high:g} A^2")
     if not (np.isfinite(simulation.noise) and simulation.noise >= 0):
-        raise UsageError(f"--noise {simulation.noise}: give a number, 0 or more, or auto")
+        raise ArgumentError("noise", simulation.noise, "give 0 or a positive number")
     if simulation.samples and simulation.method != "vae-gan":
-        raise UsageError("--sample draws from the latent of the vae-gan; add --method vae-gan")
+        raise UsageError("`samples` are drawn from the latent space of the vae-gan; add `method='vae-gan'`")
     if simulation.options.network and simulation.method in CLASSICAL:
-        raise UsageError(f"--network is for the learned methods; {simulation.method} has none")
+        raise UsageError(f"`network` is for the learned methods; {simulation.method} uses none")
     if simulation.options.precision not in (MapOptions(1.0).precision, "auto") and simulation.method in CLASSICAL:
-        raise UsageError(f"--precision is for the learned methods; {simulation.method} computes in float32")
+        raise UsageError(f"`precision` is for the learned methods; {simulation.method} computes in float32")
     if simulation.options.weights != MapOptions(1.0).weights and simulation.method not in CLASSICAL:
-        raise UsageError(f"--weights are the classical methods'; add --method {' or '.join(CLASSICAL)}")
+        raise UsageError("`weights` are for the classical methods; add `method='molmap'` or `method='pdb2mrc'`")
     if simulation.half_maps and simulation.noise:
-        raise UsageError("--half-maps have noise of their own; leave out --noise, or give --noise auto")
+        raise UsageError("`half_maps` have their own noise; leave out `noise`")
 
 
-def _sharpness_of(path: str, structure: Structure, resolution: float) -> float:
-    volume = read_map(path)
+def _sharpness_of(match: MapLike, structure: Structure, resolution: float) -> float:
+    volume = as_volume(match)
     above = volume.sample(structure.xyz).mean() - volume.data.mean()
     if above < _OVERLAID * volume.data.std():
+        name = "the map to match" if isinstance(match, Volume) else match
         raise DataError(
-            f"{path}: its density at the atoms is that of anywhere; give a map that overlays {structure.name}"
+            f"{name}: does not overlap {structure.name}: the density at its atoms is no higher than the map's average"
         )
     return measure_sharpness(volume, structure, resolution)
 
@@ -156,7 +159,7 @@ def _lay_grid(structure: Structure, simulation: Simulation, like: Grid | None) -
     choice, resolution = simulation.grid, simulation.options.resolution
     if like is not None:
         if choice.box or choice.apix is not None:
-            raise UsageError("--like fixes the grid; leave out --box and --apix")
+            raise UsageError("`like` fixes the grid; leave out `box` and `apix`")
         check_sampling(max(like.voxel_size), resolution, given=True)
         check_grid_fits(like.shape)
         return like

@@ -76,7 +76,7 @@ def watched() -> Iterator[None]:
         if not str(error).startswith("DataLoader worker (pid"):
             raise
         raise DataError(
-            "a process that makes batches was killed, probably out of memory; use fewer --workers"
+            "a process that makes batches was killed, probably out of memory; use fewer workers"
         ) from error
 
 

@@ -131,7 +131,7 @@ class RunState:
     def what_stays(self) -> str:
         """What the folder holds still, where a step has failed."""
         if (self.folder / "state.pt").exists():
-            return f"the last checkpoint in {self.folder} is good, --resume goes on from it"
+            return f"the last checkpoint in {self.folder} is intact and can be resumed"
         return f"{self.folder} has no checkpoint yet"
 
 

@@ -78,5 +78,5 @@ def _why_no_cuda() -> str:
     import torch
 
     if torch.version.cuda is None:
-        return "no: this torch is a CPU build; for an NVIDIA GPU install the CUDA build (docs/install.md)"
+        return "no: this torch is a CPU build; for an NVIDIA GPU install the CUDA build (`cryotools docs install`)"
     return f"no: torch was built for CUDA {torch.version.cuda} but sees no usable GPU or driver"

@@ -170,7 +170,7 @@ def test_resuming_needs_a_run_of_the_same_config_and_network(tmp_path):
 
 def test_a_run_is_not_overwritten_by_a_new_one(tmp_path):
     train(Line(), tmp_path, CONFIG)
-    with pytest.raises(UsageError, match="holds a training run; go on with it by --resume"):
+    with pytest.raises(UsageError, match="holds a training run; continue it with `resume=True`"):
         train(Line(), tmp_path, CONFIG)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be the run's folder"):
@@ -427,5 +427,5 @@ def test_a_worker_s_error_is_one_line_and_a_killed_worker_is_one(tmp_path):
     for workers in (0, 1):
         with pytest.raises(DataError, match=r"^example 7: is damaged$"):
             train(Broken(damaged), tmp_path / str(workers), CONFIG, workers=workers)
-    with pytest.raises(DataError, match=r"a process that makes batches was killed.*fewer --workers"):
+    with pytest.raises(DataError, match=r"a process that makes batches was killed.*fewer workers"):
         train(Broken(lambda: os.kill(os.getpid(), signal.SIGKILL)), tmp_path / "killed", CONFIG, workers=1)

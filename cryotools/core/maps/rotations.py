@@ -13,13 +13,18 @@ ROTATIONS = [
     if np.isclose(np.linalg.det(np.eye(3)[list(axes)] * np.array(flips)[:, None]), 1)
 ]
 
+# those that a network's outputs are averaged over; of the four, each takes every axis to another direction, and any two
+# are at least 120° apart
+ROTATION_SETS = {1: (0,), 4: (0, 6, 8, 21), 24: tuple(range(24))}
+
 
 def rotate(volume: np.ndarray, number: int) -> np.ndarray:
     """`volume` (..., z, y, x) turned by rotation `number` (0 to 23); 0 leaves it as it is."""
     axes, flips = ROTATIONS[number]
     lead = volume.ndim - 3
     turned = volume.transpose(*range(lead), *(lead + axis for axis in axes))
-    return turned[(Ellipsis, *(slice(None, None, flip) for flip in flips))]
+    where = [slice(None)] * lead + [slice(None, None, flip) for flip in flips]
+    return turned[tuple(where)]
 
 
 def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
@@ -28,9 +33,10 @@ def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
     low, high = np.maximum(start, 0), np.minimum(np.asarray(start) + size, volume.shape[-3:])
     if np.any(high <= low):
         return cube
+    lead = (slice(None),) * (volume.ndim - 3)
     there = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
     here = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    cube[(Ellipsis, *there)] = volume[(Ellipsis, *here)]
+    cube[(*lead, *there)] = volume[(*lead, *here)]
     return cube
 
 

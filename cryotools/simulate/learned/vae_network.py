@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import Architecture
+from cryotools.core.compute.inference import Wrapper
 from cryotools.nn.unet import UNet, UNetConfig
 from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS
 from cryotools.simulate.learned.inputs import SIMULATOR_CONDITIONS
@@ -47,7 +48,9 @@ class VaeGenerator(nn.Module):
         self.config = config
         self.encoder = UNet(UNetConfig(len(ELEMENT_CHANNELS), 2, SIMULATOR_CONDITIONS, config.width, config.levels))
         self.decoder = UNet(UNetConfig(1, 1, SIMULATOR_CONDITIONS, config.width, config.levels))
-        nn.init.constant_(self.decoder.last.bias, MEAN)
+        bias = self.decoder.last.bias
+        assert bias is not None  # which Conv3d may be told to leave out
+        nn.init.constant_(bias, MEAN)
 
     @property
     def halo(self) -> int:
@@ -71,6 +74,13 @@ class VaeGenerator(nn.Module):
     def forward(self, atoms: Tensor, noise: Tensor, conditions: Tensor) -> Tensor:
         mean, log_variance = self.latent(atoms, conditions)
         return self.decoded(mean + noise * torch.exp(log_variance / 2), conditions)
+
+
+class Noised(Wrapper):
+    """A generator that takes its noise as the last of a tile's channels."""
+
+    def forward(self, tiles: Tensor, conditions: Tensor) -> Tensor:
+        return self.network(tiles[:, :-1], tiles[:, -1:], conditions)
 
 
 VAE_GENERATOR = Architecture("vae-map-generator", VaeConfig, VaeGenerator)
