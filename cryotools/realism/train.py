@@ -224,9 +224,8 @@ def _examples(pair: Pair, seed: int, against: Callable[[Pair, bool], np.ndarray]
     """The pair's real map in several sharpnesses, and everything that is to be told from it."""
     random = random_for(seed, pair.id)
     shells = Shells(pair.target.grid.shape, pair.target.voxel_size)
-    within = np.minimum(shells.frequency, 1 / pair.resolution)
     real = [
-        pair.target.with_data(shells.scale(pair.target.data, np.exp(-b * within**2 / 4))) if b else pair.target
+        pair.target.with_data(shells.change_b(pair.target.data, b, pair.resolution)) if b else pair.target
         for b in _SHARPER
     ]
     volumes = {

@@ -75,9 +75,7 @@ def watched() -> Iterator[None]:
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker (pid"):
             raise
-        raise DataError(
-            "a process that makes batches was killed, probably out of memory; use fewer workers"
-        ) from error
+        raise DataError("a process that makes batches was killed, probably out of memory; use fewer workers") from error
 
 
 def _ahead(source: _Steps, steps: range, workers: int, pinned: bool) -> Generator[Batch | CryotoolsError, None, None]:

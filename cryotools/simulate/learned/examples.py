@@ -12,9 +12,9 @@ import numpy as np
 from cryotools.core.maps.distance import near_points
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.splat import sigma_of_resolution
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.structure import Structure
-from cryotools.simulate.classical.gaussians import sigma_of_resolution
 from cryotools.simulate.learned.inputs import NEAR
 from cryotools.simulate.learned.sharpness import measure_sharpness
 from cryotools.training import distributed
@@ -101,8 +101,7 @@ def make_simulator_example(
     if coarser or more_b:
         gained = 8 * np.pi**2 * (sigma_of_resolution(resolution) ** 2 - sigma_of_resolution(pair.resolution) ** 2)
         shells = Shells(grid.shape, grid.voxel_size)
-        known = np.minimum(shells.frequency, 1 / resolution)  # noise beyond the resolution is not sharpened
-        target = target.with_data(shells.scale(target.data, np.exp(-(more_b + gained) * known**2 / 4)))
+        target = target.with_data(shells.change_b(target.data, more_b + gained, resolution))
     density = None if like is None or coarser else like.density
     if like is None:
         within = near_points(grid, pair.structure.xyz, _LOSS_REACH)

@@ -16,9 +16,9 @@ from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.residues import polymer_backbone
 from cryotools.core.structures.structure import Structure
-from cryotools.sse.learning.degrade import lowered, random_b
 from cryotools.sse.truth.assign import NUCLEOTIDE, OTHER, ClassedResidues, assign
 from cryotools.sse.truth.labels import label_voxels
+from cryotools.training.augment import lowered, random_b
 from cryotools.training.pairs import Pair
 from cryotools.training.seeds import random_for
 

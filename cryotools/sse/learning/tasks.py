@@ -14,8 +14,9 @@ from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import ArgumentError, DataError
 from cryotools.core.progress import Progress
 from cryotools.core.structures import structurelist
+from cryotools.simulate.boxes import BOX
 from cryotools.sse.learning.examples import ClassifierExample, experimental_examples
-from cryotools.sse.learning.simulated import KEPT, digest, simulated_examples
+from cryotools.sse.learning.simulated import digest, simulated_examples
 from cryotools.sse.learning.train import ClassifierTask, ClassifierTraining
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
 from cryotools.training.pairs import Pair
@@ -89,8 +90,8 @@ def make_classifier_task(
         start, _, _ = load_network(options.init, [SECONDARY_STRUCTURE])
         config = replace(config, network=start.config)
     network = start or SecondaryStructure(config.network)
-    if config.cube % network.multiple or config.cube > KEPT:
-        raise ArgumentError("cube", config.cube, f"give a multiple of {network.multiple}, {KEPT} at most")
+    if config.cube % network.multiple or config.cube > BOX:
+        raise ArgumentError("cube", config.cube, f"give a multiple of {network.multiple}, {BOX} at most")
     store = ExampleStore(ClassifierExample, options.folder)
     makers = {
         f"{at:05d}": partial(experimental_examples, pair, options.versions, seed) for at, pair in enumerate(pairs)
