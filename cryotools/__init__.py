@@ -1,6 +1,65 @@
 """cryotools: atomic models and cryo-EM density maps, connected by learned models.
 
-Each system is a package of its own over the shared `cryotools.core`; commands live in `cryotools.cli`.
+    import cryotools as ct
+
+    volume = ct.simulate_map("model.cif", 3.0)
+    ct.write_map("map.mrc", volume)
+
+The names in `__all__` are the Python API (docs/python.md) and stay as they are; what lies in the subpackages may move.
+Each is imported when it is first used, so that `import cryotools` costs nothing. Every system is a package of its own
+over the shared `cryotools.core`; commands live in `cryotools.cli`.
 """
 
+TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "read_map",
+    "write_map",
+    "Volume",
+    "read_structure",
+    "Structure",
+    "simulate_map",
+    "molmap",
+    "pdb2mrc",
+    "compare_maps",
+    "annotate_sse",
+    "judge_realism",
+    "CryotoolsError",
+    "CryotoolsWarning",
+    "CryotoolsNote",
+]
+
+if TYPE_CHECKING:
+    from cryotools.api import annotate_sse, compare_maps, judge_realism, molmap, pdb2mrc, simulate_map, write_map
+    from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
+    from cryotools.core.maps.mapfile import read_map
+    from cryotools.core.maps.volume import Volume
+    from cryotools.core.structures.structure import Structure
+    from cryotools.core.structures.structurefile import read_structure
+
+# where names come from; those that are not listed are functions of cryotools.api
+_MODULES = {
+    "read_map": "cryotools.core.maps.mapfile",
+    "Volume": "cryotools.core.maps.volume",
+    "read_structure": "cryotools.core.structures.structurefile",
+    "Structure": "cryotools.core.structures.structure",
+    "CryotoolsError": "cryotools.core.errors",
+    "CryotoolsWarning": "cryotools.core.errors",
+    "CryotoolsNote": "cryotools.core.errors",
+}
+
+
+if not TYPE_CHECKING:  # type checkers see the imports above, and what is misspelt
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        found = getattr(import_module(_MODULES.get(name, "cryotools.api")), name)
+        globals()[name] = found  # the next time Python finds it by itself
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -28,6 +28,7 @@ def test_the_wheel_holds_weights_pages_and_examples(tmp_path):
         capture_output=True,
     )
     built = tmp_path / "lib/cryotools"
+    assert (built / "py.typed").is_file()  # tells type checkers that the package's annotations count
     for folder in ("weights", "docs", "examples"):
         source = clone / "cryotools/weights" if folder == "weights" else clone / folder
         pattern = "*.md" if folder == "docs" else "*"

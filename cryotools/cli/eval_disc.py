@@ -78,15 +78,13 @@ def command(
     from cryotools.core.maps.mapfile import read_map
     from cryotools.core.maps.mapwrite import write_map
     from cryotools.core.structures.structurefile import read_structure
-    from cryotools.realism.predict import WEIGHTS, evaluate, residues_csv_text, verdict_csv_text
+    from cryotools.realism.predict import evaluate, residues_csv_text, verdict_csv_text
 
     volume = read_map(map_file, voxel_size=apix, replace_non_finite=replace_nan)
     atoms = read_structure(structure) if structure else None
     with progress() as reporter:
         compute = Compute(device, precision.value, threads)
-        verdict = evaluate(
-            volume, atoms, contour=contour, weights=weights or WEIGHTS, compute=compute, progress=reporter
-        )
+        verdict = evaluate(volume, atoms, contour=contour, weights=weights, compute=compute, progress=reporter)
     if output:
         write_map(output, verdict.probability, label=label(f"of {map_file}"))
     if residues:

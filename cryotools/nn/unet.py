@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cryotools.core.compute.inference import Wrapper
+
 
 @dataclass(frozen=True)
 class UNetConfig:
@@ -94,12 +96,11 @@ class UNetBased(nn.Module):
         return self.unet.config.multiple
 
 
-class Conditioned(nn.Module):
-    """A network with its conditions (k,) fixed, as the runner applies it to tiles."""
+class Conditioned(Wrapper):
+    """A network with its conditions (k,) fixed, as it is applied to maps."""
 
     def __init__(self, network: nn.Module, conditions: Tensor) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.register_buffer("conditions", conditions[None])
 
     def forward(self, tiles: Tensor) -> Tensor:

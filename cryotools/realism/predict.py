@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from cryotools.core.compute.checkpoint import shared_network, shipped
-from cryotools.core.compute.runner import Compute, Runner, run_tiled
+from cryotools.core.compute.checkpoint import load_shipped, shipped
+from cryotools.core.compute.inference import apply_network
+from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.files.table import csv_text
 from cryotools.core.maps.distance import near_points, nearest_points
@@ -23,9 +24,8 @@ from cryotools.realism.inputs import mask_map
 from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR
 
-WEIGHTS = shipped("evaluation-discriminator")
+_SHIPPED = "evaluation-discriminator"
 NEAR = 3.0  # Å from an atom: the model's density
-_CORE = 96
 
 
 @dataclass(frozen=True)
@@ -87,22 +87,20 @@ def evaluate(
     structure: Structure | None = None,
     *,
     contour: float | None = None,
-    weights: str | Path = WEIGHTS,
+    weights: str | Path | None = None,
     compute: Compute | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
-    """The evaluation discriminator's verdict on a map.
+    """The evaluation discriminator's verdict on a map; `weights` is a file made by train-disc, None the shipped one.
 
     Raises
     ------
     DataError
         Nothing exceeds the contour, the structure lies elsewhere, or the weights are missing or damaged.
     """
-    network, _, about = shared_network(weights, [EVALUATOR])
+    network, _, about = load_shipped(_SHIPPED, [EVALUATOR], weights)
     prepared = mask_map(volume, contour)
-    runner = Runner(network, (compute or Compute()).for_large_tiles())
-    sizes = {"halo": network.halo, "multiple": network.multiple, "core": _CORE}
-    logits = run_tiled(runner, prepared.volume.data[None], progress=progress, **sizes)[0]
+    logits = apply_network(network, prepared.volume.data[None], compute=compute, progress=progress)[0]
     probability = np.where(prepared.structured, 1 / (1 + np.exp(-logits)), np.float32(0))
     judged, residues = prepared.structured, ()
     if structure is not None:
@@ -118,7 +116,7 @@ def evaluate(
         fraction_real=float((probability[judged] > 0.5).mean()),
         mean_probability=float(probability[judged].mean()),
         contour=prepared.contour,
-        accuracy=_accuracy(about, molecule, measured, str(weights)),
+        accuracy=_accuracy(about, molecule, measured, str(weights or shipped(_SHIPPED))),
         residues=residues,
         molecule=molecule,
         accuracy_holds_for=measured,

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
-from cryotools.core.compute.runner import Compute, Runner, run_tiled
+from cryotools.core.compute.inference import apply_network
+from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import UsageError
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.core.maps.shells import Shells
@@ -153,9 +154,8 @@ class EvaluatorTask:
 
     def _fraction_real(self, network: nn.Module, example: _JudgedMap) -> float:
         """The share of an example's structured voxels that the network calls real."""
-        runner = Runner(network, Compute(str(self.device), "fp32"))
-        sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
-        logits = run_tiled(runner, example.data[None].astype(np.float32), **sizes)[0]
+        compute = Compute(str(self.device), "fp32")
+        logits = apply_network(network, example.data[None].astype(np.float32), compute=compute)[0]
         return float((logits[example.structured] > 0).mean())
 
     def _draw_kind(self, random: np.random.Generator, kinds: _Kinds) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from cryotools.core.errors import CryotoolsNote, DataError, UsageError
 from cryotools.core.structures.selection import chosen
 from cryotools.core.structures.structure import WATER, Structure
-from cryotools.core.structures.structurefile import read_structure
+from cryotools.core.structures.structurefile import StructureLike, as_structure
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class AtomChoice:
     skip_unknown: bool = False
 
 
-def choose_atoms(path: str, choice: AtomChoice) -> Structure:
-    """Read `path` and keep what `choice` asks for.
+def choose_atoms(source: StructureLike, choice: AtomChoice) -> Structure:
+    """The atoms of `source`, a file or a structure in memory, that `choice` asks for.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def choose_atoms(path: str, choice: AtomChoice) -> Structure:
         The file is broken, nothing is left, or a chain asked for does not exist.
     """
     model = choice.model if choice.model in ("first", "all") else _model_number(choice.model)
-    structure = read_structure(path, model=model, assembly=choice.assembly, skip_unknown=choice.skip_unknown)
+    structure = as_structure(source, model=model, assembly=choice.assembly, skip_unknown=choice.skip_unknown)
     keep = _altloc_mask(structure, choice.altloc) & chosen(structure, choice.chains, choice.selection)
     if not choice.hydrogens:
         keep &= structure.element != 1
@@ -52,9 +52,11 @@ def choose_atoms(path: str, choice: AtomChoice) -> Structure:
         keep &= structure.kind != WATER
     if not keep.any():
         hint = "only waters are: give --waters" if waters and not choice.waters else "loosen the selection"
-        raise DataError(f"{path}: none of its {len(structure)} atoms is selected; {hint}")
+        raise DataError(f"{structure.name}: none of its {len(structure)} atoms is selected; {hint}")
     if waters and not choice.waters:
-        warnings.warn(f"{path}: {waters} water atoms are left out; --waters counts them", CryotoolsNote, stacklevel=3)
+        warnings.warn(
+            f"{structure.name}: {waters} water atoms are left out; --waters counts them", CryotoolsNote, stacklevel=3
+        )
     return structure if keep.all() else structure[keep]
 
 

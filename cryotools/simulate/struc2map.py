@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.maps.mapfile import read_grid, read_map
+from cryotools.core.maps.maplike import MapLike, as_grid, as_volume
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
+from cryotools.core.structures.structurefile import StructureLike
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
 from cryotools.simulate.classical.formulas import MapOptions
 from cryotools.simulate.layout import check_inside, check_sampling, grid_around, parse_box
@@ -33,7 +34,7 @@ class GridChoice:
     apix: float | None = None
     box: str | None = None
     center: bool = False
-    like: str | None = None
+    like: MapLike | Grid | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Simulation:
     noise: float = 0.0
     half_maps: bool = False
     samples: int = 0
-    match: str | None = None
+    match: MapLike | None = None
     seed: int = 0
 
 
@@ -66,8 +67,8 @@ class Simulated:
     samples: tuple[Volume, ...] = ()
 
 
-def struc2map(path: str, simulation: Simulation, progress: Progress | None = None) -> Simulated:
-    """The simulated map of the structure file `path`.
+def struc2map(source: StructureLike, simulation: Simulation, progress: Progress | None = None) -> Simulated:
+    """The simulated map of the structure `source`, read from a file or in memory.
 
     Raises
     ------
@@ -77,13 +78,13 @@ def struc2map(path: str, simulation: Simulation, progress: Progress | None = Non
         The file is broken, nothing is selected, the box holds no atoms, or the map to match does not overlay them.
     """
     check_choices(simulation)
-    like = read_grid(simulation.grid.like) if simulation.grid.like else None
+    like = None if simulation.grid.like is None else as_grid(simulation.grid.like)
     options = simulation.options
-    as_read = choose_atoms(path, simulation.atoms)
+    as_read = choose_atoms(source, simulation.atoms)
     structure = centred(as_read, options) if simulation.grid.center else as_read
     grid = _lay_grid(structure, simulation, like)
     check_inside(structure, grid)
-    if simulation.match:
+    if simulation.match is not None:
         options = replace(options, sharpness=_sharpness_of(simulation.match, as_read, options.resolution))
     method = METHODS[simulation.method]
     data = method(structure, grid, options, progress)
@@ -124,7 +125,7 @@ def check_choices(simulation: Simulation) -> None:
     low, high = LIMITS
     sharpness = simulation.options.sharpness
     if sharpness is not None:
-        if simulation.match:
+        if simulation.match is not None:
             raise UsageError("--match takes the sharpness from a map; leave out --sharpen")
         if not low <= sharpness <= high:
             raise UsageError(f"--sharpen {sharpness:g}: give a number from {low:g} to {high:g} A^2")
@@ -142,12 +143,13 @@ def check_choices(simulation: Simulation) -> None:
         raise UsageError("--half-maps have noise of their own; leave out --noise, or give --noise auto")
 
 
-def _sharpness_of(path: str, structure: Structure, resolution: float) -> float:
-    volume = read_map(path)
+def _sharpness_of(match: MapLike, structure: Structure, resolution: float) -> float:
+    volume = as_volume(match)
     above = volume.sample(structure.xyz).mean() - volume.data.mean()
     if above < _OVERLAID * volume.data.std():
+        name = "the map to match" if isinstance(match, Volume) else match
         raise DataError(
-            f"{path}: its density at the atoms is that of anywhere; give a map that overlays {structure.name}"
+            f"{name}: its density at the atoms is that of anywhere; give a map that overlays {structure.name}"
         )
     return measure_sharpness(volume, structure, resolution)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import Architecture
+from cryotools.core.compute.inference import Tiling, Wrapper
 from cryotools.nn.unet import UNet, UNetBased, UNetConfig
 from cryotools.sse.inputs import RESOLUTION_CONDITIONS
 from cryotools.sse.truth.assign import CLASS_NAMES, OTHER
@@ -71,6 +72,7 @@ class Haruspex(nn.Module):
     halo = 20
     multiple = 4
     margin = 10
+    tiling = Tiling(largest=100, beyond=halo)  # it needs more memory per voxel than ours
 
     def __init__(self, config: HaruspexConfig) -> None:
         super().__init__()
@@ -92,8 +94,8 @@ class Haruspex(nn.Module):
         return self.up_fine(torch.cat([self.enlarge_middle(middle), fine], dim=1))
 
 
-class Classifier(nn.Module):
-    """A network with its conditions (k,) fixed, as the runner applies it to tiles (b, 1, tile).
+class Classifier(Wrapper):
+    """A network with its conditions (k,) fixed, as it is applied to tiles (b, 1, tile) of a map.
 
     Gives calibrated probabilities (b, 4, tile), in float32; 0 in the margin that Haruspex does not predict. `lean` is
     added to the calibrated logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less.
@@ -102,8 +104,7 @@ class Classifier(nn.Module):
     conditions: Tensor
 
     def __init__(self, network: SecondaryStructure | Haruspex, conditions: Tensor, lean: float = 0.0) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.lean = lean
         self.register_buffer("conditions", conditions[None])
 

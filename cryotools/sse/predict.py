@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 from scipy.ndimage import binary_dilation, uniform_filter
-from torch import Tensor, nn
+from torch import nn
 
-from cryotools.core.compute.checkpoint import shared_network, shipped
-from cryotools.core.compute.device import resolve_device, resolve_precision
-from cryotools.core.compute.runner import Compute, InputTooLargeError, Runner, run_tiles
-from cryotools.core.compute.tiles import TilePlan, bounding_box, plan_few_tiles
-from cryotools.core.errors import CryotoolsNote, DataError, UsageError
+from cryotools.core.compute.checkpoint import load_shipped
+from cryotools.core.compute.inference import apply_network, check_rotations
+from cryotools.core.compute.runner import Compute
+from cryotools.core.compute.tiles import bounding_box
+from cryotools.core.errors import UsageError
 from cryotools.core.maps.levels import Levels, block_means
-from cryotools.core.maps.rotations import ROTATIONS
 from cryotools.core.maps.volume import Volume
-from cryotools.core.memory import available_bytes, check_grid_fits
-from cryotools.core.progress import NoProgress, Progress
+from cryotools.core.memory import check_grid_fits
+from cryotools.core.progress import Progress
 from cryotools.nn.folded import folded
 from cryotools.sse.check import (
     check_confidence,
@@ -30,22 +28,9 @@ from cryotools.sse.check import (
     check_voxels,
 )
 from cryotools.sse.inputs import on_grid, prepare_map, resolution_conditions
-from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, SecondaryStructure
+from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier
 from cryotools.sse.truth.assign import OTHER
 
-WEIGHTS = shipped("secondary-structure")
-# of the four turns, each takes every axis to another direction, and any two are at least 120° apart
-TURNS = {1: (0,), 4: (0, 6, 8, 21), 24: tuple(range(24))}
-
-Network = SecondaryStructure | Haruspex
-
-# voxels along an axis of a tile and in all: 1 GB of activations, and eight tiles to 400 x 300 x 300 voxels; Haruspex
-# needs more per voxel
-_LARGEST, _MOST = 320, 10_700_000
-_LARGEST_HARUSPEX = 100
-_LEAST_CORE = 64  # voxels inside the halo of a tile
-_ACTIVATIONS = 110  # bytes per voxel of a tile
-_BEYOND = 8  # Å of solvent around the box
 _BLOCK = 4  # Å
 _STANDS_OUT, _STRONGEST = 0.25, 64  # of the mean over so many blocks
 _AROUND = 2  # blocks
@@ -85,7 +70,7 @@ class Annotator:
     ----------
     weights : file of a network, ours or Haruspex; None for the shipped one
     compute : `batch` is 1 where it is None, since tiles are large
-    rotations : 1, 4 or 24 turns of the map whose probabilities are averaged, at as many times the cost
+    rotations : 1, 4 or 24 rotations of the map whose probabilities are averaged, at as many times the cost
     lean : added to the logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less
 
     Raises
@@ -103,17 +88,13 @@ class Annotator:
         rotations: int = 1,
         lean: float = 0.0,
     ) -> None:
-        if rotations not in TURNS:
-            raise UsageError(f"--rotations {rotations}: give 1, 4 or 24")
+        check_rotations(rotations)
         if not np.isfinite(lean):
             raise UsageError(f"--bias {lean:g}: give a finite number")
-        compute = compute or Compute()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryotoolsNote)  # which device it is, is told when it is used
-            resolve_precision(compute.precision, resolve_device(compute.device))
-        self.compute = compute.for_large_tiles()
-        self.network, _, _ = shared_network(weights or WEIGHTS, [SECONDARY_STRUCTURE, HARUSPEX])
-        self.turns, self.lean = TURNS[rotations], lean
+        self.compute = compute or Compute()
+        self.compute.check()
+        self.network, _, _ = load_shipped("secondary-structure", [SECONDARY_STRUCTURE, HARUSPEX], weights)
+        self.rotations, self.lean = rotations, lean
 
     def annotate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> Annotation:
         """The class of each voxel of a map of any voxel size; see `annotate`."""
@@ -121,9 +102,8 @@ class Annotator:
         check_resolution(resolution)
         check_voxels(volume)
         prepared = prepare_map(volume, resolution, check_values(volume))
-        turned = folded(Turned(Classifier(self.network, conditions, self.lean), self.turns))
-        runner = Runner(turned, self.compute)
-        probabilities = classify(runner, self.network, prepared.volume.data, progress)
+        network = folded(Classifier(self.network, conditions, self.lean))
+        probabilities = classify(network, prepared.volume.data, self.compute, self.rotations, progress)
         if not prepared.volume.same_grid_as(volume):
             probabilities = on_grid(probabilities, prepared.volume.grid, volume.grid)
         check_confidence(probabilities, float(np.prod(volume.voxel_size)))
@@ -160,78 +140,28 @@ def annotate(
     return Annotator(weights, compute, rotations).annotate(volume, resolution, progress)
 
 
-class Turned(nn.Module):
-    """The mean of a classifier's probabilities (b, 4, z, y, x) over turns of its input, each turned back."""
+def classify(
+    network: nn.Module,
+    density: np.ndarray,
+    compute: Compute | None = None,
+    rotations: int = 1,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Class maps float32 (4, nz, ny, nx) of a prepared map (nz, ny, nx), by a `Classifier`.
 
-    def __init__(self, classifier: Classifier, turns: tuple[int, ...]) -> None:
-        super().__init__()
-        self.classifier = classifier
-        self.turns = turns
-
-    def forward(self, tiles: Tensor) -> Tensor:
-        first, *more = self.turns
-        total = self._turned(tiles, first)
-        for number in more:
-            total += self._turned(tiles, number)  # in place: maps of all classes are large
-        return total.div_(len(self.turns))
-
-    def _turned(self, tiles: Tensor, number: int) -> Tensor:
-        axes, flips = ROTATIONS[number]
-        flipped = [2 + axis for axis, flip in enumerate(flips) if flip < 0]
-        turned = tiles.permute(0, 1, *(2 + axis for axis in axes)).flip(flipped)
-        return self.classifier(turned).flip(flipped).permute(0, 1, *(2 + axes.index(axis) for axis in range(3)))
-
-
-def classify(runner: Runner, network: Network, density: np.ndarray, progress: Progress | None = None) -> np.ndarray:
-    """Class maps float32 (4, nz, ny, nx) of a prepared map (nz, ny, nx), by a runner of the `Turned` network.
-
-    The network sees the smallest box around what stands out of the solvent, in tiles, smaller ones where the memory is
-    short; the result does not depend on them.
+    The network sees the smallest box around what stands out of the solvent; the rest is other.
     """
     check_grid_fits(density.shape, copies=CLASSES)
-    probabilities = np.zeros((CLASSES, *density.shape), dtype=np.float32)
-    probabilities[OTHER] = 1
     worth = stands_out(density)
-    box = bounding_box(worth)
-    if box is None:
-        return probabilities
-    part, worth, density = probabilities[(slice(None), *box)], worth[box], density[box]
-    _fill(part, runner, network, density, worth, progress or NoProgress())
-    for plane, there in zip(part.swapaxes(0, 1), worth, strict=True):
-        plane[:, ~there] = 0
-        plane[OTHER, ~there] = 1
+    box, found = bounding_box(worth), None
+    if box is not None:
+        how = {"compute": compute, "rotations": rotations, "progress": progress}
+        found = apply_network(network, density[None, *box], worth[box], **how)
+    probabilities = np.zeros((CLASSES, *density.shape), dtype=np.float32)
+    if found is not None:
+        probabilities[:, *box] = found
+    probabilities[OTHER][~worth] = 1
     return probabilities
-
-
-def _fill(
-    part: np.ndarray, runner: Runner, network: Network, density: np.ndarray, worth: np.ndarray, progress: Progress
-) -> None:
-    """Class maps `part` (4, nz, ny, nx) where `worth` (nz, ny, nx) says so, in tiles as large as the memory allows."""
-    largest, beyond = (_LARGEST_HARUSPEX, network.halo) if isinstance(network, Haruspex) else (_LARGEST, _BEYOND)
-    least = 2 * network.halo + _LEAST_CORE
-    most = min(_MOST, largest**3)
-    short = runner.device.type == "cpu" and _ACTIVATIONS * most > available_bytes()  # Linux would kill us
-    largest = least if short else max(largest, least)
-    sizes = {"halo": network.halo, "multiple": network.multiple, "beyond": beyond}
-    while True:
-        plan = plan_few_tiles(density.shape, largest=largest, most=max(most, least**3), **sizes)
-        starts = [start for start in plan.starts() if worth[_core(plan, start)].any()]
-        progress.start(len(starts), "tiles")
-        try:
-            for start, tile in run_tiles(runner, plan, density[None], starts):
-                plan.paste(part, tile.numpy(), start)
-                progress.advance()
-        except InputTooLargeError as error:
-            if largest == least:
-                raise DataError(
-                    f"tiles of {least} voxels do not fit the memory of {runner.device}; take a larger machine, or "
-                    "--device cpu in place of a GPU"
-                ) from error
-            largest = max(
-                min(largest, round(most ** (1 / 3))) // 2, least
-            )  # what is computed already would come out the same, and comes again
-        else:
-            return
 
 
 def stands_out(density: np.ndarray) -> np.ndarray:
@@ -244,7 +174,3 @@ def stands_out(density: np.ndarray) -> np.ndarray:
     for axis, n in enumerate(density.shape):
         there = np.repeat(there, min(_BLOCK, n), axis=axis)
     return there[tuple(slice(n) for n in density.shape)]
-
-
-def _core(plan: TilePlan, start: tuple[int, int, int]) -> tuple[slice, ...]:
-    return tuple(slice(s, s + n) for s, n in zip(start, plan.core, strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryotools.core.compute import runner
+from cryotools.core.compute import inference
 from cryotools.core.compute.checkpoint import load_network, save_network
 from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Volume
@@ -63,7 +63,7 @@ def test_the_way_from_atoms_to_map_leads_through_the_latent():
 def test_tiles_give_what_the_whole_gives(pair, weights, monkeypatch):
     maps = []
     for largest in (200_000, 10**7):
-        monkeypatch.setattr(runner, "_LARGEST_BOX", largest)
+        monkeypatch.setattr(inference, "_LARGEST_BOX", largest)
         maps.append(generate_vae(pair.structure, pair.target.grid, Condition(4.0), 3, Compute("cpu"), weights=weights))
     assert np.abs(maps[0] - maps[1]).max() < 1e-4 * np.abs(maps[1]).max()
 

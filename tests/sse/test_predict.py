@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import warnings
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +8,17 @@ import pytest
 import torch
 from sse_network import at_random, by_density
 
+from cryotools.core.compute import inference
 from cryotools.core.compute.checkpoint import load_network, save_network
-from cryotools.core.compute.runner import Compute, Runner
+from cryotools.core.compute.inference import Tiling
+from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.resample import grid_at_spacing, interpolate, resample
-from cryotools.core.maps.rotations import ROTATIONS, rotate
 from cryotools.core.maps.volume import Volume
-from cryotools.sse import predict
 from cryotools.sse.inputs import prepare_map, resolution_conditions
 from cryotools.sse.network import HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, HaruspexConfig
-from cryotools.sse.predict import TURNS, Annotator, Turned, annotate, stands_out
+from cryotools.sse.predict import Annotator, annotate, classify, stands_out
 from cryotools.sse.truth.assign import HELIX, OTHER, SHEET
 
 REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
@@ -84,23 +83,21 @@ def test_scale_and_offset_of_the_values_do_not_matter(crop, untrained):
 @pytest.mark.slow
 def test_the_result_does_not_depend_on_the_tiles(crop, untrained, monkeypatch):
     network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
-    runner = Runner(
-        Turned(Classifier(network, torch.from_numpy(resolution_conditions(3.2))), (0,)), Compute("cpu", "fp32")
-    )
+    classifier = Classifier(network, torch.from_numpy(resolution_conditions(3.2)))
     density = np.zeros((90, 60, 130), dtype=np.float32)
     density[20:64, 8:52, 10:54] = density[30:74, 5:49, 75:119] = prepare_map(crop).volume.data[:44, :44, :44]
     results, counts = [], []
-    original = predict.run_tiles
+    original = inference.run_tiles
 
     def counting(runner, plan, channels, starts):
         counts.append([-(-n // core) for n, core in zip(plan.shape, plan.core, strict=True)])
         return original(runner, plan, channels, starts)
 
-    monkeypatch.setattr(predict, "run_tiles", counting)
-    monkeypatch.setattr(predict, "_LEAST_CORE", 16)
+    monkeypatch.setattr(inference, "run_tiles", counting)
+    monkeypatch.setattr(inference, "_LEAST_CORE", 16)
     for largest in (208, 80, 64):
-        monkeypatch.setattr(predict, "_LARGEST", largest)
-        results.append(predict.classify(runner, network, density))
+        network.tiling = Tiling(largest)
+        results.append(classify(classifier, density, CPU))
     assert counts[0] == [1, 1, 1]
     assert sum(n > 1 for n in counts[1]) >= 2
     assert sum(b > a for a, b in zip(counts[1], counts[2], strict=True)) >= 2
@@ -108,61 +105,15 @@ def test_the_result_does_not_depend_on_the_tiles(crop, untrained, monkeypatch):
     assert np.abs(results[2] - results[0]).max() < 1e-5
 
 
-class Hungry(torch.nn.Module):
-    """Runs out of memory on tiles that are longer than `most` voxels along any axis."""
-
-    def __init__(self, inner, most: int) -> None:
-        super().__init__()
-        self.inner, self.most, self.refused = inner, most, 0
-
-    def forward(self, tiles):
-        if max(tiles.shape[2:]) > self.most:
-            self.refused += 1
-            raise torch.OutOfMemoryError("out of memory")
-        return self.inner(tiles)
-
-
-@pytest.mark.slow
-def test_tiles_shrink_when_memory_runs_out(crop, untrained, monkeypatch):
-    network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
-    turned = Turned(Classifier(network, torch.from_numpy(resolution_conditions(3.2))), (0,))
-    density = np.tile(prepare_map(crop).volume.data[:44, :44, :44], (1, 2, 2))
-    monkeypatch.setattr(predict, "_LEAST_CORE", 16)
-    whole = predict.classify(Runner(turned, Compute("cpu", "fp32")), network, density)
-    hungry = Hungry(turned, 64)
-    small = predict.classify(Runner(hungry, Compute("cpu", "fp32", batch=1)), network, density)
-    assert hungry.refused == 2  # at 208 and at 104 voxels
-    assert np.abs(small - whole).max() < 1e-5
-    with pytest.raises(DataError, match="tiles of 56 voxels do not fit the memory of cpu"):
-        predict.classify(Runner(Hungry(turned, 40), Compute("cpu", "fp32", batch=1)), network, density)
-
-
-@pytest.mark.slow
-def test_tiles_are_small_where_little_memory_is_free(crop, untrained, monkeypatch):
-    network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
-    sizes = []
-
-    def recorded(runner, plan, channels, starts):
-        sizes.append(max(plan.extent(start)[1] for start in starts))
-        return iter(())
-
-    monkeypatch.setattr(predict, "run_tiles", recorded)
-    density = np.tile(prepare_map(crop).volume.data, (4, 4, 4))
-    predict.classify(Runner(network, CPU), network, density)
-    monkeypatch.setattr(predict, "available_bytes", lambda: 10**8)
-    predict.classify(Runner(network, CPU), network, density)
-    assert max(sizes[0]) > 120 > 2 * network.halo + 64 >= max(sizes[1])
-
-
 def test_tiles_of_haruspex_stay_small(crop, monkeypatch):
     network, seen = Haruspex(HaruspexConfig()), []
 
     def recorded(runner, plan, channels, starts):
         seen.extend(max(plan.extent(start)[1]) for start in starts)
-        return iter(())
+        return ((start, torch.zeros(4, *plan.extent(start)[1])) for start in starts)
 
-    monkeypatch.setattr(predict, "run_tiles", recorded)
-    predict.classify(Runner(network, CPU), network, np.tile(prepare_map(crop).volume.data, (3, 4, 5)))
+    monkeypatch.setattr(inference, "run_tiles", recorded)
+    classify(network, np.tile(prepare_map(crop).volume.data, (3, 4, 5)), CPU)
     assert len(seen) > 8
     assert max(seen) <= 104
 
@@ -173,13 +124,13 @@ def test_solvent_is_other_and_costs_nothing(crop, untrained, monkeypatch):
     wide = 0.02 * np.random.default_rng(0).normal(size=(120, 150, 130)).astype(np.float32)
     wide[30:74, 60:104, 40:84] = prepared[:44, :44, :44]
     computed = []
-    original = predict.run_tiles
+    original = inference.run_tiles
 
     def counting(runner, plan, channels, starts):
         computed.append(sum(np.prod(plan.extent(start)[1]) for start in starts))
         return original(runner, plan, channels, starts)
 
-    monkeypatch.setattr(predict, "run_tiles", counting)
+    monkeypatch.setattr(inference, "run_tiles", counting)
     found = annotate(Volume(wide, (1.0, 1.0, 1.0)), 3.2, weights=untrained, compute=CPU)
     assert computed[0] < 0.5 * wide.size
     assert np.all(found.probabilities[OTHER, :, :30] == 1)
@@ -201,30 +152,6 @@ def test_a_turn_and_back_changes_nothing_of_a_network_without_directions(crop, s
     part = crop.crop((8, 8, 8), (24, 26, 20))
     one, many = (annotate(part, weights=simple, compute=CPU, rotations=n).probabilities for n in (1, 24))
     assert np.abs(one - many).max() < 1e-5
-
-
-def test_24_turns_make_a_network_forget_directions(untrained):
-    network, _, _ = load_network(untrained, [SECONDARY_STRUCTURE])
-    classifier = Classifier(network, torch.from_numpy(resolution_conditions(3.2)))
-    tile = np.random.default_rng(0).normal(size=(1, 1, 16, 16, 16)).astype(np.float32)
-    with torch.inference_mode():
-        for turns, forgets in ((TURNS[24], True), (TURNS[1], False)):
-            as_is, turned = (
-                Turned(classifier, turns)(torch.from_numpy(one.copy())).numpy() for one in (tile, rotate(tile, 13))
-            )
-            assert (np.abs(rotate(as_is, 13) - turned).max() < 1e-4) == forgets
-
-
-def test_four_turns_show_the_network_four_sides_of_every_axis():
-    matrices = []
-    for number in TURNS[4]:
-        axes, flips = ROTATIONS[number]
-        matrices.append(np.eye(3)[list(axes)] * np.array(flips)[:, None])
-    for axis in range(3):
-        assert len({tuple(matrix[:, axis]) for matrix in matrices}) == 4
-        assert {int(np.argmax(np.abs(matrix[:, axis]))) for matrix in matrices} == {0, 1, 2}
-    cosines = [(np.trace(a @ b.T) - 1) / 2 for a, b in combinations(matrices, 2)]
-    assert max(cosines) <= np.cos(np.radians(120)) + 1e-9
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ from cryotools.core.files.output import atomic_path
 
 _FORMAT = "cryotools-network-1"
 WEIGHTS_FOLDER = Path(__file__).parents[2] / "weights"
+SHIPPED = ("evaluation-discriminator", "map-generator", "secondary-structure", "vae-map-generator")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ class Architecture:
 
 
 def shipped(name: str) -> Path:
-    """The file of a network that comes with cryotools, such as "map-generator"."""
+    """The file of a network that comes with cryotools, one of `SHIPPED`."""
+    if name not in SHIPPED:
+        raise ValueError(f"no network '{name}' comes with cryotools; there are {', '.join(SHIPPED)}")
     return WEIGHTS_FOLDER / f"{name}.safetensors"
 
 
@@ -126,6 +129,19 @@ def shared_network(
         found = path.stat()
         stamp = found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
     return _read_once(path, tuple(accepted), stamp)
+
+
+def load_shipped(
+    name: str, accepted: Sequence[Architecture], weights: str | os.PathLike[str] | None = None
+) -> tuple[nn.Module, Any, Mapping[str, str]]:
+    """The network `name` that comes with cryotools, or that of the file `weights` in its place; see `shared_network`.
+
+    Raises
+    ------
+    DataError
+        As `load_network` does.
+    """
+    return shared_network(shipped(name) if weights is None else weights, accepted)
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,7 @@
 """Run networks: the one place where batches, precision and memory are handled, for maps and for images alike.
 
-`Runner` applies a network to a stream of equal inputs (tiles, cubes, particle images). `run_tiled` applies one to a
-whole volume.
+`Runner` applies a network to a stream of equal inputs (tiles, cubes, particle images), `run_tiled` to the tiles of a
+volume. To apply a network to a map take `core.compute.inference`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.device import resolve_device, resolve_precision
-from cryotools.core.compute.regions import Blocks, Box, cover
 from cryotools.core.compute.tiles import TilePlan, occupied, plan_tiles
-from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError
 from cryotools.core.maps.volume import Shape
-from cryotools.core.memory import available_bytes, check_grid_fits
+from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import NoProgress, Progress
 
 _DEFAULT_BATCH = {"cpu": 4, "cuda": 16, "mps": 8}
-_LARGEST_BOX, _LEAST_BOX = 4_500_000, 200_000  # voxels of a box with its halo
-_BYTES = 220  # of the shipped generator's activations per voxel
-
-Source = Callable[[Box], np.ndarray]
-"""Makes the channels float32 (c, *box.shape) of a box, zeros beyond the volume."""
 
 
 class InputTooLargeError(DataError):
@@ -52,6 +46,12 @@ class Compute:
     def for_large_tiles(self) -> Compute:
         """The same with one input at a time, which fills the processor, where `batch` leaves the number open."""
         return replace(self, batch=self.batch or 1)
+
+    def check(self) -> None:
+        """Raise now (UsageError, DataError) what `Runner` would raise of device and precision, and say nothing."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CryotoolsNote)  # which device it is, is told when it is used
+            resolve_precision(self.precision, resolve_device(self.device))
 
 
 class Runner:
@@ -188,49 +188,6 @@ def run_tiles(
         yield from zip(group, runner.run(inputs), strict=True)
 
 
-def run_boxes(
-    runner: Runner, source: Source, blocks: Blocks, *, halo: int, progress: Progress | None = None
-) -> np.ndarray:
-    """Apply a voxel network (c, box) → (1, box) to the blocks that matter of a volume.
-
-    Parameters
-    ----------
-    source : makes the channels of a box, already normalised over the whole map
-    halo : voxels around each box, at least the network's receptive field on one side; a whole multiple of the blocks'
-        edge, which is the network's inner down-sampling or a multiple of it
-
-    Returns
-    -------
-    float32 (nz, ny, nx), 0 outside the blocks.
-
-    Raises
-    ------
-    DataError
-        The result or a single box does not fit the memory.
-    """
-    if halo % blocks.edge:
-        raise ValueError(f"a halo of {halo} voxels is no whole number of blocks of {blocks.edge}")
-    check_grid_fits(blocks.shape)
-    result = np.zeros(blocks.shape, dtype=np.float32)
-    largest = _LARGEST_BOX
-    if runner.device.type == "cpu":  # Linux would kill us
-        largest = int(min(largest, max(available_bytes() * 0.8 / _BYTES, _LEAST_BOX)))
-    while True:
-        boxes = cover(blocks, halo=halo, largest=largest)
-        (progress or NoProgress()).start(len(boxes), "tiles")
-        try:
-            for box, values in _outputs(runner, source, boxes, halo):
-                kept = box.inside(blocks.shape)
-                result[kept.slices()] = values[kept.slices(of=box.start)]
-                (progress or NoProgress()).advance()
-        except InputTooLargeError as error:
-            if largest <= _LEAST_BOX:
-                raise DataError(f"{error}; take a larger machine, or --device cpu in place of a GPU") from error
-            largest //= 2  # what is computed already would come out the same, and comes again
-        else:
-            return result
-
-
 def _tile_outputs(
     runner: Runner, plan: TilePlan, channels: np.ndarray, filled: list, empty: list
 ) -> Iterator[tuple[tuple[int, int, int] | None, Tensor]]:
@@ -238,13 +195,6 @@ def _tile_outputs(
     yield from run_tiles(runner, plan, channels, filled)
     if empty:
         yield None, next(runner.run([torch.zeros((len(channels), *plan.tile))]))
-
-
-def _outputs(runner: Runner, source: Source, boxes: list[Box], halo: int) -> Iterator[tuple[Box, np.ndarray]]:
-    """Each box and the network's output there, float32 (*box.shape)."""
-    for box in boxes:
-        output = next(runner.run([torch.from_numpy(source(box.grown(halo)))]))
-        yield box, output[(0, *box.slices(of=box.grown(halo).start))].numpy()
 
 
 def _lies_on(network: nn.Module, device: torch.device) -> bool:

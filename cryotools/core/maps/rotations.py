@@ -13,6 +13,10 @@ ROTATIONS = [
     if np.isclose(np.linalg.det(np.eye(3)[list(axes)] * np.array(flips)[:, None]), 1)
 ]
 
+# those that a network's outputs are averaged over; of the four, each takes every axis to another direction, and any two
+# are at least 120° apart
+ROTATION_SETS = {1: (0,), 4: (0, 6, 8, 21), 24: tuple(range(24))}
+
 
 def rotate(volume: np.ndarray, number: int) -> np.ndarray:
     """`volume` (..., z, y, x) turned by rotation `number` (0 to 23); 0 leaves it as it is."""

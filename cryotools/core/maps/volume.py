@@ -6,15 +6,30 @@ of voxel `[0, 0, 0]`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import SupportsInt
 
 import numpy as np
 
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
+_HASHED = 16  # values that tell volumes on one grid apart
 _WHOLE = 1e-3  # in voxels: how far from a whole number still counts as whole (header origins are float32)
+
+
+def triple_of(xyz: Iterable[float]) -> Triple:
+    """Three numbers, such as those of an array (3,), as plain floats (x, y, z)."""
+    x, y, z = xyz
+    return float(x), float(y), float(z)
+
+
+def shape_of(counts: Iterable[SupportsInt]) -> Shape:
+    """Three counts, such as those of an array (3,), as plain integers, in their order."""
+    first, second, third = counts
+    return int(first), int(second), int(third)
 
 
 @dataclass(frozen=True)
@@ -30,14 +45,14 @@ class Grid:
             raise ValueError(f"a grid needs three axes of at least one voxel, not {self.shape}")
         if not (np.all(np.isfinite(self.voxel_size)) and min(self.voxel_size) > 0):
             raise ValueError(f"voxel sizes must be positive numbers, not {self.voxel_size}")
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        object.__setattr__(self, "voxel_size", tuple(float(v) for v in self.voxel_size))
-        object.__setattr__(self, "origin", tuple(float(v) for v in self.origin))
+        object.__setattr__(self, "shape", shape_of(self.shape))
+        object.__setattr__(self, "voxel_size", triple_of(self.voxel_size))
+        object.__setattr__(self, "origin", triple_of(self.origin))
 
     @property
     def size(self) -> Triple:
         """Extent along x, y and z, Å: voxels × voxel size."""
-        return tuple(n * step for n, step in zip(self.shape[::-1], self.voxel_size, strict=True))
+        return triple_of(n * step for n, step in zip(self.shape[::-1], self.voxel_size, strict=True))
 
     @property
     def n_voxels(self) -> int:
@@ -56,13 +71,13 @@ class Grid:
         """Voxel centres in Å along axis 0 (x), 1 (y) or 2 (z)."""
         return self.origin[which] + self.voxel_size[which] * np.arange(self.shape[2 - which])
 
-    def nstart(self) -> tuple[int, int, int] | None:
+    def nstart(self) -> Shape | None:
         """The origin in whole voxels (x, y, z), or None where it is not whole."""
         voxels = np.divide(self.origin, self.voxel_size)
         whole = np.rint(voxels)
         if np.any(np.abs(voxels - whole) > _WHOLE) or np.any(np.abs(whole) >= 2**31):
             return None
-        return tuple(int(v) for v in whole)
+        return shape_of(whole)
 
     def contains(self, xyz: np.ndarray) -> np.ndarray:
         """True for each position `(n, 3)` between the outermost voxel centres, or on them but for rounding."""
@@ -78,9 +93,11 @@ class Grid:
         return bool(np.all(apart < _WHOLE))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Volume:
     """An immutable map: `data` float32 `(nz, ny, nx)`, `voxel_size` and `origin` (x, y, z) in Å.
+
+    Two volumes are equal when their grids and all their values are, NaN being equal to NaN.
 
     A float32 array that owns its memory is handed over and not copied: it becomes read-only, so who wants to go on
     writing hands over a copy. A view of memory that somebody may still write to is copied.
@@ -96,6 +113,24 @@ class Volume:
         grid = Grid(data.shape, self.voxel_size, self.origin)
         object.__setattr__(self, "voxel_size", grid.voxel_size)
         object.__setattr__(self, "origin", grid.origin)
+
+    def __repr__(self) -> str:
+        size, origin = (", ".join(f"{v:.4g}" for v in three) for three in (self.voxel_size, self.origin))
+        if len(set(self.voxel_size)) == 1:
+            size = f"{self.voxel_size[0]:.4g}"
+        shape = " x ".join(str(n) for n in self.data.shape[::-1])
+        return f"<Volume: {shape} voxels (x, y, z) of {size} A, origin ({origin}) A>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Volume):
+            return NotImplemented
+        if self.data is not other.data and not np.array_equal(self.data, other.data, equal_nan=True):
+            return False
+        return self.grid == other.grid
+
+    def __hash__(self) -> int:
+        few = self.data.flat[:: max(1, self.data.size // _HASHED)].tolist()
+        return hash((self.grid, *("nan" if value != value else value for value in few)))
 
     @classmethod
     def on(cls, grid: Grid, data: np.ndarray) -> Volume:
@@ -131,13 +166,13 @@ class Volume:
         if min(start) < 0 or any(b > n for b, n in zip(stop, self.data.shape, strict=True)):
             raise ValueError(f"the box {start} to {stop} leaves the volume of {self.data.shape}")
         part = self.data[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
-        return Volume(part.copy(), self.voxel_size, self.grid.index_to_world(np.array(start[::-1])))
+        return Volume(part.copy(), self.voxel_size, triple_of(self.grid.index_to_world(np.array(start[::-1]))))
 
     def pad(self, before: Shape, after: Shape, value: float = 0.0) -> Volume:
         """The volume with `before` and `after` voxels (z, y, x) of `value` added on each side."""
         widths = list(zip(before, after, strict=True))
         data = np.pad(self.data, widths, constant_values=value)
-        return Volume(data, self.voxel_size, self.grid.index_to_world(-np.array(before[::-1])))
+        return Volume(data, self.voxel_size, triple_of(self.grid.index_to_world(-np.array(before[::-1]))))
 
     def with_data(self, data: np.ndarray) -> Volume:
         """Other values on the same grid."""

@@ -14,10 +14,14 @@ from cryotools.core.errors import DataError
 LIGAND, PROTEIN, NUCLEIC, WATER = range(4)
 KIND_NAMES = ("ligand", "protein", "nucleic acid", "water")
 
+_HASHED = 64  # atoms whose elements tell structures of as many atoms apart
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Structure:
-    """Atoms as parallel arrays of length n.
+    """Atoms as parallel arrays of length n, not to be changed in place.
+
+    Two structures are equal when all their arrays are, NaN being equal to NaN, whatever their names.
 
     Attributes
     ----------
@@ -52,6 +56,19 @@ class Structure:
 
     def __len__(self) -> int:
         return len(self.xyz)
+
+    def __repr__(self) -> str:
+        counts = np.bincount(self.kind, minlength=len(KIND_NAMES))
+        kinds = ", ".join(f"{n} of {name}" for n, name in zip(counts, KIND_NAMES, strict=True) if n)
+        return f"<Structure {self.name or 'without a name'}: {len(self)} atoms{f' ({kinds})' if kinds else ''}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Structure):
+            return NotImplemented
+        return self is other or all(_same(getattr(self, key), getattr(other, key)) for key in ATOM_FIELDS)
+
+    def __hash__(self) -> int:
+        return hash((len(self), *self.element[:: max(1, len(self) // _HASHED)].tolist()))
 
     def __getitem__(self, which: np.ndarray) -> Structure:
         """The atoms that a mask, an index array or a slice picks, in that order."""
@@ -102,6 +119,11 @@ class Structure:
 
 
 ATOM_FIELDS = tuple(field.name for field in fields(Structure) if field.name != "name")
+
+
+def _same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays hold the same values."""
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")
 
 
 def concatenate(parts: list[Structure]) -> Structure:

@@ -14,7 +14,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, listing
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError, listing
 from cryotools.core.files.bytestream import open_bytes, open_standard_input, read_upto
 from cryotools.core.files.impostors import impostor, wide_text
 from cryotools.core.memory import available_bytes
@@ -24,6 +24,7 @@ from cryotools.core.structures.formats.ciftext import cif_atoms, looks_like_cif,
 from cryotools.core.structures.formats.pdbtext import normal_pdb
 from cryotools.core.structures.structure import Structure
 
+StructureLike = str | os.PathLike[str] | Structure
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
 _FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
 _PDB_RECORDS = tuple(
@@ -67,6 +68,34 @@ def read_structure(
     if assembly is not None:
         return build_assembly(structure, subchain, _chosen(assemblies, assembly, name))
     return build_assembly(structure, subchain, _ncs_assembly(parsed)) if ncs and len(parsed.ncs) else structure
+
+
+def as_structure(
+    given: StructureLike,
+    *,
+    model: int | str = "first",
+    assembly: str | None = None,
+    ncs: bool = False,
+    skip_unknown: bool = False,
+) -> Structure:
+    """The structure that is `given`: read from its file (`read_structure`), or the object itself.
+
+    An object is taken as it is, with all its models: what only a file can tell must be asked when it is read.
+
+    Raises
+    ------
+    UsageError
+        An object is given and a model, an assembly or symmetry is asked for.
+    DataError
+        The file is not a structure, is broken, or lacks what is asked for; or the object has no atoms.
+    """
+    if not isinstance(given, Structure):
+        return read_structure(given, model=model, assembly=assembly, ncs=ncs, skip_unknown=skip_unknown)
+    if model not in ("first", "all") or assembly is not None or ncs:
+        raise UsageError("a structure in memory is taken as it is: give model and assembly to read_structure instead")
+    if not len(given):
+        raise DataError(f"{given.name or 'the structure'}: has no atoms")
+    return given
 
 
 def list_assemblies(path: str | os.PathLike[str]) -> list[str]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.core.maps.mapfile import read_grid
+from cryotools.core.maps.maplike import MapLike, as_grid
 from cryotools.core.maps.splat import Gaussians, splat
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.selection import chosen
 from cryotools.core.structures.structure import Structure
-from cryotools.core.structures.structurefile import read_structure
+from cryotools.core.structures.structurefile import StructureLike, as_structure
 from cryotools.simulate.classical.gaussians import SIGMA_PER_RESOLUTION, unit_height
 from cryotools.simulate.classical.symmetry import apply, operators, parse_axis, parse_point
 from cryotools.simulate.layout import check_inside, make_grid
@@ -28,7 +28,8 @@ from cryotools.simulate.layout import check_inside, make_grid
 class MolmapOptions:
     """The options of ChimeraX's command, lengths in Å.
 
-    `grid_spacing` None is a third of the resolution, `edge_padding` None three times it; `cube` is None, "true" or a
+    `grid_spacing` None is a third of the resolution, `edge_padding` None three times it; `on_grid` is a map or
+    its grid; `cube` is None, "true" or a
     number of voxels; `symmetry` is a name for `simulate.classical.symmetry`, "biomt" or None, about `axis` through
     `centre`. `chains` are ids, `selection` is a text for `core.structures.selection`; None is everything. Without
     `skip_unknown` atoms of unknown element are an error.
@@ -39,7 +40,7 @@ class MolmapOptions:
     edge_padding: float | None = None
     cutoff_range: float = 5.0
     sigma_factor: float = SIGMA_PER_RESOLUTION
-    on_grid: str | None = None
+    on_grid: MapLike | Grid | None = None
     cube: str | None = None
     symmetry: str | None = None
     axis: str = "z"
@@ -49,8 +50,8 @@ class MolmapOptions:
     skip_unknown: bool = False
 
 
-def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
-    """The map that ChimeraX's `molmap` makes of a structure file, and the atoms (without symmetry copies).
+def molmap(source: StructureLike, options: MolmapOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
+    """The map that ChimeraX's `molmap` makes of a structure, a file or in memory, and the atoms (no symmetry copies).
 
     Raises
     ------
@@ -60,8 +61,8 @@ def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) 
         The structure is broken, or lies outside the grid asked for.
     """
     _check(options)
-    like = read_grid(options.on_grid) if options.on_grid else None
-    structure = _choose(_read(path, options), options)
+    like = None if options.on_grid is None else as_grid(options.on_grid)
+    structure = _choose(_read(source, options), options)
     copies = _copies(structure, options)
     grid = like or _grid(copies, options)
     check_inside(copies, grid)
@@ -70,9 +71,9 @@ def molmap(path: str, options: MolmapOptions, progress: Progress | None = None) 
     return Volume.on(grid, splat(gaussians, grid, cutoff=options.cutoff_range, progress=progress)), structure
 
 
-def _read(path: str, options: MolmapOptions) -> Structure:
+def _read(source: StructureLike, options: MolmapOptions) -> Structure:
     assembly = "first" if options.symmetry == "biomt" else None
-    return read_structure(path, assembly=assembly, skip_unknown=options.skip_unknown)
+    return as_structure(source, assembly=assembly, skip_unknown=options.skip_unknown)
 
 
 def _choose(structure: Structure, options: MolmapOptions) -> Structure:
@@ -121,7 +122,7 @@ def _check(options: MolmapOptions) -> None:
         raise UsageError(f"--edgePadding {options.edge_padding}: give a length in angstroms, 0 or more")
     if options.cube not in (None, "true") and not (options.cube.isdecimal() and 0 < int(options.cube) < 2**31):
         raise UsageError(f"--cube {options.cube}: give true or a number of voxels")
-    if options.on_grid and (options.cube or options.grid_spacing or options.edge_padding is not None):
+    if options.on_grid is not None and (options.cube or options.grid_spacing or options.edge_padding is not None):
         raise UsageError("--onGrid fixes the grid; leave out --cube, --gridSpacing and --edgePadding")
     if (options.grid_spacing or 0) > options.resolution:
         warnings.warn(

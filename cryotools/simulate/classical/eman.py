@@ -18,7 +18,7 @@ from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.selection import in_chains
 from cryotools.core.structures.structure import Structure
-from cryotools.core.structures.structurefile import read_structure
+from cryotools.core.structures.structurefile import StructureLike, as_structure
 from cryotools.simulate.classical.gaussians import sigma_of_resolution, unit_height
 from cryotools.simulate.layout import check_inside, check_sampling, make_grid, parse_box
 
@@ -31,8 +31,8 @@ _KNOWN_TO_ORIGINAL = (1, 6, 7, 8, 15, 16, 19, 79)  # it takes W for a water bead
 class EmanOptions:
     """The options of `e2pdb2mrc.py`, lengths in Å.
 
-    `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage, `chains` letters as "ABE" or ids as "A,B2";
-    `seed` decides what `omit` leaves out. Without `skip_unknown` atoms of unknown element are an error.
+    `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage, `chains` letters as "ABE", ids as "A,B2" or a
+    tuple of ids; `seed` decides what `omit` leaves out. Without `skip_unknown` atoms of unknown element are an error.
     """
 
     apix: float = 1.0
@@ -41,7 +41,7 @@ class EmanOptions:
     het: bool = False
     center: bool = False
     trans: str | None = None
-    chains: str | None = None
+    chains: str | tuple[str, ...] | None = None
     model: int | None = None
     full: bool = False
     omit: float = 0.0
@@ -51,8 +51,8 @@ class EmanOptions:
     skip_unknown: bool = False
 
 
-def pdb2mrc(path: str, options: EmanOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
-    """The map that `e2pdb2mrc.py` makes of a structure file, and the atoms in it, moved as the map is.
+def pdb2mrc(source: StructureLike, options: EmanOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
+    """The map that `e2pdb2mrc.py` makes of a structure, a file or in memory, and the atoms in it, moved as it is.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def pdb2mrc(path: str, options: EmanOptions, progress: Progress | None = None) -
     shift = _parse_shift(options.trans)
     if not 0 <= options.omit < 100:
         raise UsageError(f"--omit {options.omit:g}: give a percentage from 0 to below 100")
-    structure = _choose_atoms(path, options)
+    structure = _choose_atoms(source, options)
     if options.center:
         weight = None if options.quick else structure.element.astype(float)
         structure = structure.with_xyz(structure.xyz - np.average(structure.xyz, axis=0, weights=weight))
@@ -77,16 +77,17 @@ def pdb2mrc(path: str, options: EmanOptions, progress: Progress | None = None) -
     return Volume.on(grid, splat(gaussians, grid, cutoff=CUTOFF, progress=progress)), structure
 
 
-def _choose_atoms(path: str, options: EmanOptions) -> Structure:
+def _choose_atoms(source: StructureLike, options: EmanOptions) -> Structure:
     model = "all" if options.model is None else options.model
-    structure = read_structure(path, model=model, ncs=options.full, skip_unknown=options.skip_unknown)
+    structure = as_structure(source, model=model, ncs=options.full, skip_unknown=options.skip_unknown)
+    name = structure.name
     models = np.unique(structure.model)
     if len(models) > 1:
-        _warn(f"{path}: the density of {len(models)} models is summed, as e2pdb2mrc.py does; --model 1 takes one")
+        _warn(f"{name}: the density of {len(models)} models is summed, as e2pdb2mrc.py does; --model 1 takes one")
     keep = np.ones(len(structure), dtype=bool) if options.het else ~structure.hetero
     if options.het and structure.hetero.any():
         _warn(
-            f"{path}: --het adds {int(structure.hetero.sum())} HETATM atoms, which e2pdb2mrc.py counts but never draws"
+            f"{name}: --het adds {int(structure.hetero.sum())} HETATM atoms, which e2pdb2mrc.py counts but never draws"
         )
     if options.chains:
         keep &= in_chains(structure, _present_chains(structure, options.chains))
@@ -94,20 +95,20 @@ def _choose_atoms(path: str, options: EmanOptions) -> Structure:
         keep &= np.random.default_rng(options.seed).random(len(structure)) >= options.omit / 100
     if not keep.any():
         hint = "; it has HETATM records only: give --het" if structure.hetero.all() else ""
-        raise DataError(f"{path}: none of its {len(structure)} atoms is selected{hint}")
+        raise DataError(f"{name}: none of its {len(structure)} atoms is selected{hint}")
     structure = structure[keep]
     dropped = int((~np.isin(structure.element, _KNOWN_TO_ORIGINAL)).sum())
     if dropped:
         _warn(
-            f"{path}: {dropped} atoms are of elements that e2pdb2mrc.py drops or mistakes (metals, halogens, Se); "
+            f"{name}: {dropped} atoms are of elements that e2pdb2mrc.py drops or mistakes (metals, halogens, Se); "
             "they count here"
         )
     return structure
 
 
-def _present_chains(structure: Structure, text: str) -> tuple[str, ...]:
+def _present_chains(structure: Structure, chains: str | tuple[str, ...]) -> tuple[str, ...]:
     """The chains asked for that exist, with a warning for the others; all of them when none exists."""
-    ids = tuple(text.split(",") if "," in text else text)
+    ids = tuple(chains.split(",") if isinstance(chains, str) and "," in chains else chains)
     present = [chain for chain in ids if chain in structure.chain]
     if present and len(present) < len(ids):
         _warn(f"{structure.name}: has no chain {', '.join(sorted(set(ids) - set(present)))}; the others are taken")

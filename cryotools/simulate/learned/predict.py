@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from cryotools.core.compute.checkpoint import shared_network, shipped
+from cryotools.core.compute.checkpoint import load_shipped
+from cryotools.core.compute.inference import apply_network
 from cryotools.core.compute.regions import Blocks, Box, blocks_within, everywhere
-from cryotools.core.compute.runner import Compute, Runner, run_boxes
+from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.maps.resample import resample, whole_shift
 from cryotools.core.maps.volume import Grid, Volume
@@ -24,7 +25,6 @@ from cryotools.simulate.learned.inputs import Condition, DensityChannels, simula
 from cryotools.simulate.learned.network import GENERATOR
 from cryotools.simulate.learned.sharpness import REACH, Reach, envelope
 
-WEIGHTS = shipped("map-generator")
 _MARGIN = 12.0  # Å around the atoms, as in training
 _TRAINED = (1.7, 8.0)  # Å
 
@@ -50,12 +50,11 @@ def generate(
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
     channels = DensityChannels(structure, unit, condition.resolution, b_factors=condition.b_factors)
-    generator = load_generator(weights or WEIGHTS)
+    generator = load_generator(weights)
     network = folded(Conditioned(generator, torch.from_numpy(simulator_conditions(condition))))
-    runner = Runner(network, (compute or Compute()).for_large_tiles())
-    where = needed(structure, unit, grid, generator.multiple)
-    made = run_boxes(runner, channels.part, where, halo=generator.halo, progress=progress)
-    return placed(made, unit, structure, grid)
+    where = needed(structure, unit, grid, network.multiple)
+    made = apply_network(network, channels.part, where, compute=compute, progress=progress)
+    return placed(made[0], unit, structure, grid)
 
 
 def warn_of_resolution(resolution: float) -> None:
@@ -98,12 +97,12 @@ def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid, reach
     return faded
 
 
-def load_generator(weights: str | Path = WEIGHTS) -> nn.Module:
-    """The generator of a file of weights, the shipped one's by default, on the CPU; it is shared (`shared_network`).
+def load_generator(weights: str | Path | None = None) -> nn.Module:
+    """The generator of a file of weights, None for the shipped one, on the CPU; it is shared (`shared_network`).
 
     Raises
     ------
     DataError
         The weights are missing or damaged.
     """
-    return shared_network(weights, [GENERATOR])[0]
+    return load_shipped("map-generator", [GENERATOR], weights)[0]

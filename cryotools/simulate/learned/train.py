@@ -17,17 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
-from cryotools.core.compute.runner import Compute, Runner, run_tiled
+from cryotools.core.compute.inference import apply_in_one_piece, apply_network
+from cryotools.core.compute.runner import Compute
 from cryotools.metrics.correlation import pearson
 from cryotools.nn.unet import Conditioned
 from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples, make_simulator_example
-from cryotools.simulate.learned.inputs import (
-    DENSITY_CHANNELS,
-    Condition,
-    density_channels,
-    simulator_conditions,
-    with_condition,
-)
+from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
 from cryotools.simulate.learned.network import (
     GENERATOR,
     Discriminator,
@@ -41,7 +36,6 @@ from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
 
 _WHOLE = 160**3  # voxels that a network takes in one piece; larger maps are tiled
-_CORE = 96
 
 
 @dataclass(frozen=True)
@@ -175,17 +169,10 @@ def correlation_loss(made: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (1 - products[0] / (products[1] * products[2]).clamp_min(1e-6).sqrt()).mean()
 
 
-@torch.inference_mode()
 def _whole(generator: nn.Module, example: SimulatorExample, condition: Condition, device: torch.device) -> np.ndarray:
     """The generator's map of a whole example, (nz, ny, nx), in float32."""
-    shape = example.target.shape
-    network = Conditioned(generator, torch.from_numpy(simulator_conditions(condition))).to(device)
+    network = Conditioned(generator, torch.from_numpy(simulator_conditions(condition)))
+    channels, compute = with_condition(example.density, condition), Compute(str(device), "fp32")
     if example.target.size > _WHOLE:
-        sizes = {"halo": generator.halo, "multiple": generator.multiple, "core": _CORE}
-        runner = Runner(network, Compute(str(device), "fp32"))
-        return run_tiled(runner, with_condition(example.density, condition), **sizes)[0]
-    padded = [-(-n // generator.multiple) * generator.multiple for n in shape]
-    density = np.zeros((DENSITY_CHANNELS, *padded), dtype=np.float32)
-    density[(slice(None), *(slice(n) for n in shape))] = example.density
-    channels = torch.from_numpy(with_condition(density, condition))[None].to(memory_format=torch.channels_last_3d)
-    return network(channels.to(device))[0, 0].cpu().numpy()[tuple(slice(n) for n in shape)]
+        return apply_network(network, channels, compute=compute)[0]
+    return apply_in_one_piece(network, channels, compute)[0]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import Architecture
+from cryotools.core.compute.inference import Wrapper
 from cryotools.nn.unet import UNet, UNetConfig
 from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS
 from cryotools.simulate.learned.inputs import SIMULATOR_CONDITIONS
@@ -71,6 +72,13 @@ class VaeGenerator(nn.Module):
     def forward(self, atoms: Tensor, noise: Tensor, conditions: Tensor) -> Tensor:
         mean, log_variance = self.latent(atoms, conditions)
         return self.decoded(mean + noise * torch.exp(log_variance / 2), conditions)
+
+
+class Noised(Wrapper):
+    """A generator that takes its noise as the last of a tile's channels."""
+
+    def forward(self, tiles: Tensor, conditions: Tensor) -> Tensor:
+        return self.network(tiles[:, :-1], tiles[:, -1:], conditions)
 
 
 VAE_GENERATOR = Architecture("vae-map-generator", VaeConfig, VaeGenerator)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from cryotools.core.compute.checkpoint import shared_network, shipped
+from cryotools.core.compute.checkpoint import load_shipped
+from cryotools.core.compute.inference import apply_network
 from cryotools.core.compute.regions import Box
-from cryotools.core.compute.runner import Compute, Runner, run_boxes
+from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Grid
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
@@ -19,9 +19,7 @@ from cryotools.nn.unet import Conditioned
 from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS, ElementChannels
 from cryotools.simulate.learned.inputs import Condition, simulator_conditions
 from cryotools.simulate.learned.predict import needed, placed, unit_grid, warn_of_resolution
-from cryotools.simulate.learned.vae_network import DEVIATION, MEAN, VAE_GENERATOR
-
-WEIGHTS = shipped("vae-map-generator")
+from cryotools.simulate.learned.vae_network import DEVIATION, MEAN, VAE_GENERATOR, Noised
 
 _REACH = (3.0, 5.0)  # Å; farther out the network was hardly trained
 
@@ -49,7 +47,7 @@ def generate_vae(
     """
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
-    generator, _, _ = shared_network(weights or WEIGHTS, [VAE_GENERATOR])
+    generator, _, _ = load_shipped("vae-map-generator", [VAE_GENERATOR], weights)
     elements = ElementChannels(structure, unit)
     noise = None
     if sample is not None:
@@ -64,21 +62,9 @@ def generate_vae(
         return channels
 
     conditions = torch.from_numpy(simulator_conditions(Condition(condition.resolution, False, condition.sharpness)))
-    network = folded(Conditioned(_Noised(generator), conditions))
-    runner = Runner(network, (compute or Compute()).for_large_tiles())
-    where = needed(structure, unit, grid, generator.multiple, _REACH)
-    inside = run_boxes(runner, part, where, halo=generator.halo, progress=progress)
+    network = folded(Conditioned(Noised(generator), conditions))
+    where = needed(structure, unit, grid, network.multiple, _REACH)
+    inside = apply_network(network, part, where, compute=compute, progress=progress)[0]
     config = generator.config
     made = (inside - np.float32(MEAN)) * np.float32(config.deviation / DEVIATION) + np.float32(config.mean)
     return placed(made, unit, structure, grid, _REACH)
-
-
-class _Noised(nn.Module):
-    """A generator that takes its noise as the last of a tile's channels."""
-
-    def __init__(self, generator: nn.Module) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, tiles: Tensor, conditions: Tensor) -> Tensor:
-        return self.generator(tiles[:, :-1], tiles[:, -1:], conditions)

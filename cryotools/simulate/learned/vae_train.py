@@ -16,14 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.compute.inference import apply_in_one_piece
+from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.structure import Structure
 from cryotools.metrics.correlation import pearson
 from cryotools.nn.patch import PatchDiscriminator
+from cryotools.nn.unet import Conditioned
 from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS, element_channels
 from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples, make_simulator_example
 from cryotools.simulate.learned.inputs import Condition, simulator_conditions
-from cryotools.simulate.learned.vae_network import DEVIATION, MEAN, VAE_GENERATOR, VaeConfig, VaeGenerator
+from cryotools.simulate.learned.vae_network import DEVIATION, MEAN, VAE_GENERATOR, Noised, VaeConfig, VaeGenerator
 from cryotools.training import distributed
 from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
@@ -155,17 +158,16 @@ class VaeGanTask:
         weight = weight * (1 - self.config.background) + self.config.background * (weight >= 0)
         return atoms.to(memory_format=torch.channels_last_3d), conditions, target, weight.clamp_min(0)
 
-    @torch.inference_mode()
     def _whole(self, generator: VaeGenerator, example: SimulatorExample, noise: float) -> np.ndarray:
         """The generator's map (nz, ny, nx) of a whole example, with noise of that deviation."""
-        shape = example.target.shape
-        padded = [-(-n // generator.multiple) * generator.multiple for n in shape]
-        atoms = np.zeros((1, len(ELEMENT_CHANNELS), *padded), dtype=np.float32)
-        atoms[(0, slice(None), *(slice(n) for n in shape))] = example.density
-        drawn = noise * np.random.default_rng(0).standard_normal((1, 1, *padded), dtype=np.float32)
-        conditions = simulator_conditions(Condition(example.resolution, False))[None]
-        inputs = (torch.from_numpy(part).to(self.device) for part in (atoms, drawn.astype(np.float32), conditions))
-        return generator(*inputs)[0, 0].cpu().numpy()[tuple(slice(n) for n in shape)]
+        padded = [-(-n // generator.multiple) * generator.multiple for n in example.target.shape]
+        within = tuple(slice(n) for n in example.target.shape)
+        channels = np.zeros((len(ELEMENT_CHANNELS) + 1, *padded), dtype=np.float32)
+        channels[(slice(-1), *within)] = example.density
+        channels[-1] = noise * np.random.default_rng(0).standard_normal(padded, dtype=np.float32)
+        conditions = torch.from_numpy(simulator_conditions(Condition(example.resolution, False)))
+        network, compute = Conditioned(Noised(generator), conditions), Compute(str(self.device), "fp32")
+        return apply_in_one_piece(network, channels, compute)[(0, *within)]
 
 
 def _channels(structure: Structure, grid: Grid, resolution: float) -> np.ndarray:

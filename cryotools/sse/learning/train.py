@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
-from cryotools.core.compute.runner import Compute, Runner, run_tiled
+from cryotools.core.compute.inference import apply_network
+from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import UsageError
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.nn.unet import Conditioned
@@ -187,7 +188,6 @@ class ClassifierTask:
     def _at_backbone(self, network: nn.Module, pair: Pair, residues: Residues) -> BackboneLogits:
         """A held-out map's logits at its backbone; its resolution is told."""
         told = Conditioned(network, torch.from_numpy(resolution_conditions(pair.resolution)))
-        runner = Runner(told, Compute(str(self.device), "fp32", batch=1))
-        sizes = {"halo": network.halo, "multiple": network.multiple, "core": 96}
-        logits = run_tiled(runner, prepare_map(pair.target, pair.resolution).volume.data[None], **sizes)
+        density = prepare_map(pair.target, pair.resolution).volume.data
+        logits = apply_network(told, density[None], compute=Compute(str(self.device), "fp32"))
         return backbone_logits(logits, pair.target, pair.structure, residues)

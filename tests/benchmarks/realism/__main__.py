@@ -15,10 +15,10 @@ import speed
 from fidelity import MEASURES, NEAR, Makers, fidelity
 from tables import gains, interval, table
 
+from cryotools.core.compute.checkpoint import shipped
 from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.distance import near_points
 from cryotools.metrics.correlation import pearson
-from cryotools.realism.predict import WEIGHTS as EVALUATOR
 from cryotools.realism.predict import evaluate
 from cryotools.simulate.classical.formulas import MapOptions, molmap_density, pdb2mrc_density
 from cryotools.simulate.learned.inputs import Condition
@@ -37,7 +37,7 @@ def main() -> None:
     options.add_argument("--only", choices=("fidelity", "realism", "downstream", "speed"), action="append")
     options.add_argument("--adversarial", help="a generator trained with a heavy adversary")
     options.add_argument("--plain", help="a plain SmoothL1 U-Net")
-    options.add_argument("--evaluator", default=str(EVALUATOR))
+    options.add_argument("--evaluator", default=str(shipped("evaluation-discriminator")))
     options.add_argument("--structure", default="examples/1gbt.cif")
     chosen = options.parse_args()
     pairs = load_folder(chosen.folder)

@@ -11,6 +11,7 @@ from torch import nn
 from cryotools.core.compute.checkpoint import (
     Architecture,
     load_network,
+    load_shipped,
     load_state,
     save_network,
     save_state,
@@ -222,3 +223,11 @@ def test_a_shared_network_learns_nothing(saved):
     assert not any(parameter.requires_grad for parameter in network.parameters())
     with pytest.raises(TypeError):
         metadata["seed"] = "1"
+
+
+def test_a_file_of_weights_takes_the_place_of_the_shipped_network(saved):
+    assert load_shipped("map-generator", [CHAIN], saved[0])[0] is shared_network(saved[0], [CHAIN])[0]
+    with pytest.raises(DataError, match=r"map-generator\.safetensors: holds a network of kind 'map-generator'"):
+        load_shipped("map-generator", [CHAIN])
+    with pytest.raises(ValueError, match="no network 'map-maker' comes with cryotools"):
+        load_shipped("map-maker", [CHAIN])

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute import runner as runner_module
-from cryotools.core.compute.regions import Blocks, Box, everywhere
-from cryotools.core.compute.runner import Compute, InputTooLargeError, Runner, run_boxes, run_tiled, run_tiles
+from cryotools.core.compute.runner import Compute, InputTooLargeError, Runner, run_tiled, run_tiles
 from cryotools.core.compute.tiles import plan_few_tiles
 from cryotools.core.errors import CryotoolsWarning, DataError
 
@@ -219,71 +218,3 @@ def test_a_network_that_is_there_already_is_not_copied():
 def test_results_are_float32_s_unless_less_is_asked_for():
     assert Compute().precision == "fp32"
     assert Runner(Blur(), Compute("cpu")).precision == torch.float32
-
-
-def source_of(volume: np.ndarray):
-    """Parts of channels (c, nz, ny, nx), zeros beyond them."""
-
-    def part(box: Box) -> np.ndarray:
-        channels = np.zeros((len(volume), *box.shape), dtype=np.float32)
-        inside = box.inside(volume.shape[1:])
-        if min(inside.shape):
-            channels[(slice(None), *inside.slices(of=box.start))] = volume[(slice(None), *inside.slices())]
-        return channels
-
-    return part
-
-
-@pytest.mark.parametrize("largest", [1, 4000, 10**6])
-def test_boxes_of_any_size_give_the_closed_form_where_it_is_asked_for(largest, monkeypatch):
-    from scipy.ndimage import uniform_filter
-
-    monkeypatch.setattr(runner_module, "_LARGEST_BOX", largest)
-    volume = np.random.default_rng(0).random((1, 34, 39, 21), dtype=np.float32)
-    exact = np.pad(volume[0].astype(np.float64), 4)
-    for _ in range(3):
-        exact = uniform_filter(exact, 3, mode="constant")
-    mask = np.random.default_rng(1).random((9, 10, 6)) < 0.05
-    blocks = Blocks(mask, 4, volume.shape[1:])
-    result = run_boxes(Runner(Blur(), CPU), source_of(volume), blocks, halo=4)
-    asked = mask.repeat(4, 0).repeat(4, 1).repeat(4, 2)[:34, :39, :21]
-    assert np.allclose(result[asked], exact[4:-4, 4:-4, 4:-4][asked], atol=1e-6)
-
-
-def test_what_no_box_holds_is_zero():
-    mask = np.zeros((6, 6, 6), dtype=bool)
-    mask[0, 0, 0] = True
-    volume = np.ones((1, 24, 24, 24), dtype=np.float32)
-    result = run_boxes(Runner(Blur(), CPU), source_of(volume), Blocks(mask, 4, (24, 24, 24)), halo=4)
-    assert result[:4, :4, :4].all()
-    assert not result[4:].any()
-
-
-@pytest.mark.slow
-def test_boxes_become_smaller_where_the_memory_is_short(monkeypatch):
-    volume = np.random.default_rng(0).random((1, 64, 64, 64), dtype=np.float32)
-    whole = run_boxes(Runner(Blur(), CPU), source_of(volume), everywhere((64, 64, 64), 4), halo=4)
-
-    class Narrow(Blur):
-        def forward(self, x: Tensor) -> Tensor:
-            if x.numel() > 70_000:
-                raise MemoryError
-            return super().forward(x)
-
-    monkeypatch.setattr(runner_module, "_LEAST_BOX", 1000)
-    small = run_boxes(Runner(Narrow(), CPU), source_of(volume), everywhere((64, 64, 64), 4), halo=4)
-    assert np.abs(small - whole).max() < 1e-6
-
-
-def test_a_box_that_never_fits_is_an_error():
-    class Never(Blur):
-        def forward(self, x: Tensor) -> Tensor:
-            raise MemoryError
-
-    with pytest.raises(DataError, match="take a larger machine"):
-        run_boxes(Runner(Never(), CPU), source_of(np.ones((1, 8, 8, 8))), everywhere((8, 8, 8), 4), halo=4)
-
-
-def test_halos_that_would_shift_the_pooling_grid_are_refused():
-    with pytest.raises(ValueError, match="no whole number of blocks"):
-        run_boxes(Runner(Blur(), CPU), source_of(np.ones((1, 8, 8, 8))), everywhere((8, 8, 8), 4), halo=3)

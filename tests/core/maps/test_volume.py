@@ -196,3 +196,38 @@ def test_resampling_by_voxel_size_begins_at_the_same_place():
     assert fine.voxel_size == (0.5, 0.5, 0.5)
     assert fine.origin == GRID.origin
     assert fine.data.shape == (17, 16, 13)
+
+
+def _noise(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(6, 7, 8)).astype(np.float32)
+
+
+def test_volumes_are_equal_where_grid_and_values_are_and_then_have_one_hash():
+    volume = Volume(_noise(), (1.0, 1.5, 2.0), (3.0, 0.0, -1.0))
+    same = Volume(np.asfortranarray(_noise()), (1.0, 1.5, 2.0), (3.0, -0.0, -1.0))
+    assert volume == same
+    assert hash(volume) == hash(same)
+    others = [
+        Volume(_noise(1), (1.0, 1.5, 2.0), (3.0, 0.0, -1.0)),
+        Volume(_noise(), (1.0, 1.5, 2.0), (3.0, 0.0, -1.1)),
+        Volume(_noise(), (1.0, 1.5, 2.1), (3.0, 0.0, -1.0)),
+        volume.crop((0, 0, 0), (6, 7, 7)),
+    ]
+    assert all(volume != other for other in others)
+    assert len({volume, same, *others}) == 5
+    assert volume != "volume"
+
+
+def test_zero_equals_minus_zero_and_nan_equals_nan():
+    values = np.zeros((3, 3, 3), np.float32)
+    assert Volume(values.copy(), (1, 1, 1)) == Volume(-values, (1, 1, 1))
+    assert hash(Volume(values.copy(), (1, 1, 1))) == hash(Volume(-values, (1, 1, 1)))
+    values[0] = np.nan
+    assert Volume(values.copy(), (1, 1, 1)) == Volume(values.copy(), (1, 1, 1))
+    assert hash(Volume(values.copy(), (1, 1, 1))) == hash(Volume(values.copy(), (1, 1, 1)))
+
+
+def test_a_volume_shows_itself_in_one_short_line():
+    text = repr(Volume(_noise(), (1.5, 1.5, 1.5), (3.0, 0.0, -1.0)))
+    assert text == "<Volume: 8 x 7 x 6 voxels (x, y, z) of 1.5 A, origin (3, 0, -1) A>"
+    assert "1, 1.5, 2" in repr(Volume(_noise(), (1.0, 1.5, 2.0)))

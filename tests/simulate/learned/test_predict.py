@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryotools.core.compute import runner
+from cryotools.core.compute import inference
 from cryotools.core.compute.checkpoint import save_network
 from cryotools.core.compute.runner import Compute, Runner, run_tiled
 from cryotools.core.errors import CryotoolsWarning
@@ -109,7 +109,7 @@ def test_rewritten_weights_are_the_ones_used(made, small, tmp_path):
 @pytest.mark.slow
 def test_the_map_does_not_depend_on_the_boxes_it_is_made_in(made, small, monkeypatch):
     grid, data = made
-    monkeypatch.setattr(runner, "_LARGEST_BOX", 100_000)  # of 46 voxels, 40 of them halo
+    monkeypatch.setattr(inference, "_LARGEST_BOX", 100_000)  # of 46 voxels, 40 of them halo
     other = generate(small, grid, Condition(3.0, b_factors=False), Compute("cpu"))
     assert np.abs(other - data).max() < 1e-5 * data.max()
 

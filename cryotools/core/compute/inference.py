@@ -1,0 +1,299 @@
+"""Apply a network to a map: one call for every system, whatever the network and however large the map.
+
+A network is taken as it is, with what it says of itself: `halo`, the voxels on each side that an output voxel can see,
+`multiple`, the factor by which it shrinks its input inside, and, where it needs other tiles than most, its `tiling`.
+`Wrapper` passes these on, for networks that are built around another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cryotools.core.compute.regions import Blocks, Box, cover
+from cryotools.core.compute.runner import Compute, InputTooLargeError, Runner, run_tiled, run_tiles
+from cryotools.core.compute.tiles import TilePlan, bounding_box, plan_few_tiles
+from cryotools.core.errors import DataError, UsageError
+from cryotools.core.maps.rotations import ROTATION_SETS, ROTATIONS
+from cryotools.core.maps.volume import Shape
+from cryotools.core.memory import available_bytes, check_grid_fits
+from cryotools.core.progress import NoProgress, Progress
+
+_CORE = 96  # voxels kept of an equal tile along an axis
+_LEAST_CORE = 64  # voxels inside the halo of a tile where memory is short
+_LARGEST_BOX, _LEAST_BOX = 4_500_000, 200_000  # voxels of a box with its halo
+_BYTES = 220  # of the shipped generator's activations per voxel of a box
+
+Source = Callable[[Box], np.ndarray]
+"""Makes the channels float32 (c, *box.shape) of a box, zeros beyond the volume."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Which tiles suit a network: at most `largest` voxels along an axis and `most` in all; they end `beyond` voxels
+    outside the part of the map that matters. `bytes_per_voxel` is what the activations of a tile take.
+
+    By default that is 1 GB of activations, and eight tiles to 400 x 300 x 300 voxels.
+    """
+
+    largest: int = 320
+    most: int = 10_700_000
+    beyond: int = 8
+    bytes_per_voxel: int = 110
+
+
+class Wrapper(nn.Module):
+    """A network around another, `network`, which sees as far and takes the same tiles."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    @property
+    def halo(self) -> int:
+        """Voxels on each side that an output voxel can see."""
+        return self.network.halo
+
+    @property
+    def multiple(self) -> int:
+        """Voxels that inputs must be whole multiples of, along each axis."""
+        return self.network.multiple
+
+    @property
+    def tiling(self) -> Tiling:
+        """The tiles that suit it."""
+        return getattr(self.network, "tiling", Tiling())
+
+
+class RotationAverage(Wrapper):
+    """The mean of a network's outputs (b, k, z, y, x) over rotations of its input, each rotated back."""
+
+    def __init__(self, network: nn.Module, rotations: tuple[int, ...]) -> None:
+        super().__init__(network)
+        self.rotations = rotations
+
+    def forward(self, tiles: Tensor) -> Tensor:
+        first, *more = self.rotations
+        total = self._rotated(tiles, first)
+        for number in more:
+            total += self._rotated(tiles, number)  # in place: maps of all classes are large
+        return total.div_(len(self.rotations))
+
+    def _rotated(self, tiles: Tensor, number: int) -> Tensor:
+        axes, flips = ROTATIONS[number]
+        flipped = [2 + axis for axis, flip in enumerate(flips) if flip < 0]
+        rotated = tiles.permute(0, 1, *(2 + axis for axis in axes)).flip(flipped)
+        return self.network(rotated).flip(flipped).permute(0, 1, *(2 + axes.index(axis) for axis in range(3)))
+
+
+def rotation_average(network: nn.Module, rotations: int) -> nn.Module:
+    """`network` averaged over 1, 4 or 24 rotations, at as many times the cost; with 1, itself.
+
+    Raises
+    ------
+    UsageError
+        `rotations` is another number.
+    """
+    check_rotations(rotations)
+    return network if rotations == 1 else RotationAverage(network, ROTATION_SETS[rotations])
+
+
+def check_rotations(rotations: int) -> None:
+    """Refuse a number of rotations that is none of 1, 4 and 24 (UsageError)."""
+    if rotations not in ROTATION_SETS:
+        raise UsageError(f"--rotations {rotations}: give 1, 4 or 24")
+
+
+def apply_network(
+    network: nn.Module,
+    channels: np.ndarray | Source,
+    where: np.ndarray | Blocks | None = None,
+    *,
+    compute: Compute | None = None,
+    rotations: int = 1,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """The outputs of a voxel network, (b, c, z, y, x) → (b, k, z, y, x), for a whole map or parts of it.
+
+    Parameters
+    ----------
+    channels : float32 (c, nz, ny, nx), already normalised over the whole map; or, with `where` as blocks, a function
+        that makes those of a box, where all together would not fit the memory
+    where : the voxels that are wanted: all, those of a mask bool (nz, ny, nx), or blocks whose edge is the network's
+        `multiple`. The network sees no more than it needs for these.
+    compute : `batch` is 1 where it is None, since tiles are large
+    rotations : 1, 4 or 24 rotations of the input whose outputs are averaged
+
+    Returns
+    -------
+    float32 (k, nz, ny, nx), 0 where a mask is False and in blocks far from those that are wanted. It does not depend on
+    the tiles, which become smaller where memory is short.
+
+    Raises
+    ------
+    DataError
+        The result or a single tile does not fit the memory, or the network gives numbers that are not finite.
+    UsageError
+        There are no such rotations, device or precision.
+    """
+    network = rotation_average(network, rotations)
+    runner = Runner(network, (compute or Compute()).for_large_tiles())
+    progress = progress or NoProgress()
+    if isinstance(where, Blocks):
+        source = channels if callable(channels) else _source(channels)
+        return run_boxes(runner, source, where, halo=network.halo, progress=progress)
+    if callable(channels):
+        raise TypeError("channels that are made box by box need blocks to say where")
+    if where is not None:
+        return _masked(runner, channels, where, progress)
+    return run_tiled(runner, channels, halo=network.halo, multiple=network.multiple, core=_CORE, progress=progress)
+
+
+def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Compute | None = None) -> np.ndarray:
+    """The outputs (k, nz, ny, nx) for a small map, seen whole as cubes in training are: zeros fill it up to the
+    network's `multiple`, and beyond that there is what its layers pad with.
+
+    Raises
+    ------
+    DataError
+        The map does not fit the memory.
+    """
+    shape = channels.shape[1:]
+    filled = np.zeros((len(channels), *(-(-n // network.multiple) * network.multiple for n in shape)), dtype=np.float32)
+    inside = (slice(None), *(slice(n) for n in shape))
+    filled[inside] = channels
+    whole = torch.from_numpy(filled)[None].to(memory_format=torch.channels_last_3d)[0]  # as cubes lie in training
+    return next(Runner(network, compute).run([whole])).numpy()[inside]
+
+
+def run_boxes(
+    runner: Runner, source: Source, blocks: Blocks, *, halo: int, progress: Progress | None = None
+) -> np.ndarray:
+    """Apply a voxel network (c, box) → (k, box) to the blocks that matter of a volume.
+
+    Parameters
+    ----------
+    source : makes the channels of a box, already normalised over the whole map
+    halo : voxels around each box, at least the network's receptive field on one side; a whole multiple of the blocks'
+        edge, which is the network's inner down-sampling or a multiple of it
+
+    Returns
+    -------
+    float32 (k, nz, ny, nx), 0 where no box was needed to hold the blocks.
+
+    Raises
+    ------
+    DataError
+        The result or a single box does not fit the memory.
+    """
+    if halo % blocks.edge:
+        raise ValueError(f"a halo of {halo} voxels is no whole number of blocks of {blocks.edge}")
+    check_grid_fits(blocks.shape)
+    result: np.ndarray | None = None
+    largest = _LARGEST_BOX
+    if runner.device.type == "cpu":  # Linux would kill us
+        largest = int(min(largest, max(available_bytes() * 0.8 / _BYTES, _LEAST_BOX)))
+    while True:
+        boxes = cover(blocks, halo=halo, largest=largest)
+        (progress or NoProgress()).start(len(boxes), "tiles")
+        try:
+            for box, values in _outputs(runner, source, boxes, halo):
+                kept = box.inside(blocks.shape)
+                result = _zeros(len(values), blocks.shape) if result is None else result
+                result[(slice(None), *kept.slices())] = values[(slice(None), *kept.slices(of=box.start))]
+                (progress or NoProgress()).advance()
+        except InputTooLargeError as error:
+            if largest <= _LEAST_BOX:
+                raise DataError(f"{error}; take a larger machine, or --device cpu in place of a GPU") from error
+            largest //= 2  # what is computed already would come out the same, and comes again
+        else:
+            return _nothing(runner, source, halo, blocks) if result is None else result
+
+
+def _outputs(runner: Runner, source: Source, boxes: list[Box], halo: int) -> Iterator[tuple[Box, np.ndarray]]:
+    """Each box and the network's output there, float32 (k, *box.shape)."""
+    for box in boxes:
+        output = next(runner.run([torch.from_numpy(source(box.grown(halo)))]))
+        yield box, output[(slice(None), *box.slices(of=box.grown(halo).start))].numpy()
+
+
+def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: Progress) -> np.ndarray:
+    """The network's outputs where a mask says so: in the smallest box around that and what the network sees from there,
+    in tiles as large as the memory allows.
+    """
+    edge = runner.network.multiple
+    halo = -(-runner.network.halo // edge) * edge
+    box = bounding_box(where)
+    if box is None:
+        return _nothing(runner, _source(channels), halo, Blocks(where, edge, where.shape))
+    part = tuple(slice(max(0, side.start // edge * edge - halo), side.stop + halo) for side in box)
+    inside = (slice(None), *part)
+    result: np.ndarray | None = None
+    for plan, start, tile in _tiles(runner, channels[inside], where[part], progress):
+        result = _zeros(len(tile), where.shape) if result is None else result
+        plan.paste(result[inside], tile, start)
+    for plane, wanted in zip(result[inside].swapaxes(0, 1), where[part], strict=True):
+        plane[:, ~wanted] = 0
+    return result
+
+
+def _tiles(
+    runner: Runner, channels: np.ndarray, where: np.ndarray, progress: Progress
+) -> Iterator[tuple[TilePlan, Shape, np.ndarray]]:
+    """The plan, the start and the output (k, *tile) of the tiles that hold something of `where` (nz, ny, nx), all again
+    in smaller tiles where the memory does not hold one.
+    """
+    network = runner.network
+    tiling: Tiling = getattr(network, "tiling", Tiling())
+    least = 2 * network.halo + _LEAST_CORE
+    most = min(tiling.most, tiling.largest**3)
+    short = runner.device.type == "cpu" and tiling.bytes_per_voxel * most > available_bytes()  # Linux would kill us
+    largest = least if short else max(tiling.largest, least)
+    sizes = {"halo": network.halo, "multiple": network.multiple, "beyond": tiling.beyond}
+    while True:
+        plan = plan_few_tiles(where.shape, largest=largest, most=max(most, least**3), **sizes)
+        starts = [start for start in plan.starts() if where[_core(plan, start)].any()]
+        progress.start(len(starts), "tiles")
+        try:
+            for start, tile in run_tiles(runner, plan, channels, starts):
+                yield plan, start, tile.numpy()
+                progress.advance()
+        except InputTooLargeError as error:
+            if largest == least:
+                raise DataError(
+                    f"tiles of {least} voxels do not fit the memory of {runner.device}; take a larger machine, or "
+                    "--device cpu in place of a GPU"
+                ) from error
+            # what is computed already would come out the same, and comes again
+            largest = max(min(largest, round(most ** (1 / 3))) // 2, least)
+        else:
+            return
+
+
+def _nothing(runner: Runner, source: Source, halo: int, blocks: Blocks) -> np.ndarray:
+    """Zeros, as many maps as the network gives of a box."""
+    box = Box((0, 0, 0), (blocks.edge,) * 3).grown(halo)
+    return _zeros(len(next(runner.run([torch.from_numpy(np.zeros_like(source(box)))]))), blocks.shape)
+
+
+def _zeros(count: int, shape: Shape) -> np.ndarray:
+    check_grid_fits(shape, copies=count)
+    return np.zeros((count, *shape), dtype=np.float32)
+
+
+def _source(channels: np.ndarray) -> Source:
+    """Boxes of channels (c, nz, ny, nx) that are there already."""
+
+    def part(box: Box) -> np.ndarray:
+        plan = TilePlan(channels.shape[1:], box.shape, 0)
+        return plan.cut(channels, box.start)
+
+    return part
+
+
+def _core(plan: TilePlan, start: Shape) -> tuple[slice, ...]:
+    return tuple(slice(s, s + n) for s, n in zip(start, plan.core, strict=True))

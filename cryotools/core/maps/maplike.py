@@ -1,0 +1,60 @@
+"""What may stand for a map: its file, the volume itself, or an array with its voxel size."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+
+from cryotools.core.errors import UsageError
+from cryotools.core.maps.mapfile import read_grid, read_map
+from cryotools.core.maps.volume import Grid, Triple, Volume
+
+MapLike = str | os.PathLike[str] | Volume
+
+
+def as_volume(given: MapLike | np.ndarray, voxel_size: float | Triple | None = None) -> Volume:
+    """The map that is `given`: read from its file, the volume itself, or made of an array `(nz, ny, nx)`.
+
+    `voxel_size` in Å, one number or (x, y, z), replaces what a file or a volume says, and must be given with an array,
+    whose first voxel is then at (0, 0, 0). An array is copied: it stays writable.
+
+    Raises
+    ------
+    UsageError
+        An array has no voxel size or not three axes, or the voxel size is not positive.
+    DataError
+        The file is not a sound density map.
+    """
+    size = None if voxel_size is None else _three(voxel_size)
+    if isinstance(given, Volume):
+        return given if size is None else replace(given, voxel_size=size)
+    if not isinstance(given, np.ndarray):
+        volume = read_map(given, voxel_size=None if size is None else size[0])
+        return volume if size is None or len(set(size)) == 1 else replace(volume, voxel_size=size)
+    if size is None:
+        raise UsageError("an array has no voxel size of its own: give voxel_size in angstroms, or a Volume")
+    if given.ndim != 3 or not given.size:
+        raise UsageError(f"an array of shape {given.shape} is no map: it needs three axes (z, y, x)")
+    return Volume(np.array(given, dtype=np.float32), size)
+
+
+def as_grid(given: MapLike | Grid) -> Grid:
+    """Where the map that is `given` lies; the values of a file are not read.
+
+    Raises
+    ------
+    DataError
+        The file is not a sound density map.
+    """
+    if isinstance(given, Grid):
+        return given
+    return given.grid if isinstance(given, Volume) else read_grid(given)
+
+
+def _three(voxel_size: float | Triple) -> Triple:
+    x, y, z = (voxel_size,) * 3 if np.ndim(voxel_size) == 0 else tuple(voxel_size)
+    if not all(np.isfinite(step) and step > 0 for step in (x, y, z)):
+        raise UsageError(f"a voxel size of {voxel_size} makes no sense: give a positive number of angstroms")
+    return float(x), float(y), float(z)
