@@ -137,7 +137,7 @@ def pdb2mrc(
     model : use only this model of a file; None sums all
     full : apply the MTRIX symmetry of a file
     omit : percentage of the atoms to leave out at random, by `seed`
-    b_factors : use each atom's B factor as its width, as the original's --addpdbbfactor does
+    b_factors : use each atom's B factor as its width, as e2pdb2mrc.py's addpdbbfactor does
 
     Raises
     ------
@@ -355,12 +355,12 @@ def judge_realism(
         Nothing exceeds the contour, the structure lies elsewhere, or the weights are missing or damaged.
     """
     from cryotools.core.compute.runner import Compute
-    from cryotools.realism.predict import WEIGHTS, evaluate
+    from cryotools.realism.predict import evaluate
 
     atoms = None if structure is None else as_structure(structure)
     compute = Compute(device, precision)
     density = as_volume(volume, voxel_size)
-    return evaluate(density, atoms, contour=contour, weights=WEIGHTS if weights is None else weights, compute=compute)
+    return evaluate(density, atoms, contour=contour, weights=weights, compute=compute)
 
 
 def _cube(cube: int | bool) -> str | None:

@@ -83,7 +83,7 @@ def command(
     debug: opt.Debug = False,
 ) -> None:
     """Make a map as ChimeraX's molmap does: same grid, same values."""
-    resolution, output = _told(resolution, output, res, output_file)
+    angstroms, output = _told(resolution, output, res, output_file)
     if skip_existing(output, no_clobber):
         return
     set_threads(threads, classical=True)
@@ -93,7 +93,7 @@ def command(
     from cryotools.simulate.classical.gaussians import SIGMA_PER_RESOLUTION
 
     options = MolmapOptions(
-        resolution=resolution,
+        resolution=angstroms,
         grid_spacing=grid_spacing,
         edge_padding=edge_padding,
         cutoff_range=cutoff_range,
@@ -109,7 +109,7 @@ def command(
     )
     with progress() as reporter:
         volume, atoms = molmap(structure, options, reporter)
-    result = MapResult(output, volume, atoms, label(f"{resolution:g}"), int(mode.value))
+    result = MapResult(output, volume, atoms, label(f"{angstroms:g}"), int(mode.value))
     result.save(preview, json)
 
 

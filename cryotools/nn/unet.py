@@ -8,12 +8,16 @@ BatchNorm, whose statistics are fixed at inference, so tiles and whole volumes a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.compute.inference import Wrapper
+
+if TYPE_CHECKING:
+    from cryotools.nn.unetpp import UNetPlusPlus
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class UNet(nn.Module):
 class UNetBased(nn.Module):
     """A network around a `unet`, of this kind or another, whose reach is its own."""
 
-    unet: nn.Module
+    unet: UNet | UNetPlusPlus
 
     @property
     def halo(self) -> int:
@@ -99,6 +103,8 @@ class UNetBased(nn.Module):
 class Conditioned(Wrapper):
     """A network with its conditions (k,) fixed, as it is applied to maps."""
 
+    conditions: Tensor
+
     def __init__(self, network: nn.Module, conditions: Tensor) -> None:
         super().__init__(network)
         self.register_buffer("conditions", conditions[None])
@@ -112,13 +118,19 @@ class Modulation(nn.Module):
 
     def __init__(self, conditions: int, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(conditions, 32), nn.SiLU(), nn.Linear(32, 2 * width))
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
+        first, last = nn.Linear(conditions, 32), nn.Linear(32, 2 * width)
+        self.layers = nn.Sequential(first, nn.SiLU(), last)
+        set_to_zero(last)
 
     def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
         scale, shift = self.layers(conditions)[:, :, None, None, None].chunk(2, dim=1)
         return x * (1 + scale) + shift
+
+
+def set_to_zero(layer: nn.Module) -> None:
+    """Make all weights and biases of a layer 0."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 def fold(x: Tensor) -> Tensor:

@@ -65,9 +65,10 @@ def _around_molecule(volume: Volume) -> tuple[slice, slice, slice]:
     levels = find_levels(volume)
     strong = _without_islands(volume.data > levels.background + 0.5 * levels.strength)
     if not strong.any():
-        return (slice(None),) * 3
+        return slice(None), slice(None), slice(None)
     ends = [np.flatnonzero(strong.any(axis=other))[[0, -1]] for other in ((1, 2), (0, 2), (0, 1))]
-    return tuple(slice(max(0, first - _MARGIN), last + _MARGIN + 1) for first, last in ends)
+    z, y, x = (slice(max(0, first - _MARGIN), last + _MARGIN + 1) for first, last in ends)
+    return z, y, x
 
 
 def _levels(data: np.ndarray) -> tuple[float, float]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,11 +75,11 @@ class Verdict:
 
     def words(self) -> str:
         """How far the discriminator itself is to be believed, as the end of a sentence."""
-        known = "not known" if np.isnan(self.accuracy) else f"{self.accuracy:.0%}"
+        known = "unknown" if np.isnan(self.accuracy) else f"{self.accuracy:.0%}"
         if self.molecule or not self.accuracy_holds_for:
             return f"{known} on maps of {self.molecule}" if self.molecule else known
         measured = " and of ".join(self.accuracy_holds_for)
-        return f"{known} on maps of {measured}, and not known on others (--structure says which this is)"
+        return f"{known} on maps of {measured}, and unknown on others (give `structure` to say which this is)"
 
 
 def evaluate(
@@ -87,7 +87,7 @@ def evaluate(
     structure: Structure | None = None,
     *,
     contour: float | None = None,
-    weights: str | Path | None = None,
+    weights: str | os.PathLike[str] | None = None,
     compute: Compute | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
@@ -102,7 +102,8 @@ def evaluate(
     prepared = mask_map(volume, contour)
     logits = apply_network(network, prepared.volume.data[None], compute=compute, progress=progress)[0]
     probability = np.where(prepared.structured, 1 / (1 + np.exp(-logits)), np.float32(0))
-    judged, residues = prepared.structured, ()
+    judged = prepared.structured
+    residues: tuple[ResidueVerdict, ...] = ()
     if structure is not None:
         structure = structure[structure.kind != WATER]
         judged, owner = _near(prepared.structured, prepared.volume, structure)
@@ -130,17 +131,17 @@ def _accuracy(about: Mapping[str, str], molecule: str | None, measured: tuple[st
     if molecule and measured and molecule not in measured:
         seen = about.get(f"seen_{molecule}", "")
         warnings.warn(
-            f"{weights}: this discriminator's accuracy was measured on maps of {' and of '.join(measured)} and is not "
-            f"known on {molecule}{': ' if seen else ''}{seen}; do not rely on its verdict",
+            f"{weights}: this discriminator's accuracy was measured on maps of {' and of '.join(measured)} and is "
+            f"unknown on {molecule}{': ' if seen else ''}{seen}; do not rely on its verdict",
             CryotoolsWarning,
             stacklevel=3,
         )
         return float("nan")
     accuracy = float(about.get("held_out_accuracy", "nan"))
     if not accuracy >= 0.9:
-        known = "not known" if np.isnan(accuracy) else f"{accuracy:.0%}"
+        known = "unknown" if np.isnan(accuracy) else f"{accuracy:.0%}"
         warnings.warn(
-            f"{weights}: this discriminator's own accuracy on maps it never saw is {known}; its verdict says as little",
+            f"{weights}: this discriminator's own accuracy on held-out maps is {known}; do not rely on its verdict",
             CryotoolsWarning,
             stacklevel=3,
         )

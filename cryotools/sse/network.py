@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import Architecture
 from cryotools.core.compute.inference import Tiling, Wrapper
+from cryotools.nn.conditions import RESOLUTION_CONDITIONS
 from cryotools.nn.unet import UNet, UNetBased, UNetConfig
-from cryotools.sse.inputs import RESOLUTION_CONDITIONS
 from cryotools.sse.truth.assign import CLASS_NAMES, OTHER
 
 CLASSES = len(CLASS_NAMES)
@@ -38,7 +38,7 @@ class SecondaryStructureConfig:
 
 
 class SecondaryStructure(UNetBased):
-    """Prepared maps (b, 1, z, y, x) and conditions (b, 2) of `sse.inputs` → logits (b, 4, z, y, x)."""
+    """Prepared maps (b, 1, z, y, x) and their `nn.conditions` (b, 2) → logits (b, 4, z, y, x)."""
 
     def __init__(self, config: SecondaryStructureConfig) -> None:
         super().__init__()

@@ -15,11 +15,14 @@ from cryotools.core.compute.checkpoint import load_shipped
 from cryotools.core.compute.inference import apply_network, check_rotations
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import ArgumentError
 from cryotools.core.maps.levels import Levels, block_means
+from cryotools.core.maps.prepare import prepare_map
+from cryotools.core.maps.resample import interpolate_each
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
+from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
 from cryotools.sse.check import (
     check_confidence,
@@ -27,7 +30,6 @@ from cryotools.sse.check import (
     check_values,
     check_voxels,
 )
-from cryotools.sse.inputs import on_grid, prepare_map, resolution_conditions
 from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier
 from cryotools.sse.truth.assign import OTHER
 
@@ -90,7 +92,7 @@ class Annotator:
     ) -> None:
         check_rotations(rotations)
         if not np.isfinite(lean):
-            raise UsageError(f"--bias {lean:g}: give a finite number")
+            raise ArgumentError("lean", lean, "give a finite number")
         self.compute = compute or Compute()
         self.compute.check()
         self.network, _, _ = load_shipped("secondary-structure", [SECONDARY_STRUCTURE, HARUSPEX], weights)
@@ -105,7 +107,7 @@ class Annotator:
         network = folded(Classifier(self.network, conditions, self.lean))
         probabilities = classify(network, prepared.volume.data, self.compute, self.rotations, progress)
         if not prepared.volume.same_grid_as(volume):
-            probabilities = on_grid(probabilities, prepared.volume.grid, volume.grid)
+            probabilities = interpolate_each(probabilities, prepared.volume.grid, volume.grid)
         check_confidence(probabilities, float(np.prod(volume.voxel_size)))
         return Annotation(volume, probabilities, prepared.levels, resolution)
 
@@ -155,11 +157,11 @@ def classify(
     worth = stands_out(density)
     box, found = bounding_box(worth), None
     if box is not None:
-        how = {"compute": compute, "rotations": rotations, "progress": progress}
-        found = apply_network(network, density[None, *box], worth[box], **how)
+        part = density[box][None]
+        found = apply_network(network, part, worth[box], compute=compute, rotations=rotations, progress=progress)
     probabilities = np.zeros((CLASSES, *density.shape), dtype=np.float32)
-    if found is not None:
-        probabilities[:, *box] = found
+    if box is not None and found is not None:
+        probabilities[(slice(None), *box)] = found
     probabilities[OTHER][~worth] = 1
     return probabilities
 

@@ -45,7 +45,7 @@ def describe_file(path: str) -> dict[str, Any]:
 
 def _describe_map(path: str) -> dict[str, Any]:
     header = read_header(path)
-    report = {
+    report: dict[str, Any] = {
         "file": path,
         "what": f"density map, MRC mode {header.mode} ({_MODE_NAMES[header.mode]})",
         "voxels_xyz": [header.n[header.axes.index(axis)] for axis in (1, 2, 3)],

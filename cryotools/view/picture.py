@@ -11,7 +11,7 @@ import numpy as np
 from cryotools.core.errors import UsageError
 from cryotools.core.files.output import atomic_path, check_output
 from cryotools.core.maps.resample import resample
-from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.maps.volume import Grid, Volume, shape_of
 from cryotools.core.structures.structure import Structure
 
 if TYPE_CHECKING:
@@ -154,4 +154,4 @@ def _fine(volume: Volume) -> Volume:
     """The volume on cubic voxels small enough for a smooth picture."""
     spacing = max(volume.grid.size) / _PIXELS
     counts = [max(2, round(length / spacing)) for length in volume.grid.size]
-    return resample(volume, Grid(tuple(counts[::-1]), (spacing,) * 3, volume.origin), "cubic")
+    return resample(volume, Grid(shape_of(counts[::-1]), (spacing,) * 3, volume.origin), "cubic")

@@ -10,7 +10,7 @@ import torch
 from cryotools.core.compute.checkpoint import load_network, save_network
 from cryotools.core.compute.runner import Compute, Runner, run_tiled
 from cryotools.core.errors import DataError
-from cryotools.sse.inputs import resolution_conditions
+from cryotools.nn.conditions import resolution_conditions
 from cryotools.sse.network import (
     CLASSES,
     HARUSPEX,

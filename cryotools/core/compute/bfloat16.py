@@ -57,11 +57,10 @@ def _wrong(size: int, channels: tuple[int, int], kernel: int, stride: int) -> It
     after = (size - 1) // stride + 1
     above = torch.randn(4, outputs, *(after,) * 3, generator=random)
     right = _results(image, weight, above, stride, torch.float32)
-    tried = [
-        _results(*(t.contiguous(memory_format=layout) for t in (image, weight)), above, stride, torch.bfloat16)
-        for layout in _FORMATS
-        for _ in range(_TRIES)
+    laid_out = [
+        (image.contiguous(memory_format=layout), weight.contiguous(memory_format=layout)) for layout in _FORMATS
     ]
+    tried = [_results(*pair, above, stride, torch.bfloat16) for pair in laid_out for _ in range(_TRIES)]
     for number, (name, wanted) in enumerate(zip(_RESULTS, right, strict=True)):
         errors = [float((results[number] - wanted).norm() / wanted.norm()) for results in tried]
         if not all(error <= _TOLERANCE for error in errors):  # NaN is no number to be below

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from cryotools.core.compute.tiles import bounding_box
-from cryotools.core.maps.volume import Grid, Shape
+from cryotools.core.maps.volume import Grid, Shape, shape_of, triple_of
 
 _LEAST = 8  # blocks along an axis of a box without its halo, below which memory is not worth the work
 _PARTS = 16  # along an axis
@@ -39,13 +39,13 @@ class Box:
 
     def grown(self, halo: int) -> Box:
         """The box with `halo` voxels more on every side; it may leave the volume."""
-        return Box(tuple(a - halo for a in self.start), tuple(n + 2 * halo for n in self.shape))
+        return Box(shape_of(a - halo for a in self.start), shape_of(n + 2 * halo for n in self.shape))
 
     def inside(self, shape: Shape) -> Box:
         """What of the box lies in a volume of `shape`; no axis is shorter than 0."""
-        low = tuple(min(max(a, 0), limit) for a, limit in zip(self.start, shape, strict=True))
+        low = shape_of(min(max(a, 0), limit) for a, limit in zip(self.start, shape, strict=True))
         high = [min(max(a + n, 0), limit) for a, n, limit in zip(self.start, self.shape, shape, strict=True)]
-        return Box(low, tuple(b - a for a, b in zip(low, high, strict=True)))
+        return Box(low, shape_of(b - a for a, b in zip(low, high, strict=True)))
 
     def slices(self, of: Shape = (0, 0, 0)) -> tuple[slice, slice, slice]:
         """Where the box lies in an array that begins at voxel `of`."""
@@ -54,12 +54,12 @@ class Box:
 
     def grid(self, whole: Grid) -> Grid:
         """The box's voxels of the grid `whole`."""
-        return Grid(self.shape, whole.voxel_size, tuple(whole.index_to_world(np.array(self.start[::-1]))))
+        return Grid(self.shape, whole.voxel_size, triple_of(whole.index_to_world(np.array(self.start[::-1]))))
 
 
 def everywhere(shape: Shape, edge: int) -> Blocks:
     """All blocks of a volume."""
-    return Blocks(np.ones([-(-n // edge) for n in shape], dtype=bool), edge, tuple(shape))
+    return Blocks(np.ones([-(-n // edge) for n in shape], dtype=bool), edge, shape_of(shape))
 
 
 def blocks_within(grid: Grid, xyz: np.ndarray, reach: float, edge: int) -> Blocks:
@@ -95,9 +95,9 @@ def cover(blocks: Blocks, *, halo: int, largest: int) -> list[Box]:
     found = bounding_box(blocks.mask)
     if found is None:
         return []
-    corner = tuple(part.start for part in found)
+    corner = shape_of(part.start for part in found)
     boxes = _cover(blocks.mask[found], corner, reach, most)
-    return [Box(tuple(a * blocks.edge for a in b.start), tuple(n * blocks.edge for n in b.shape)) for b in boxes]
+    return [Box(shape_of(a * blocks.edge for a in b.start), shape_of(n * blocks.edge for n in b.shape)) for b in boxes]
 
 
 def _cover(mask: np.ndarray, corner: Shape, reach: float, most: float) -> list[Box]:
@@ -109,7 +109,7 @@ def _cover(mask: np.ndarray, corner: Shape, reach: float, most: float) -> list[B
     halves = min(_halvings(mask, corner), key=together, default=None)
     fits = float(np.prod([n + 2 * reach for n in mask.shape])) <= most
     if halves is None or (fits and _cost(mask.shape, reach, most) <= together(halves)):
-        return [Box(corner, mask.shape)]
+        return [Box(corner, shape_of(mask.shape))]
     return [box for part, start in halves for box in _cover(part, start, reach, most)]
 
 
@@ -124,7 +124,7 @@ def _halvings(mask: np.ndarray, corner: Shape) -> Iterator[list[tuple[np.ndarray
                 if found is not None:
                     start = [a + part.start for a, part in zip(corner, found, strict=True)]
                     start[axis] += ends.start
-                    parts.append((half[found], tuple(start)))
+                    parts.append((half[found], shape_of(start)))
             yield parts
 
 

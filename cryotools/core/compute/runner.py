@@ -152,22 +152,24 @@ def run_tiled(
     progress = progress or NoProgress()
     channels = np.ascontiguousarray(channels, dtype=np.float32)
     plan = plan_tiles(channels.shape[1:], halo=halo, core=core, multiple=multiple)
-    filled, empty = [], []
+    filled: list[Shape] = []
+    empty: list[Shape] = []
     for start, something in occupied(plan, channels):
         (filled if something else empty).append(start)
     progress.start(len(filled), "tiles")
     result: np.ndarray | None = None
-    for start, tile in _tile_outputs(runner, plan, channels, filled, empty):
+    for place, tile in _tile_outputs(runner, plan, channels, filled, empty):
         kept = (after(tile) if after else tile).numpy()
         if result is None:
             check_grid_fits(plan.shape, copies=len(kept))
             result = np.empty((len(kept), *plan.shape), dtype=np.float32)
-        if start is None:
-            for place in empty:
-                plan.paste(result, kept, place)
+        if place is None:
+            for start in empty:
+                plan.paste(result, kept, start)
         else:
-            plan.paste(result, kept, start)
+            plan.paste(result, kept, place)
             progress.advance()
+    assert result is not None  # a volume has at least one tile
     return result
 
 
@@ -190,7 +192,7 @@ def run_tiles(
 
 def _tile_outputs(
     runner: Runner, plan: TilePlan, channels: np.ndarray, filled: list, empty: list
-) -> Iterator[tuple[tuple[int, int, int] | None, Tensor]]:
+) -> Iterator[tuple[Shape | None, Tensor]]:
     """Each filled tile's start and output, then (None, output) of the tile of zeros if there is one."""
     yield from run_tiles(runner, plan, channels, filled)
     if empty:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.maps.volume import Shape
+from cryotools.core.maps.volume import Shape, shape_of
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,22 @@ class TilePlan:
     @property
     def tile(self) -> Shape:
         """What the network sees: the core and its halo on both sides."""
-        return tuple(n + 2 * self.halo for n in self.core)
+        return shape_of(n + 2 * self.halo for n in self.core)
 
     def extent(self, start: Shape) -> tuple[Shape, Shape]:
         """First voxel and shape of the tile around the core at `start`, both (z, y, x)."""
-        low = tuple(s - self.halo for s in start)
+        low = shape_of(s - self.halo for s in start)
         if self.beyond is None:
             return low, self.tile
         ends = [-(-n // self.multiple) * self.multiple + self.beyond for n in self.shape]
         high = [min(a + n, end) for a, n, end in zip(low, self.tile, ends, strict=True)]
-        low = tuple(max(a, -self.beyond) for a in low)
-        return low, tuple(b - a for a, b in zip(low, high, strict=True))
+        low = shape_of(max(a, -self.beyond) for a in low)
+        return low, shape_of(b - a for a, b in zip(low, high, strict=True))
 
     def starts(self) -> list[Shape]:
         """First voxel of every core, (z, y, x)."""
         counts = [-(-n // size) for n, size in zip(self.shape, self.core, strict=True)]
-        return [tuple(int(i * n) for i, n in zip(at, self.core, strict=True)) for at in np.ndindex(*counts)]
+        return [shape_of(i * n for i, n in zip(at, self.core, strict=True)) for at in np.ndindex(*counts)]
 
     def cut(self, channels: np.ndarray, start: Shape) -> np.ndarray:
         """The tile (c, *tile) around the core at `start` from `channels` (c, nz, ny, nx), zeros beyond the volume."""
@@ -81,7 +81,7 @@ def plan_tiles(shape: Shape, *, halo: int, core: int = 64, multiple: int = 1) ->
     def up(n: int) -> int:
         return -(-n // multiple) * multiple
 
-    return TilePlan(tuple(shape), tuple(min(up(core), up(n)) for n in shape), up(halo), multiple)
+    return TilePlan(shape_of(shape), shape_of(min(up(core), up(n)) for n in shape), up(halo), multiple)
 
 
 def plan_few_tiles(
@@ -117,7 +117,7 @@ def plan_few_tiles(
     work = np.array([math.prod(total for _, (_, total) in one) for one in every])
     fitting = volumes <= max(volumes.min(), volumes.max() if most is None else most)
     best = every[int(np.argmin(np.where(fitting, work, np.inf)))]
-    return TilePlan(tuple(shape), tuple(size for size, _ in best), halo, multiple, beyond)
+    return TilePlan(shape_of(shape), shape_of(size for size, _ in best), halo, multiple, beyond)
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice] | None:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from cryotools.core.errors import DataError
 
@@ -69,7 +69,7 @@ def open_standard_input(wanted: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _unpacked(raw: io.BufferedReader, name: str) -> Iterator[BinaryIO]:
+def _unpacked(raw: io.BufferedReader[Any], name: str) -> Iterator[BinaryIO]:
     try:
         magic = raw.peek(4)  # a pipe cannot be rewound
     except OSError as error:
@@ -78,9 +78,9 @@ def _unpacked(raw: io.BufferedReader, name: str) -> Iterator[BinaryIO]:
         raise DataError(f"{name}: is an empty file; copy or download it again")
     stream: BinaryIO = raw
     if magic[:2] == b"\x1f\x8b":
-        stream = gzip.GzipFile(fileobj=raw)
+        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw))
     elif magic[:3] == b"BZh":
-        stream = bz2.BZ2File(raw)
+        stream = cast(BinaryIO, bz2.BZ2File(raw))
     try:
         yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

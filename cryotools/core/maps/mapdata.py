@@ -33,7 +33,7 @@ def read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
     content = np.fromfile(stream, np.uint8, expected) if plain else read_upto(stream, expected)
     if extended and not beyond and len(skipped) + len(content) == expected:  # the size of what is packed is known now
         _without_extended_header(header, path)
-        content = skipped + content
+        content = skipped + bytes(content)
     if len(content) < expected:
         raise DataError(f"{path}: is cut short: expected {expected} bytes of data, found {len(content)}; copy it again")
     values = _values(content, header)
@@ -53,10 +53,9 @@ def _skip(stream: BinaryIO, n_bytes: int) -> int:
 
 
 def _values(content: bytes | bytearray | np.ndarray, header: MapHeader) -> np.ndarray:
+    view = content.data if isinstance(content, np.ndarray) else memoryview(content)
     # read-only, since nobody else has it and a volume need then not copy it
-    return (
-        np.frombuffer(memoryview(content).toreadonly(), header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
-    )
+    return np.frombuffer(view.toreadonly(), header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
 
 
 def _without_extended_header(header: MapHeader, path: Path) -> int:
@@ -128,6 +127,6 @@ def statistics(data: np.ndarray) -> tuple[float, float, float, float]:
         low, high = min(low, slab.min()), max(high, slab.max())
         slab -= shift
         total += slab.sum()
-        squares += slab @ slab
+        squares += float(slab @ slab)
     mean = total / data.size
     return float(low), float(high), float(mean + shift), float(np.sqrt(max(squares / data.size - mean * mean, 0.0)))

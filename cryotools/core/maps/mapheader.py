@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
 from cryotools.core.errors import DataError
-from cryotools.core.maps.volume import Triple
+from cryotools.core.maps.volume import Shape, Triple, shape_of, triple_of
 
 HEADER_BYTES = 1024
-MODES = {0: np.dtype("i1"), 1: np.dtype("i2"), 2: np.dtype("f4"), 6: np.dtype("u2"), 12: np.dtype("f2")}
+MODES: dict[int, np.dtype[Any]] = {
+    0: np.dtype("i1"),
+    1: np.dtype("i2"),
+    2: np.dtype("f4"),
+    6: np.dtype("u2"),
+    12: np.dtype("f2"),
+}
 _REFUSED_MODES = {
     3: "mode 3 is complex, not a density",
     4: "mode 4 is complex, not a density",
@@ -45,7 +52,7 @@ class MapHeader:
     origin: Triple
     space_group: int
     extended_bytes: int
-    byte_order: str
+    byte_order: Literal["<", ">"]
     has_map_id: bool
     imod_flags: int | None
     labels: tuple[str, ...]
@@ -53,7 +60,7 @@ class MapHeader:
     oddities: tuple[str, ...]
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """How values are stored. Bytes flagged as unsigned by IMOD are so."""
         unsigned = self.mode == 0 and self.imod_flags is not None and not self.imod_flags & _IMOD_SIGNED_BYTES
         return (np.dtype("u1") if unsigned else MODES[self.mode]).newbyteorder(self.byte_order)
@@ -71,8 +78,8 @@ class MapHeader:
     def voxel_size(self) -> Triple:
         """Cell edges over sampling, Å (x, y, z); not yet checked."""
         with np.errstate(all="ignore"):
-            size = np.divide(np.float64(self.cell), np.float64(self.sampling))
-        return tuple(float(v) for v in size)
+            size = np.divide(np.array(self.cell), np.array(self.sampling, dtype=np.float64))
+        return triple_of(size)
 
 
 def decode_header(raw: bytes, name: str) -> MapHeader:
@@ -116,7 +123,7 @@ def decode_header(raw: bytes, name: str) -> MapHeader:
         has_map_id=raw[208:211] == b"MAP",
         imod_flags=_imod_flags(raw, record),
         labels=labels,
-        statistics=tuple(float(record[key]) for key in ("dmin", "dmax", "dmean", "rms")),
+        statistics=(float(record["dmin"]), float(record["dmax"]), float(record["dmean"]), float(record["rms"])),
         oddities=tuple(oddities),
     )
 
@@ -139,8 +146,8 @@ def _in_right_byte_order(raw: bytes, name: str) -> tuple[np.void, list[str]]:
     big = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(">"))[0]
     stamp = bytes(raw[212:214])
     stamped = {b"\x44\x44": little, b"\x44\x41": little, b"\x11\x11": big}.get(stamp)
-    for record in (stamped, little, big):
-        if record is not None and _plausible(record):
+    for record in [each for each in (stamped, little, big) if each is not None]:
+        if _plausible(record):
             break
     else:
         if raw[208:211] == b"MAP":
@@ -187,14 +194,14 @@ def _odd_space_group(record: np.void) -> list[str]:
 
 
 def _imod_flags(raw: bytes, record: np.void) -> int | None:
-    order = "little" if record.dtype["nx"].str.startswith("<") else "big"
+    order: Literal["little", "big"] = "little" if record.dtype["nx"].str.startswith("<") else "big"
     stamp, flags = (int.from_bytes(raw[at : at + 4], order) for at in (152, 156))
     return flags if stamp == _IMOD_STAMP else None
 
 
-def _integers(record: np.void, *keys: str) -> tuple[int, ...]:
-    return tuple(int(record[key]) for key in keys)
+def _integers(record: np.void, *keys: str) -> Shape:
+    return shape_of(record[key] for key in keys)
 
 
-def _floats(record: np.void, *keys: str) -> tuple[float, ...]:
-    return tuple(float(record[key]) for key in keys)
+def _floats(record: np.void, *keys: str) -> Triple:
+    return triple_of(record[key] for key in keys)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cryotools.core.errors import UsageError
 from cryotools.core.maps.mapfile import read_grid, read_map
-from cryotools.core.maps.volume import Grid, Triple, Volume
+from cryotools.core.maps.volume import Grid, Triple, Volume, triple_of
 
 MapLike = str | os.PathLike[str] | Volume
 
@@ -54,7 +54,7 @@ def as_grid(given: MapLike | Grid) -> Grid:
 
 
 def _three(voxel_size: float | Triple) -> Triple:
-    x, y, z = (voxel_size,) * 3 if np.ndim(voxel_size) == 0 else tuple(voxel_size)
-    if not all(np.isfinite(step) and step > 0 for step in (x, y, z)):
+    size = np.broadcast_to(np.asarray(voxel_size, dtype=np.float64), 3)
+    if not (np.isfinite(size).all() and (size > 0).all()):
         raise UsageError(f"a voxel size of {voxel_size} makes no sense: give a positive number of angstroms")
-    return float(x), float(y), float(z)
+    return triple_of(size)

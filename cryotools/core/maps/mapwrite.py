@@ -10,12 +10,12 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
-from cryotools.core.errors import DataError
+from cryotools.core.errors import DataError, check_choice
 from cryotools.core.files.output import atomic_path
 from cryotools.core.maps.mapdata import statistics
 from cryotools.core.maps.volume import Volume
@@ -42,6 +42,7 @@ def write_map(
     DataError
         The file cannot be written, or values are not finite or do not fit the mode.
     """
+    check_choice("mode", mode, (2, 12))
     stored = np.ascontiguousarray(volume.data, dtype="<f4") if mode == 2 else _as_half(volume.data, path)
     numbers = statistics(stored)
     if not np.all(np.isfinite(numbers)):
@@ -55,7 +56,7 @@ def write_map(
 
 def _as_half(data: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
     if data.size and max(abs(float(data.min())), abs(float(data.max()))) > float(np.finfo(np.float16).max):
-        raise DataError(f"{path}: values beyond 65504 do not fit --mode 12; write --mode 2")
+        raise DataError(f"{path}: values beyond 65504 do not fit float16 (mode 12); use `mode=2`")
     return data.astype("<f2")
 
 
@@ -86,11 +87,11 @@ def _header_for(volume: Volume, mode: int, numbers: Sequence[float], labels: Seq
 def _open_to_write(path: Path, suffix: str) -> Iterator[BinaryIO]:
     with path.open("wb") as raw:
         if suffix == ".gz":
-            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as stream:
-                yield stream
+            with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed:
+                yield cast(BinaryIO, packed)
         elif suffix == ".bz2":
-            with bz2.BZ2File(raw, "wb", compresslevel=1) as stream:
-                yield stream
+            with bz2.BZ2File(raw, "wb", compresslevel=1) as packed:
+                yield cast(BinaryIO, packed)
         else:
             yield raw
 
@@ -100,7 +101,7 @@ def _write_values(stream: BinaryIO, stored: np.ndarray) -> None:
 
     More than half of a simulated map is solvent: the system need not set memory and disk aside for it.
     """
-    content = memoryview(stored).cast("B")
+    content = stored.data.cast("B")
     if not _may_have_holes(stream):
         stream.write(content)
         return

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.errors import check_choice
+from cryotools.core.maps.volume import Grid, Volume, shape_of
 from cryotools.core.memory import check_grid_fits
 
 SPACING = 1.0  # Å; the voxel size at which every network sees maps
@@ -25,7 +26,7 @@ def grid_at_spacing(grid: Grid, spacing: float) -> Grid:
         int(np.floor((n - 1) * step / spacing + 1e-6)) + 1
         for n, step in zip(grid.shape[::-1], grid.voxel_size, strict=True)
     ]
-    return Grid(tuple(counts[::-1]), (spacing,) * 3, grid.origin)
+    return Grid(shape_of(counts[::-1]), (spacing,) * 3, grid.origin)
 
 
 def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
@@ -36,8 +37,7 @@ def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
     DataError
         The target grid does not fit the memory.
     """
-    if method not in METHODS:
-        raise ValueError(f"the method is one of {', '.join(METHODS)}, not {method}")
+    check_choice("method", method, METHODS)
     if volume.same_grid_as(target):
         return Volume.on(target, volume.data)
     check_grid_fits(target.shape, copies=2)
@@ -82,6 +82,24 @@ def interpolate(volume: Volume, target: Grid) -> Volume:
     step = np.divide(target.voxel_size, volume.voxel_size)[::-1]
     first = volume.world_to_index(np.array(target.origin))[::-1]
     return Volume.on(target, affine_transform(volume.data, step, first, target.shape, order=1, mode="nearest"))
+
+
+def interpolate_each(maps: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
+    """Maps (k, *source.shape) on another grid, float32 (k, *target.shape), by `interpolate`: probabilities stay within
+    0 and 1 and sum to 1.
+
+    Beyond the source, which may end up to a voxel before the target, lie the values at its faces.
+
+    Raises
+    ------
+    DataError
+        The maps do not fit the memory.
+    """
+    check_grid_fits(target.shape, copies=len(maps))
+    result = np.empty((len(maps), *target.shape), dtype=np.float32)
+    for one, values in enumerate(maps):
+        result[one] = interpolate(Volume.on(source, values), target).data
+    return result
 
 
 def support(volume: Volume, target: Grid) -> np.ndarray:

@@ -23,7 +23,8 @@ def rotate(volume: np.ndarray, number: int) -> np.ndarray:
     axes, flips = ROTATIONS[number]
     lead = volume.ndim - 3
     turned = volume.transpose(*range(lead), *(lead + axis for axis in axes))
-    return turned[(Ellipsis, *(slice(None, None, flip) for flip in flips))]
+    where = [slice(None)] * lead + [slice(None, None, flip) for flip in flips]
+    return turned[tuple(where)]
 
 
 def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
@@ -32,9 +33,10 @@ def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
     low, high = np.maximum(start, 0), np.minimum(np.asarray(start) + size, volume.shape[-3:])
     if np.any(high <= low):
         return cube
+    lead = (slice(None),) * (volume.ndim - 3)
     there = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
     here = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    cube[(Ellipsis, *there)] = volume[(Ellipsis, *here)]
+    cube[(*lead, *there)] = volume[(*lead, *here)]
     return cube
 
 

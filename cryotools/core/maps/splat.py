@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from cryotools.core.maps.volume import Grid
+from cryotools.core.maps.volume import Grid, shape_of
 from cryotools.core.progress import NoProgress, Progress
 
 _BLOCK = (16, 8, 16)  # voxels (z, y, x): wide enough that margins do not dominate, small enough for the cache
@@ -113,7 +113,7 @@ def _chunks(gaussians: Gaussians, grid: Grid, cutoff: float) -> Iterator[_Chunk]
     index = grid.world_to_index(gaussians.xyz)[:, ::-1]
     widest = cutoff * gaussians.sigma.max() / step
     below, above = np.floor(widest).astype(int), np.ceil(widest).astype(int)
-    shape = tuple(int(n) for n in np.array(_BLOCK) + below + above)
+    shape = shape_of(np.array(_BLOCK) + below + above)
 
     block = np.floor(index / _BLOCK).astype(np.int64)
     lowest = block.min(axis=0)

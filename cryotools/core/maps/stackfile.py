@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
@@ -112,7 +113,7 @@ def write_stack(path: str | os.PathLike[str], images: Iterable[np.ndarray], pixe
                 raise DataError(f"{path}: image {count + 1} measures {batch.shape[1:]}, the first one {shape}")
             if not np.isfinite(batch).all():
                 raise DataError(f"{path}: values of image {count + 1} or later are not finite; nothing was written")
-            stream.write(memoryview(batch).cast("B"))
+            stream.write(batch.data.cast("B"))
             count += len(batch)
             low, high = min(low, float(batch.min())), max(high, float(batch.max()))
             total += float(batch.sum(dtype=np.float64))
@@ -131,7 +132,7 @@ def _check_axes(header: MapHeader, path: Path) -> None:
         raise DataError(f"{path}: the axis order is {header.axes}; a stack of images has columns, rows, images")
 
 
-def _unpacked(stream: io.BufferedIOBase, header: MapHeader, path: Path) -> bytes:
+def _unpacked(stream: BinaryIO, header: MapHeader, path: Path) -> bytes:
     needed, free = header.extended_bytes + header.data_bytes, available_bytes()
     if needed > free:
         raise DataError(

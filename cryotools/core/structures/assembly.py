@@ -57,7 +57,8 @@ def mmcif_assemblies(block: gemmi.cif.Block) -> list[Assembly]:
 def pdb_assemblies(remarks: list[str]) -> list[Assembly]:
     """The assemblies of REMARK 350 lines; where BIOMOLECULE or the chains are not told, it is "1" and every chain."""
     parts: dict[str, list[Part]] = {}
-    name, chains, table, operator = "1", None, {}, ""
+    table: dict[str, np.ndarray] = {}
+    name, chains, operator = "1", None, ""
     for line in remarks:
         text = line[10:].strip()
         word, _, rest = text.partition(":")

@@ -17,7 +17,7 @@ import numpy as np
 from cryotools.core.compute.regions import Box, blocks_within, box_atoms, cover
 from cryotools.core.maps.distance import near_points
 from cryotools.core.maps.splat import Gaussians, splat
-from cryotools.core.maps.volume import Grid
+from cryotools.core.maps.volume import Grid, shape_of
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
 from cryotools.simulate.classical.gaussians import sigma_of_resolution, unit_height
 
@@ -86,16 +86,16 @@ class DensityChannels:
         """The channels that have levels of their own, by number, not yet scaled."""
         margins = [round(_TRUNCATED * max(_SURROUNDINGS) / step + 0.5) for step in self._grid.voxel_size[::-1]]
         around = Box(
-            tuple(a - m for a, m in zip(box.start, margins, strict=True)),
-            tuple(n + 2 * m for n, m in zip(box.shape, margins, strict=True)),
+            shape_of(a - m for a, m in zip(box.start, margins, strict=True)),
+            shape_of(n + 2 * m for n, m in zip(box.shape, margins, strict=True)),
         ).inside(self._grid.shape)
         everything = self._density(self._near(around), around)
         yield 0, everything[box.slices(of=around.start)]
         near = self._near(box)
         for number, sigma in zip(_WIDE, self._wide, strict=False):
             yield number, self._density(near, box, sigma)
-        for number, sigma in zip(_CROWDED, _SURROUNDINGS, strict=True):
-            yield number, _surroundings(everything, self._grid, sigma, box.slices(of=around.start))
+        for number, blur in zip(_CROWDED, _SURROUNDINGS, strict=True):
+            yield number, _surroundings(everything, self._grid, blur, box.slices(of=around.start))
 
     def _measure(self) -> list[np.float32]:
         """The 99th percentiles near atoms of the channels that have levels of their own, in their order."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import Architecture
 from cryotools.nn.patch import PatchDiscriminator
-from cryotools.nn.unet import UNet, UNetBased, UNetConfig
+from cryotools.nn.unet import UNet, UNetBased, UNetConfig, set_to_zero
 from cryotools.nn.unetpp import UNetPlusPlus, UNetPlusPlusConfig
 from cryotools.simulate.learned.inputs import DENSITY_CHANNELS, SIMULATOR_CONDITIONS
 
@@ -39,13 +39,11 @@ class Generator(UNetBased):
         super().__init__()
         network, sizes = _BODIES[config.body]
         self.unet = network(sizes(DENSITY_CHANNELS, 1, SIMULATOR_CONDITIONS, config.width, config.levels))
-        self.mixture = nn.Sequential(
-            nn.Linear(SIMULATOR_CONDITIONS, 32), nn.SiLU(), nn.Linear(32, DENSITY_CHANNELS + 1)
-        )
-        for layer in (self.unet.last, self.mixture[-1]):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        self.mixture[-1].bias.data[_BROAD] = 1.0
+        first, last = nn.Linear(SIMULATOR_CONDITIONS, 32), nn.Linear(32, DENSITY_CHANNELS + 1)
+        self.mixture = nn.Sequential(first, nn.SiLU(), last)
+        set_to_zero(self.unet.last)
+        set_to_zero(last)
+        last.bias.data[_BROAD] = 1.0
 
     def forward(self, channels: Tensor, conditions: Tensor) -> Tensor:
         weights = self.mixture(conditions)
@@ -66,7 +64,7 @@ class Discriminator(PatchDiscriminator):
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__(2, config.width)
 
-    def forward(self, density: Tensor, channels: Tensor) -> Tensor:
+    def forward(self, density: Tensor, channels: Tensor) -> Tensor:  # type: ignore[override] # every network's own
         return super().forward(torch.cat([density, channels[:, _MOLMAP : _MOLMAP + 1]], dim=1))
 
 

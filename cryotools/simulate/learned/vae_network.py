@@ -48,7 +48,9 @@ class VaeGenerator(nn.Module):
         self.config = config
         self.encoder = UNet(UNetConfig(len(ELEMENT_CHANNELS), 2, SIMULATOR_CONDITIONS, config.width, config.levels))
         self.decoder = UNet(UNetConfig(1, 1, SIMULATOR_CONDITIONS, config.width, config.levels))
-        nn.init.constant_(self.decoder.last.bias, MEAN)
+        bias = self.decoder.last.bias
+        assert bias is not None  # which Conv3d may be told to leave out
+        nn.init.constant_(bias, MEAN)
 
     @property
     def halo(self) -> int:

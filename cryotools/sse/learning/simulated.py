@@ -18,8 +18,10 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.maps import soften
 from cryotools.core.maps.distance import distance_to_points
 from cryotools.core.maps.levels import find_levels
+from cryotools.core.maps.prepare import PREPARED_RANGE
 from cryotools.core.maps.resample import SPACING
 from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Grid, Volume
@@ -30,8 +32,6 @@ from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
 from cryotools.simulate.learned.predict import load_generator
 from cryotools.simulate.learned.sharpness import envelope
-from cryotools.sse import soften
-from cryotools.sse.inputs import RANGE
 from cryotools.sse.learning.degrade import DISTANT, blurred_unevenly, masked, random_end, with_noise
 from cryotools.sse.learning.examples import ClassifierExample, load_example, make_classifier_example, save_example
 from cryotools.sse.truth.assign import assign
@@ -143,7 +143,7 @@ def _box(structure: Structure, of_atom: np.ndarray, random: np.random.Generator)
 def _as_experiments_give(
     clean: np.ndarray, distance: np.ndarray, resolution: float, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A clean map degraded and brought to the form of `sse.inputs`: without noise, and with noise and a mask."""
+    """A clean map degraded and brought to the form of `core.maps.prepare`: without noise, and with noise and a mask."""
     shells = Shells(clean.shape, (SPACING,) * 3)
     end = random_end(shells, resolution, random)
     smooth = shells.scale(blurred_unevenly(clean, resolution, random), end)
@@ -154,7 +154,7 @@ def _as_experiments_give(
         smooth, noisy = soften.blurred(smooth, blur), soften.blurred(noisy, blur)
         strength = _strength(smooth)
         smooth, noisy = smooth / strength, noisy / strength
-    return smooth, np.clip(masked(noisy, distance, random), *RANGE)
+    return smooth, np.clip(masked(noisy, distance, random), *PREPARED_RANGE)
 
 
 def _strength(data: np.ndarray) -> np.float32:

@@ -141,7 +141,7 @@ def run_haruspex(tiles: int, precision: str, tile: int = TILE) -> dict[str, Any]
     import torch
 
     from cryotools.core.compute.runner import Compute, Runner
-    from cryotools.sse.inputs import resolution_conditions
+    from cryotools.nn.conditions import resolution_conditions
     from cryotools.sse.network import Classifier, Haruspex, HaruspexConfig
 
     torch.manual_seed(0)

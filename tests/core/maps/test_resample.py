@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cryotools.core.maps.resample import METHODS, grid_at_spacing, interpolate, resample, support, whole_shift
+from cryotools.core.errors import UsageError
+from cryotools.core.maps.resample import (
+    METHODS,
+    grid_at_spacing,
+    interpolate,
+    interpolate_each,
+    resample,
+    support,
+    whole_shift,
+)
 from cryotools.core.maps.volume import Grid, Volume
 
 COARSE = Grid((31, 31, 31), (1.3, 1.3, 1.3))
@@ -162,7 +171,7 @@ def test_a_single_plane_can_be_resampled():
 
 
 def test_unknown_methods_are_refused():
-    with pytest.raises(ValueError, match="fourier, cubic, linear"):
+    with pytest.raises(UsageError, match="fourier, cubic or linear"):
         resample(gaussian(COARSE, CENTRE, 2.0), FINE, "nearest")
 
 
@@ -204,3 +213,17 @@ def test_voxels_of_another_size_do_not_coincide():
     assert whole_shift(grid, Grid((12, 12, 12), (1.001, 1.0, 1.0))) is None
     assert whole_shift(grid, Grid((12, 12, 12), (1.0, 1.0, 1.0), (0.1, 0.0, 0.0))) is None
     assert whole_shift(grid, Grid((2, 2, 2), (1.0, 1.0, 1.0), (-3.0, 1.0, 2.0))) == (2, 1, -3)
+
+
+def test_probabilities_on_another_grid_stay_probabilities():
+    unit = Grid((12, 11, 10), (1.0, 1.0, 1.0), (3.0, 4.0, 5.0))
+    target = Grid((17, 15, 14), (0.75, 0.8, 0.7), (3.0, 4.0, 5.0))
+    logits = np.random.default_rng(0).normal(size=(4, *unit.shape)) * 8
+    probabilities = (np.exp(logits) / np.exp(logits).sum(axis=0)).astype(np.float32)
+    found = interpolate_each(probabilities, unit, target)
+    assert found.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 1
+    assert np.allclose(found.sum(axis=0), 1, atol=1e-5)
+    at = np.array([[6.3, 8.9, 9.1]])
+    fine = Volume.on(target, found[2]).sample(at)[0]
+    assert fine == pytest.approx(Volume.on(unit, probabilities[2]).sample(at)[0], abs=0.15)

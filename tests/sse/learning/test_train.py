@@ -11,12 +11,12 @@ import torch
 
 from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import DataError
+from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
-from cryotools.sse.inputs import prepare_map
 from cryotools.sse.learning.examples import (
     CHAIN,
     experimental_examples,

@@ -31,11 +31,11 @@ def atom_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple
     if len(flat.pos) == 0:
         raise DataError(f"{name}: has no atoms")
     residue_name, atom_name, chain, subchain = (
-        _spelt_out(_strings(names), full)
+        _spelt_out(_strings(np.asarray(names)), full)
         for names in (flat.residue_names, flat.atom_names, flat.chain_ids, flat.subchains)
     )
     hetero = flat.het_flags == ord("H")
-    residues = sort_residues(flat.residue_names, flat.atom_names, hetero, full)
+    residues = sort_residues(np.asarray(flat.residue_names), np.asarray(flat.atom_names), hetero, full)
     column = marked_columns(
         flat.serials if parsed.input_format == gemmi.CoorFormat.Pdb else np.zeros_like(flat.serials)
     )

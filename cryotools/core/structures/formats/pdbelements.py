@@ -66,8 +66,8 @@ def _aligned(names: np.ndarray) -> np.ndarray:
     shifted = left & ~letter[:, 1] & np.isin(name[:, 0], _ONE_LETTER)  # N, C1 and the like in column 13
     if not (left & ~shifted).any():
         return np.zeros(len(names), dtype=bool)
-    residue = np.ascontiguousarray(names[:, _RESIDUE - _NAME :]).view(np.uint32).ravel()
-    _, residue = np.unique(residue, return_inverse=True)
+    code = np.ascontiguousarray(names[:, _RESIDUE - _NAME :]).view(np.uint32).ravel()
+    _, residue = np.unique(code, return_inverse=True)
     trusted = np.bincount(residue, right) > np.bincount(residue, shifted)
     return left & ~shifted & trusted[residue]
 

@@ -46,9 +46,9 @@ def models_in_order(lines: PdbLines, name: str) -> bytes:
         return lines.whole()
     if len(stretches) > 1:
         _explain(lines, stretches, as_numbered, name)
-    parts = [lines.part(at, at + 1) for at in np.flatnonzero(~bounding[: stretches[0].first])]
+    parts = [lines.part(at, at + 1) for at in np.flatnonzero(~bounding[: stretches[0].first]).tolist()]
     for count, stretch in enumerate(stretches, 1):
-        number = stretch.number if as_numbered else count
+        number = stretch.number if as_numbered and stretch.number is not None else count
         parts += [b"MODEL %8d\n" % number, lines.part(stretch.first, stretch.last + 1), b"ENDMDL\n"]
     return b"".join(parts)
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import DataError
 from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.prepare import PREPARED_RANGE, prepare_map
 from cryotools.core.maps.resample import grid_at_spacing, resample
-from cryotools.core.maps.volume import Grid, Volume
-from cryotools.sse.inputs import RANGE, RESOLUTION_CONDITIONS, on_grid, prepare_map, resolution_conditions
+from cryotools.core.maps.volume import Volume
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_every_map_comes_on_1_angstrom_from_its_own_origin(volume):
     assert prepared.voxel_size == (1.0, 1.0, 1.0)
     assert prepared.origin == volume.origin
     assert np.all(np.abs(np.subtract(prepared.grid.size, volume.grid.size)) < 1.5)
-    assert RANGE[0] <= prepared.data.min() < prepared.data.max() <= RANGE[1]
+    assert PREPARED_RANGE[0] <= prepared.data.min() < prepared.data.max() <= PREPARED_RANGE[1]
 
 
 def test_the_scale_and_the_offset_of_the_values_do_not_matter(volume):
@@ -94,32 +94,3 @@ def test_what_shows_nothing_is_refused(data, words):
 def test_a_map_that_would_fill_the_memory_is_refused():
     with pytest.raises(DataError, match="GiB"):
         prepare_map(Volume(np.random.default_rng(0).random((8, 8, 8)), (1e4, 1e4, 1e4)))
-
-
-def test_conditions_say_the_resolution_and_whether_it_is_known():
-    assert resolution_conditions(None).tolist() == [0, 0]
-    assert resolution_conditions(4.0).tolist() == [0, 1]
-    assert resolution_conditions(6.0).tolist() == [1, 1]
-    assert resolution_conditions(500).tolist() == resolution_conditions(15).tolist()
-    assert resolution_conditions(3.1).shape == (RESOLUTION_CONDITIONS,)
-    assert resolution_conditions(3.1).dtype == np.float32
-
-
-@pytest.mark.parametrize("resolution", [0, -3.0, float("nan"), float("inf")])
-def test_other_resolutions_are_refused(resolution):
-    with pytest.raises(UsageError, match="positive number"):
-        resolution_conditions(resolution)
-
-
-def test_probabilities_on_another_grid_stay_probabilities():
-    unit = Grid((12, 11, 10), (1.0, 1.0, 1.0), (3.0, 4.0, 5.0))
-    target = Grid((17, 15, 14), (0.75, 0.8, 0.7), (3.0, 4.0, 5.0))
-    logits = np.random.default_rng(0).normal(size=(4, *unit.shape)) * 8
-    probabilities = (np.exp(logits) / np.exp(logits).sum(axis=0)).astype(np.float32)
-    found = on_grid(probabilities, unit, target)
-    assert found.dtype == np.float32
-    assert 0 <= found.min() <= found.max() <= 1
-    assert np.allclose(found.sum(axis=0), 1, atol=1e-5)
-    at = np.array([[6.3, 8.9, 9.1]])
-    fine = Volume.on(target, found[2]).sample(at)[0]
-    assert fine == pytest.approx(Volume.on(unit, probabilities[2]).sample(at)[0], abs=0.15)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.soften import STANDARD, blur_needed, blurred, slope
 from cryotools.core.maps.volume import Volume
-from cryotools.sse.inputs import prepare_map
-from cryotools.sse.soften import STANDARD, blur_needed, blurred, slope
 
 
 def noise(b, n=64, seed=0):

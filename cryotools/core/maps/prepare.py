@@ -1,0 +1,61 @@
+"""The one form in which networks see maps, made by one function in training and in use.
+
+Voxels are cubes of 1 Å. Values count from the solvent in units of the molecule's strength (`core.maps.levels`): neither
+depends on the scale of the values, the size of the box or a mask. Maps that are too sharp are blurred
+(`core.maps.soften`). Crops that hold no solvent do not know its level, so take them from maps that are prepared, not
+before. Nothing is cut away around the molecule, since weak parts of it would go, too; what a mask has cut away is
+exactly 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cryotools.core.errors import DataError
+from cryotools.core.maps.levels import Levels, find_levels
+from cryotools.core.maps.resample import SPACING, grid_at_spacing, resample, support
+from cryotools.core.maps.soften import blur_needed, blurred
+from cryotools.core.maps.volume import Volume
+from cryotools.core.memory import check_grid_fits
+
+PREPARED_RANGE = (-2.0, 4.0)  # × the molecule's strength; what is beyond is a heavy atom or an artefact
+_SMALLEST = 6.0  # Å along each axis: one turn of a helix; less shows nothing of a molecule
+
+
+@dataclass(frozen=True)
+class PreparedMap:
+    """A map in the common form: `volume` on voxels of 1 Å, solvent at 0; `levels` in the map's own scale."""
+
+    volume: Volume
+    levels: Levels
+
+
+def prepare_map(volume: Volume, resolution: float | None = None, levels: Levels | None = None) -> PreparedMap:
+    """`volume`, of a `resolution` in Å if that is known, in the common form; its box begins at the same origin. Its
+    `levels` are found where they are not given.
+
+    Raises
+    ------
+    DataError
+        The map is constant, has nothing above its background, is thinner than 6 Å or does not fit the memory.
+    """
+    if min(volume.grid.size) < _SMALLEST:
+        size = " x ".join(f"{length:.3g}" for length in volume.grid.size)
+        raise DataError(f"the map measures {size} A; at least {_SMALLEST:g} A along each axis are needed")
+    unit = grid_at_spacing(volume.grid, SPACING)
+    check_grid_fits(unit.shape, copies=3)
+    levels = levels or find_levels(volume)
+    shifted = volume.with_data(volume.data - np.float32(levels.background))
+    data = resample(shifted, unit).data / np.float32(levels.strength)
+    kept = None if levels.filling is None else support(shifted, unit)  # Fourier interpolation rings around a mask
+    if kept is not None:
+        data *= kept
+    blur = blur_needed(data, resolution, max(volume.voxel_size))
+    if blur > 0:
+        data = blurred(data, blur)
+        if kept is not None:
+            data *= kept
+        data = data / np.float32(find_levels(Volume.on(unit, data)).strength)  # the volume has made its data read-only
+    return PreparedMap(Volume.on(unit, np.clip(data, *PREPARED_RANGE, out=data)), levels)
