@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -22,23 +22,27 @@ from cryotools.core.maps.resample import interpolate_each
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
+from cryotools.core.structures.structure import Structure
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
 from cryotools.sse.check import (
     check_confidence,
+    check_hand,
     check_resolution,
     check_values,
     check_voxels,
 )
+from cryotools.sse.elements.find import Element, find_elements
 from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier
-from cryotools.sse.truth.assign import OTHER
+from cryotools.sse.score import ResidueScores, score_residues
+from cryotools.sse.truth.assign import CLASS_NAMES, OTHER, assign
 
 _BLOCK = 4  # Å
 _STANDS_OUT, _STRONGEST = 0.25, 64  # of the mean over so many blocks
 _AROUND = 2  # blocks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Annotation:
     """The classes of a map's voxels.
 
@@ -52,7 +56,7 @@ class Annotation:
     """
 
     volume: Volume
-    probabilities: np.ndarray
+    probabilities: np.ndarray = field(repr=False)
     levels: Levels
     resolution: float | None
 
@@ -63,6 +67,29 @@ class Annotation:
         for z in range(len(labels)):  # argmax gives eight bytes a voxel
             labels[z] = np.argmax(self.probabilities[:, z], axis=0)
         return labels
+
+    @cached_property
+    def elements(self) -> list[Element]:
+        """Axes of helices and points on sheets, the longest of each first; a warning where helices wind to the left."""
+        found = find_elements(self.probabilities, self.volume.grid)
+        check_hand(self.volume, found)
+        return found
+
+    def probability(self, name: str) -> Volume:
+        """The map of the probability of other, helix, sheet or nucleotide.
+
+        Raises
+        ------
+        UsageError
+            `name` is none of these.
+        """
+        if name not in CLASS_NAMES:
+            raise UsageError(f"there is no class {name}: give {', '.join(CLASS_NAMES)}")
+        return self.volume.with_data(self.probabilities[CLASS_NAMES.index(name)])
+
+    def residues(self, structure: Structure) -> ResidueScores:
+        """What the map says of the residues of a model, beside their classes by DSSP's hydrogen bonds."""
+        return score_residues(self.probabilities, self.volume, structure, assign(structure))
 
 
 class Annotator:
