@@ -137,7 +137,7 @@ def pdb2mrc(
     model : use only this model of a file; None sums all
     full : apply the MTRIX symmetry of a file
     omit : percentage of the atoms to leave out at random, by `seed`
-    b_factors : use each atom's B factor as its width, as the original's --addpdbbfactor does
+    b_factors : use each atom's B factor as its width, as e2pdb2mrc.py's addpdbbfactor does
 
     Raises
     ------

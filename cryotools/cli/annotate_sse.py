@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cryotools.sse.output import Files
     from cryotools.sse.predict import Annotation
     from cryotools.sse.score import ResidueScores
-    from cryotools.sse.truth.assign import Residues
+    from cryotools.sse.truth.assign import ClassedResidues
 
 NAME = "annotate-sse"
 EPILOG = """Writes PREFIX_helix.mrc, PREFIX_sheet.mrc and PREFIX_nucleotide.mrc, the probabilities (0 to 1) of these
@@ -48,9 +48,9 @@ def command(
         str | None, opt.main("--structure", "-s", metavar="MODEL", help="Compare with this model residue by residue.")
     ] = None,
     assignment: sserun.Assignment = sserun.Classes.dssp,
-    invert: sserun.Invert = False,
-    weights: sserun.Weights = None,
-    bias: sserun.Bias = 0.0,
+    invert: opt.Invert = False,
+    weights: Annotated[str | None, opt.weights("train-sse")] = None,
+    bias: opt.Bias = 0.0,
     preview: Annotated[
         str | None, opt.output("--preview", metavar="PNG", help="Also draw the classes as a picture.")
     ] = None,
@@ -61,8 +61,8 @@ def command(
     device: opt.Device = "auto",
     precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
-    rotations: sserun.Rotations = 1,
-    apix: opt.VoxelSize = None,
+    rotations: opt.Rotations = 1,
+    voxel_size: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -79,7 +79,7 @@ def command(
     from cryotools.sse.predict import Annotator
 
     annotator = Annotator(weights, Compute(device, precision.value, threads), rotations, bias)
-    reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
+    reading = Reading(voxel_size, replace_nan, invert, by_author=assignment == "author")
     volume = reading.volume(map_file)
     model = _read_model(structure, reading, volume) if structure else None
     with progress() as reporter, naming(map_file):
@@ -121,7 +121,7 @@ def _check_arguments(
         check_output(preview, inputs)
 
 
-def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure, Residues]:
+def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure, ClassedResidues]:
     """The model and the classes of its residues."""
     from cryotools.core.errors import DataError
 
@@ -131,7 +131,7 @@ def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure,
     return atoms, residues
 
 
-def _find(annotation: Annotation, model: tuple[Structure, Residues] | None) -> ResidueScores | list[Element]:
+def _find(annotation: Annotation, model: tuple[Structure, ClassedResidues] | None) -> ResidueScores | list[Element]:
     """What the map shows of the residues of a model, or its elements."""
     if model:
         from cryotools.sse.score import score_residues

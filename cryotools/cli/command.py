@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
+from cryotools.cli.console import state
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,6 +18,11 @@ RETIRED = frozenset({"--lean"})
 
 class Command(TyperCommand):
     """A command whose help names each option once; its other names follow the help text."""
+
+    def make_context(self, *arguments: Any, **settings: Any) -> Any:
+        """Parse the arguments, after saying which options messages may name."""
+        state.parameters = self.params
+        return super().make_context(*arguments, **settings)
 
     def get_help_option(self, ctx: Any) -> Any:
         """`--help`, which is a switch and takes no value."""

@@ -9,7 +9,7 @@ import typer
 
 from cryotools.cli import options as opt
 from cryotools.cli.console import print_json, set_threads
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import UsageError, check_choice
 
 NAME = "compare-maps"
 EPILOG = """B is first resampled onto the grid of A. correlation and correlation_about_mean are those of ChimeraX's
@@ -56,10 +56,7 @@ def command(
             "--interp", metavar="NAME", help="How B is resampled onto the grid of A: fourier, cubic or linear."
         ),
     ] = "fourier",
-    apix: Annotated[
-        float | None,
-        opt.advanced(*opt.APIX, metavar="APIX", help="Voxel size of both maps, Å, overriding their headers."),
-    ] = None,
+    voxel_size: Annotated[float | None, opt.apix("Voxel size of both maps, Å, overriding their headers.")] = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -80,18 +77,17 @@ def command(
     from cryotools.metrics.report import fsc_csv_text, plot_fsc, scores_csv_text, scores_text
     from cryotools.view.picture import check_can_draw, draw_maps
 
-    if interpolation not in METHODS:
-        raise UsageError(f"--interp {interpolation}: give {', '.join(METHODS)}")
+    check_choice("interpolation", interpolation, METHODS)
     for output in (csv, fsc_csv):
         if output and output != "-":
             check_output(output, [source for source in (map_a, map_b, mask, around) if source])
     for picture in (fsc_plot, preview):
         if picture:
             check_can_draw(picture)
-    a, b = (read_map(path, voxel_size=apix, replace_non_finite=replace_nan) for path in (map_a, map_b))
+    a, b = (read_map(path, voxel_size=voxel_size, replace_non_finite=replace_nan) for path in (map_a, map_b))
     region = Region()
     if mask:
-        region = region_from_mask(read_map(mask, voxel_size=apix, replace_non_finite=replace_nan), a)
+        region = region_from_mask(read_map(mask, voxel_size=voxel_size, replace_non_finite=replace_nan), a)
     elif around:
         region = region_around(read_structure(around), a, radius)
     comparison = compare_maps(a, b, contour=contour, region=region, method=interpolation)

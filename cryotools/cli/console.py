@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cryotools import __version__
+from cryotools.cli.spelling import spelled
 from cryotools.core import cgroup
 from cryotools.core.errors import UsageError
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 @dataclass
 class _State:
     command: str = ""
+    parameters: Sequence[Any] = ()
     debug: bool = False
     quiet: bool = False
     verbose: bool = False
@@ -31,10 +34,15 @@ class _State:
 state = _State()
 
 
+def spell(text: str) -> str:
+    """A message of the library in the words of the command that runs: its options, not Python's parameters."""
+    return spelled(text, state.parameters)
+
+
 def note(text: str) -> None:
     """A line for the user on stderr, unless --quiet."""
     if not state.quiet:
-        typer.echo(text, err=True)
+        typer.echo(spell(text), err=True)
 
 
 def detail(text: str) -> None:
@@ -46,7 +54,7 @@ def detail(text: str) -> None:
 def complain(kind: str, text: str) -> None:
     """One line on stderr: which command, `kind` (error or warning), what."""
     program = f"cryotools {state.command}".rstrip()
-    typer.echo(f"{program}: {kind}: {' '.join(str(text).split())}", err=True)
+    typer.echo(f"{program}: {kind}: {' '.join(spell(text).split())}", err=True)
 
 
 def print_json(result: dict[str, Any]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cryotools.cli import options as opt
-from cryotools.cli.console import detail, note, print_json, progress, set_threads
+from cryotools.cli.console import detail, note, print_json, progress, set_threads, spell
 from cryotools.core.errors import UsageError
 
 NAME = "curate"
@@ -84,7 +85,8 @@ def command(
     with progress() as reporter:
         reporter.start(len(entries), "pairs")
         verdicts = []
-        for verdict in curate(entries, folder, Rules(least_correlation, least_gain), downloads):
+        for found in curate(entries, folder, Rules(least_correlation, least_gain), downloads):
+            verdict = replace(found, reason=spell(found.reason), warnings=spell(found.warnings))
             verdicts.append(verdict)
             reporter.advance()
             detail(f"{verdict.id}: {verdict.status} {verdict.reason}".rstrip())

@@ -38,9 +38,7 @@ def command(
     contour: Annotated[
         float | None, opt.main("--contour", "-t", metavar="LEVEL", help="Judge the voxels above this level.")
     ] = None,
-    weights: Annotated[
-        str | None, opt.main("--weights", metavar="FILE", help="Discriminator trained by train-disc.")
-    ] = None,
+    weights: Annotated[str | None, opt.weights("train-disc")] = None,
     csv: Annotated[str | None, opt.output("--csv", metavar="FILE", help="The verdict as CSV; - is stdout.")] = None,
     residues: Annotated[
         str | None,
@@ -53,7 +51,7 @@ def command(
     device: opt.Device = "auto",
     precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
-    apix: opt.VoxelSize = None,
+    voxel_size: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -80,7 +78,7 @@ def command(
     from cryotools.core.structures.structurefile import read_structure
     from cryotools.realism.predict import evaluate, residues_csv_text, verdict_csv_text
 
-    volume = read_map(map_file, voxel_size=apix, replace_non_finite=replace_nan)
+    volume = read_map(map_file, voxel_size=voxel_size, replace_non_finite=replace_nan)
     atoms = read_structure(structure) if structure else None
     with progress() as reporter:
         compute = Compute(device, precision.value, threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from cryotools.cli import options as opt
 from cryotools.cli import sserun
-from cryotools.cli.console import complain, note, print_json, progress, set_threads, skip_existing
+from cryotools.cli.console import complain, note, print_json, progress, set_threads, skip_existing, spell
 
 if TYPE_CHECKING:
     from cryotools.core.progress import Progress
@@ -43,9 +44,9 @@ def command(
     ] = None,
     resolution: opt.ReportedResolution = None,
     assignment: sserun.Assignment = sserun.Classes.dssp,
-    invert: sserun.Invert = False,
-    weights: sserun.Weights = None,
-    bias: sserun.Bias = 0.0,
+    invert: opt.Invert = False,
+    weights: Annotated[str | None, opt.weights("train-sse")] = None,
+    bias: opt.Bias = 0.0,
     probabilities: Annotated[
         str | None,
         opt.main(
@@ -64,8 +65,8 @@ def command(
     device: opt.Device = "auto",
     precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
-    rotations: sserun.Rotations = 1,
-    apix: opt.VoxelSize = None,
+    rotations: opt.Rotations = 1,
+    voxel_size: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -82,7 +83,7 @@ def command(
     from cryotools.core.compute.runner import Compute
     from cryotools.sse.evaluate import Reading, by_files, by_network, evaluate_pair
 
-    reading = Reading(apix, replace_nan, invert, by_author=assignment == "author")
+    reading = Reading(voxel_size, replace_nan, invert, by_author=assignment == "author")
     with progress() as reporter:
         if probabilities:
             predict = by_files(probabilities)
@@ -167,7 +168,8 @@ def _evaluate(entries: list[Entry], predict: Predict, reading: Reading, reporter
 
     reporter.start(len(entries), "maps")
     found = []
-    for each in evaluate_list(entries, predict, reading):
+    for judged in evaluate_list(entries, predict, reading):
+        each = replace(judged, error=spell(judged.error))
         found.append(each)
         reporter.advance()
         if each.error:

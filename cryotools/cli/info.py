@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cryotools.cli import options as opt
-from cryotools.cli.console import complain, print_json, set_threads
+from cryotools.cli.console import complain, print_json, set_threads, spell
 from cryotools.core.errors import CryotoolsError
 
 NAME = "info"
@@ -35,11 +35,12 @@ def command(
     for number, file in enumerate(files):
         try:
             report = describe_file(file)
+            report["oddities"] = [spell(each) for each in report["oddities"]]
         except CryotoolsError as error:
             failed = True
             complain("error", str(error))
             if json and len(files) > 1:
-                print_json({"file": file, "error": str(error)})
+                print_json({"file": file, "error": spell(str(error))})
             continue
         if json:
             print_json(report)

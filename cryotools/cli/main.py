@@ -17,8 +17,8 @@ import typer
 
 from cryotools import __version__
 from cryotools.cli.console import complain, state
-from cryotools.cli.registry import Program, load
-from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning, UnknownElementError
+from cryotools.cli.registry import Program
+from cryotools.core.errors import ArgumentError, CryotoolsError, CryotoolsNote, CryotoolsWarning
 
 app = typer.Typer(
     cls=Program,
@@ -85,8 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _report(error: Exception) -> int:
     """Say in one line what went wrong; the exit code."""
     if isinstance(error, CryotoolsError):
-        skippable = isinstance(error, UnknownElementError) and _takes("skip_unknown")
-        complain("error", f"{error}, or give --skip-unknown to leave them out" if skippable else str(error))
+        grammar = isinstance(error, ArgumentError) and error.name == "selection"
+        complain("error", f"{error}; see `cryotools {state.command} --help`" if grammar else str(error))
         return error.exit_code
     if isinstance(error, typer.TyperException):
         message = error.format_message().rstrip(".").replace("Value error, ", "")
@@ -102,10 +102,6 @@ def _report(error: Exception) -> int:
         return 1
     complain("error", f"{type(error).__name__}: {error} (unexpected error; rerun with --debug to see where)")
     return 1
-
-
-def _takes(parameter: str) -> bool:
-    return any(each.name == parameter for each in load(state.command).params)
 
 
 def _flush() -> None:

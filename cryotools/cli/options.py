@@ -44,29 +44,34 @@ def _remember(name: str) -> Callable[[bool], bool]:
     return callback
 
 
-def finite(option: str) -> Callable[[float | None], float | None]:
-    """A callback that refuses NaN and infinity."""
-
-    def callback(value: float | None) -> float | None:
-        if value is not None and not math.isfinite(value):
-            raise UsageError(f"{option} {value}: give a finite number")
-        return value
-
-    return callback
+def _finite(option: typer.CallbackParam, value: float | None) -> float | None:
+    """Refuse NaN and infinity."""
+    if value is not None and not math.isfinite(value):
+        raise UsageError(f"{option.opts[0]} {value}: give a finite number")
+    return value
 
 
-def _positive(option: str) -> Callable[[float | None], float | None]:
-    def callback(value: float | None) -> float | None:
-        if value is not None and not 0 < value < math.inf:
-            raise UsageError(f"{option} {value:g}: give a positive number of angstroms")
-        return value
-
-    return callback
+def _positive(option: typer.CallbackParam, value: float | None) -> float | None:
+    """Refuse what is no length."""
+    if value is not None and not 0 < value < math.inf:
+        raise UsageError(f"{option.opts[0]} {value:g}: give a positive number of angstroms")
+    return value
 
 
 def resolution(text: str) -> Any:
     """The option that says a resolution, with `text` as its help."""
-    return main("--res", "-R", "-r", "--resolution", metavar="RES", help=text, callback=_positive("--res"))
+    return main("--res", "-R", "-r", "--resolution", metavar="RES", help=text, callback=_positive)
+
+
+def apix(text: str, panel: Callable[..., Any] = advanced) -> Any:
+    """The option that says a voxel size, with `text` as its help."""
+    return panel("--apix", "-A", "--angpix", "--voxel-size", metavar="APIX", help=text)
+
+
+def weights(trainer: str) -> Any:
+    """The option that names a network other than the shipped one, made by the command `trainer`."""
+    text = f"Use this network, the model.safetensors of {trainer}, instead of the shipped one."
+    return main("--weights", metavar="FILE", help=text)
 
 
 def one_output(positional: str | None, option: str | None, name: str = "OUTPUT") -> str:
@@ -97,13 +102,34 @@ MapOut = Annotated[
 ]
 OutputOption = Annotated[str | None, output("--output", "-o", metavar="FILE", help="Another way to give OUTPUT.")]
 
-APIX = ("--apix", "-A", "--angpix", "--voxel-size")
 Resolution = Annotated[float, resolution("Resolution, Å: the Fourier transform falls to 1/e at 1/RES.")]
 ReportedResolution = Annotated[float | None, resolution("The map's resolution, Å.")]
-VoxelSize = Annotated[float | None, advanced(*APIX, metavar="APIX", help="Voxel size, Å, overriding the map header's.")]
+VoxelSize = Annotated[float | None, apix("Voxel size, Å, overriding the map header's.")]
 Chains = Annotated[str | None, main("--chains", metavar="A,B", help="Use only these chains; _ is the blank chain ID.")]
 Select = Annotated[str | None, main("--select", metavar="TEXT", help="Use only these atoms; see below.")]
-Device = Annotated[str, compute("--device", "-d", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
+Invert = Annotated[bool, main("--invert", metavar="", help="Invert the contrast of the map (negate its values).")]
+Bias = Annotated[
+    float,
+    main(
+        "--bias",
+        "--lean",
+        metavar="X",
+        help="Logit bias of helix, sheet and nucleotide: above 0 finds more of them, below 0 fewer.",
+        callback=_finite,
+    ),
+]
+Device = Annotated[
+    str,
+    compute(
+        "--device",
+        "-d",
+        metavar="NAME",
+        help="Where networks run: auto (a GPU if there is one, else the CPU), cpu, cuda, cuda:N or mps.",
+    ),
+]
+Rotations = Annotated[
+    int, compute("--rotations", metavar="N", help="Average over 1, 4 or 24 rotations of the map, at N times the cost.")
+]
 Shard = Annotated[
     str | None,
     compute("--shard", metavar="I/N", help="Do part I of N of the list; default: the SLURM array task's part."),
@@ -158,6 +184,14 @@ ResultPrecision = Annotated[
         help="Numerical precision of the network: fp32, bf16, fp16 or auto; below fp32 results change slightly.",
     ),
 ]
+TrainingPrecision = Annotated[
+    Precision,
+    compute(
+        "--precision",
+        metavar="KIND",
+        help="Numerical precision: fp32, bf16, or auto (bf16 where the hardware is fast at it).",
+    ),
+]
 Threads = Annotated[
     int | None,
     compute(
@@ -175,6 +209,6 @@ ReplaceNan = Annotated[
         "--replace-nan",
         metavar="VALUE",
         help="Replace NaN and infinite map values with VALUE.",
-        callback=finite("--replace-nan"),
+        callback=_finite,
     ),
 ]

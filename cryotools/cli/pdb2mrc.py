@@ -26,7 +26,7 @@ cryotools pdb2mrc examples/1gbt.cif eman.mrc -A 1.5 -R 6 -B 64 --het --center
 def command(
     structure: opt.StructureIn,
     output: opt.MapOut = None,
-    apix: Annotated[float, opt.main(*opt.APIX, metavar="APIX", help="Voxel size, Å.")] = 1.0,
+    apix: Annotated[float, opt.apix("Voxel size, Å.", opt.main)] = 1.0,
     res: opt.Resolution = 2.8,
     box: Annotated[
         str | None,

@@ -71,7 +71,7 @@ def command(
         str | None, opt.main("--network", metavar="FILE", help="Network trained by train-gan, for gan or vae-gan.")
     ] = None,
     res: opt.Resolution = 3.0,
-    apix: Annotated[float | None, opt.main(*opt.APIX, metavar="APIX", help="Voxel size, Å; default 1.")] = None,
+    apix: Annotated[float | None, opt.apix("Voxel size, Å; default: 1.", opt.main)] = None,
     box: Annotated[
         str | None,
         opt.main(
@@ -118,15 +118,7 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
-    device: Annotated[
-        str,
-        opt.compute(
-            "--device",
-            "-d",
-            metavar="NAME",
-            help="auto (a GPU for gan and vae-gan if there is one, else the CPU), cpu, cuda, cuda:N or mps.",
-        ),
-    ] = "auto",
+    device: opt.Device = "auto",
     precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     shard: opt.Shard = None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from cryotools.cli.console import complain, detail, note, print_json, progress
+from cryotools.cli.console import complain, detail, note, print_json, progress, spell
 from cryotools.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def _run(jobs: list[Job], writer: MapWriter, summary: Path) -> list[Outcome]:
     try:
         with progress() as reporter:
             reporter.start(len(jobs), "structures")
-            for outcome in run_jobs(jobs, writer, no_clobber=writer.no_clobber):
+            for made in run_jobs(jobs, writer, no_clobber=writer.no_clobber):
+                outcome = replace(made, error=spell(made.error), warnings=tuple(map(spell, made.warnings)))
                 outcomes.append(outcome)
                 reporter.advance()
                 if outcome.error:

@@ -77,7 +77,7 @@ def command(
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
-    precision: run.Precision = opt.Precision.auto,
+    precision: opt.TrainingPrecision = opt.Precision.auto,
     threads: opt.Threads = None,
     debug: opt.Debug = False,
 ) -> None:

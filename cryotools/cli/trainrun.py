@@ -32,14 +32,6 @@ LearningRate = Annotated[
 ]
 Resume = Annotated[bool, opt.main("--resume", metavar="", help="Continue the run in OUT.")]
 Every = Annotated[int, opt.output("--every", min=1, metavar="N", help="Validate and save every N steps.")]
-Precision = Annotated[
-    opt.Precision,
-    opt.compute(
-        "--precision",
-        metavar="KIND",
-        help="Numerical precision: fp32, bf16, or auto (bf16 where the hardware is fast at it).",
-    ),
-]
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def with_files(entry: Entry, cache: Cache | None = None) -> Entry:
         A file is neither there nor to be had, or the resolution is said nowhere.
     """
     if cache is None and not (entry.map and entry.model):
-        raise DataError(f"{entry.id}: an id stands in place of a file; add --fetch to download it")
+        raise DataError(f"{entry.id}: the list gives an accession ID instead of a file; download it, or give a `cache`")
     model = _file(entry.model, entry.pdb, cache.model_file if cache else None)
     # the model comes first: it is small, and what it lacks spares the map
     resolution = reported_resolution(model) if np.isnan(entry.resolution) else entry.resolution

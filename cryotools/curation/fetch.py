@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from cryotools import __version__
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError
 from cryotools.core.files.impostors import impostor
 from cryotools.core.files.output import write_text
 
@@ -74,7 +74,7 @@ class Cache:
     def __post_init__(self) -> None:
         parts = urlsplit(self.archive)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise UsageError(f"--archive {self.archive}: give an address that begins with https:// or http://")
+            raise ArgumentError("archive", self.archive, "give an address that begins with https:// or http://")
         self.archive = self.archive.rstrip("/")
 
     def map_file(self, accession: str) -> Path:
@@ -109,7 +109,7 @@ class Cache:
                 break
             part.unlink()
         else:
-            raise DataError(f"{entry}: {address} {fault}; try again later, or another --archive")
+            raise DataError(f"{entry}: {address} {fault}; try again later, or use another `archive`")
         digest = _sha256(part)
         part.replace(path)
         _record(path, digest)
@@ -128,14 +128,14 @@ class Cache:
                 self._is_down = True
                 raise DataError(
                     f"{entry}: {urlsplit(address).netloc} did not deliver it ({error}); check the network, or run "
-                    "where there is one (a login node) with the same --cache; what has arrived is kept"
+                    "on a machine that has one (a login node) with the same `cache`; what was downloaded is kept"
                 ) from error
             except urllib.error.HTTPError as error:
                 self._is_down = False
                 if error.code in (404, 410):
-                    advice = f"the archive has no such file ({address}); check the id, and that it is released"
+                    advice = f"the archive has no such file ({address}); check the ID, and that the entry is released"
                 else:
-                    advice = f"{address} answers {error.code} {error.reason}; check --archive"
+                    advice = f"{address} answers {error.code} {error.reason}; check `archive`"
                 raise DataError(f"{entry}: {advice}") from error
             self._is_down = False
             return

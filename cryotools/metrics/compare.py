@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError
 from cryotools.core.maps.distance import fade
 from cryotools.core.maps.resample import resample, support
 from cryotools.core.maps.volume import Volume
@@ -91,7 +91,7 @@ def compare_maps(
     counted[inside] = a.data[inside] >= level
     if not counted.any():
         raise DataError(
-            f"no voxel of the first map reaches the contour {level:g} where it is compared; lower --contour"
+            f"no voxel of the first map reaches the contour {level:g} where it is compared; lower `contour`"
         )
     correlation, about_mean = chimerax_correlation(a.data[counted], _chimerax_values(a, b, counted))
     # strong_part counts the voxels that are not 0: those that only ringing makes so must not count
@@ -147,7 +147,7 @@ def region_around(structure: Structure, grid_of: Volume, radius: float) -> Regio
         No voxel lies so near an atom.
     """
     if not (np.isfinite(radius) and radius > 0):
-        raise UsageError(f"--radius {radius:g}: give a positive length in angstroms")
+        raise ArgumentError("radius", f"{radius:g}", "give a positive number of angstroms")
     if not grid_of.grid.contains(structure.xyz).any():
         raise DataError(f"{structure.name}: no atom lies inside the map's box; do map and structure belong together?")
     return Region(fade(grid_of.grid, structure.xyz, radius, radius + _SOFT_EDGE))

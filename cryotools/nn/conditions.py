@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import ArgumentError
 
 RESOLUTION_CONDITIONS = 2
 _MIDDLE, _SPREAD = 4.0, 2.0  # Å, which scale the resolution
@@ -22,5 +22,5 @@ def resolution_conditions(resolution: float | None) -> np.ndarray:
     if resolution is None:
         return np.zeros(RESOLUTION_CONDITIONS, dtype=np.float32)
     if not (np.isfinite(resolution) and resolution > 0):
-        raise UsageError(f"--res {resolution:g}: give a positive number of A")
+        raise ArgumentError("resolution", f"{resolution:g}", "give a positive number of angstroms")
     return np.array([(np.clip(resolution, *_RESOLUTIONS) - _MIDDLE) / _SPREAD, 1.0], dtype=np.float32)

@@ -75,11 +75,11 @@ class Verdict:
 
     def words(self) -> str:
         """How far the discriminator itself is to be believed, as the end of a sentence."""
-        known = "not known" if np.isnan(self.accuracy) else f"{self.accuracy:.0%}"
+        known = "unknown" if np.isnan(self.accuracy) else f"{self.accuracy:.0%}"
         if self.molecule or not self.accuracy_holds_for:
             return f"{known} on maps of {self.molecule}" if self.molecule else known
         measured = " and of ".join(self.accuracy_holds_for)
-        return f"{known} on maps of {measured}, and not known on others (--structure says which this is)"
+        return f"{known} on maps of {measured}, and unknown on others (give `structure` to say which this is)"
 
 
 def evaluate(
@@ -131,17 +131,17 @@ def _accuracy(about: Mapping[str, str], molecule: str | None, measured: tuple[st
     if molecule and measured and molecule not in measured:
         seen = about.get(f"seen_{molecule}", "")
         warnings.warn(
-            f"{weights}: this discriminator's accuracy was measured on maps of {' and of '.join(measured)} and is not "
-            f"known on {molecule}{': ' if seen else ''}{seen}; do not rely on its verdict",
+            f"{weights}: this discriminator's accuracy was measured on maps of {' and of '.join(measured)} and is "
+            f"unknown on {molecule}{': ' if seen else ''}{seen}; do not rely on its verdict",
             CryotoolsWarning,
             stacklevel=3,
         )
         return float("nan")
     accuracy = float(about.get("held_out_accuracy", "nan"))
     if not accuracy >= 0.9:
-        known = "not known" if np.isnan(accuracy) else f"{accuracy:.0%}"
+        known = "unknown" if np.isnan(accuracy) else f"{accuracy:.0%}"
         warnings.warn(
-            f"{weights}: this discriminator's own accuracy on maps it never saw is {known}; its verdict says as little",
+            f"{weights}: this discriminator's own accuracy on held-out maps is {known}; do not rely on its verdict",
             CryotoolsWarning,
             stacklevel=3,
         )

@@ -18,7 +18,7 @@ from torch.nn import functional
 from cryotools.core.compute.checkpoint import save_network
 from cryotools.core.compute.inference import apply_network
 from cryotools.core.compute.runner import Compute
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import ArgumentError
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Volume
@@ -182,10 +182,10 @@ def make_evaluator_task(
         The weights are missing or damaged.
     """
     if config.batch % 2:
-        raise UsageError(f"--batch {config.batch}: give an even number; half of the cubes are real")
+        raise ArgumentError("batch", config.batch, "give an even number; half of the cubes are real")
     multiple = 2**config.evaluator.levels
     if config.cube % multiple:
-        raise UsageError(f"--cube {config.cube}: give a multiple of {multiple}")
+        raise ArgumentError("cube", config.cube, f"give a multiple of {multiple}")
     torch.manual_seed(seed)
     return EvaluatorTask(pairs, held_out, config, _generator(against, device) if against else None, device, seed)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsNote, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsNote, DataError
 from cryotools.core.structures.selection import chosen
 from cryotools.core.structures.structure import WATER, Structure
 from cryotools.core.structures.structurefile import StructureLike, as_structure
@@ -51,11 +51,13 @@ def choose_atoms(source: StructureLike, choice: AtomChoice) -> Structure:
     if not choice.waters:
         keep &= structure.kind != WATER
     if not keep.any():
-        hint = "only waters are: give --waters" if waters and not choice.waters else "loosen the selection"
+        hint = "include waters with `waters=True`" if waters and not choice.waters else "widen the selection"
         raise DataError(f"{structure.name}: none of its {len(structure)} atoms is selected; {hint}")
     if waters and not choice.waters:
         warnings.warn(
-            f"{structure.name}: {waters} water atoms are left out; --waters counts them", CryotoolsNote, stacklevel=3
+            f"{structure.name}: {waters} water atoms are left out; include them with `waters=True`",
+            CryotoolsNote,
+            stacklevel=3,
         )
     return structure if keep.all() else structure[keep]
 
@@ -64,12 +66,12 @@ def _model_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise UsageError(f"--model {text}: give a number, 'first' or 'all'") from None
+        raise ArgumentError("model", text, "give a number, first or all") from None
 
 
 def _altloc_mask(structure: Structure, altloc: str) -> np.ndarray:
     if altloc not in ("all", "highest") and len(altloc) != 1:
-        raise UsageError(f"--altloc {altloc}: give all, highest or a letter")
+        raise ArgumentError("altloc", altloc, "give all, highest or a letter")
     plain = structure.altloc == ""
     if altloc == "all" or plain.all():
         return np.ones(len(structure), dtype=bool)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning, DataError
+from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning, DataError, UsageError
 from cryotools.core.files.table import Row, csv_text
 from cryotools.core.structures.structurelist import FILE, list_structures, stem
 from cryotools.simulate.columns import NAMES, with_columns
@@ -152,7 +152,10 @@ def _job(row: Row, source: Path, folder: Path, base: Simulation) -> Job:
     except ValueError as error:
         raise DataError(f"{source}: line {row.line}: {error}") from error
     except CryotoolsError as error:
-        raise type(error)(f"{source}: line {row.line}: {error}" if row.line else str(error)) from error
+        if not row.line:
+            raise
+        kind = UsageError if isinstance(error, UsageError) else DataError
+        raise kind(f"{source}: line {row.line}: {error}") from error
     return Job(structure, str(output), simulation)
 
 

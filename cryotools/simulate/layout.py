@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.volume import Grid, shape_of, triple_of
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.structures.structure import Structure
@@ -30,7 +30,7 @@ def parse_box(text: str | None) -> tuple[int, int, int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (1, 3) or not all(part.isdecimal() and 0 < int(part) < 2**31 for part in parts):
-        raise UsageError(f"--box {text}: give one number of voxels, or three as x,y,z")
+        raise ArgumentError("box", text, "give one number of voxels, or three as x,y,z")
     return shape_of(int(part) for part in (parts if len(parts) == 3 else parts * 3))
 
 
@@ -44,14 +44,16 @@ def check_sampling(apix: float, resolution: float, *, given: bool = False) -> No
     UsageError
         `apix` or `resolution`, both in Å, is not a positive finite number, or voxels exceed the resolution.
     """
-    for option, value in (("--apix", apix), ("--res", resolution)):
+    for name, value in (("apix", apix), ("resolution", resolution)):
         if not (np.isfinite(value) and value > 0):
-            raise UsageError(f"{option} {value}: give a positive number of angstroms")
+            raise ArgumentError(name, value, "give a positive number of angstroms")
     if apix > resolution and not given:
-        raise UsageError(f"--apix {apix:g} is larger than --res {resolution:g}; take at most a third of the resolution")
+        raise ArgumentError(
+            "apix", f"{apix:g}", f"larger than the resolution, {resolution:g} A; use a third of it or less"
+        )
     if apix > resolution / 2:
         warnings.warn(
-            f"voxels of {apix:g} A cannot hold {resolution:g} A detail; {resolution / 3:.2g} A would",
+            f"voxels of {apix:g} A are too large for a resolution of {resolution:g} A; {resolution / 3:.2g} A would do",
             CryotoolsWarning,
             stacklevel=3,
         )
@@ -81,7 +83,7 @@ def grid_around(structure: Structure, apix: float, resolution: float, box: tuple
 def make_grid(counts: np.ndarray, voxel_size: tuple[float, float, float], origin: np.ndarray) -> Grid:
     """A grid of `counts` (x, y, z) voxels, after checking that it fits the memory."""
     if not (np.all(np.isfinite(counts)) and np.all(np.isfinite(origin))):
-        raise UsageError("the box these lengths ask for is beyond all numbers; give lengths in angstroms")
+        raise UsageError("box dimensions overflow; check `apix`, `resolution` and the coordinates")
     shape = shape_of(np.asarray(counts)[::-1])
     check_grid_fits(shape)
     return Grid(shape, voxel_size, triple_of(origin))

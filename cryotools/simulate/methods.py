@@ -1,4 +1,4 @@
-"""The ways to fill a grid with density, by the names that `--method` takes.
+"""The ways to fill a grid with density, by the names that the parameter `method` takes.
 
 A method is a function of a structure, a grid and a `MapOptions` that returns float32 data (nz, ny, nx).
 """

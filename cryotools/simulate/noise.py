@@ -40,7 +40,8 @@ def half_maps(
     shells = Shells(data.shape, voxel_size)
     if 1 / resolution >= shells.frequency[-1]:
         raise UsageError(
-            f"half maps at {resolution:g} A need voxels smaller than {resolution / 2:.3g} A; a third of --res is good"
+            f"half maps at {resolution:g} A need voxels smaller than {resolution / 2:.3g} A; a third of the resolution "
+            "is best"
         )
     power = noise_power(shells.frequency, shells.amplitude(data) ** 2, resolution)
     rng = np.random.default_rng(seed)

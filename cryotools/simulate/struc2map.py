@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError, UsageError, check_choice
 from cryotools.core.maps.maplike import MapLike, as_grid, as_volume
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.memory import check_grid_fits
@@ -105,7 +105,7 @@ def centred(structure: Structure, options: MapOptions) -> Structure:
     weight = weight if np.any(weight) else np.ones(len(structure))
     shift = np.average(structure.xyz, axis=0, weights=weight)
     warnings.warn(
-        f"{structure.name}: --center moves the atoms by ({', '.join(f'{-v:.2f}' for v in shift)}) A; "
+        f"{structure.name}: `center` moves the atoms by ({', '.join(f'{-v:.2f}' for v in shift)}) A; "
         "the map does not overlay the file",
         CryotoolsWarning,
         stacklevel=3,
@@ -121,26 +121,27 @@ def check_choices(simulation: Simulation) -> None:
     UsageError
         Options contradict each other or are out of range.
     """
+    check_choice("method", simulation.method, METHODS)
     parse_box(simulation.grid.box)
     low, high = LIMITS
     sharpness = simulation.options.sharpness
     if sharpness is not None:
         if simulation.match is not None:
-            raise UsageError("--match takes the sharpness from a map; leave out --sharpen")
+            raise UsageError("`match` takes the sharpness from a map; leave out `sharpness`")
         if not low <= sharpness <= high:
-            raise UsageError(f"--sharpen {sharpness:g}: give a number from {low:g} to {high:g} A^2")
+            raise ArgumentError("sharpness", f"{sharpness:g}", f"give a number from {low:g} to {high:g} A^2")
     if not (np.isfinite(simulation.noise) and simulation.noise >= 0):
-        raise UsageError(f"--noise {simulation.noise}: give a number, 0 or more, or auto")
+        raise ArgumentError("noise", simulation.noise, "give 0 or a positive number")
     if simulation.samples and simulation.method != "vae-gan":
-        raise UsageError("--sample draws from the latent of the vae-gan; add --method vae-gan")
+        raise UsageError("`samples` are drawn from the latent space of the vae-gan; add `method='vae-gan'`")
     if simulation.options.network and simulation.method in CLASSICAL:
-        raise UsageError(f"--network is for the learned methods; {simulation.method} has none")
+        raise UsageError(f"`network` is for the learned methods; {simulation.method} uses none")
     if simulation.options.precision not in (MapOptions(1.0).precision, "auto") and simulation.method in CLASSICAL:
-        raise UsageError(f"--precision is for the learned methods; {simulation.method} computes in float32")
+        raise UsageError(f"`precision` is for the learned methods; {simulation.method} computes in float32")
     if simulation.options.weights != MapOptions(1.0).weights and simulation.method not in CLASSICAL:
-        raise UsageError(f"--weights are the classical methods'; add --method {' or '.join(CLASSICAL)}")
+        raise UsageError("`weights` are for the classical methods; add `method='molmap'` or `method='pdb2mrc'`")
     if simulation.half_maps and simulation.noise:
-        raise UsageError("--half-maps have noise of their own; leave out --noise, or give --noise auto")
+        raise UsageError("`half_maps` have their own noise; leave out `noise`")
 
 
 def _sharpness_of(match: MapLike, structure: Structure, resolution: float) -> float:
@@ -149,7 +150,7 @@ def _sharpness_of(match: MapLike, structure: Structure, resolution: float) -> fl
     if above < _OVERLAID * volume.data.std():
         name = "the map to match" if isinstance(match, Volume) else match
         raise DataError(
-            f"{name}: its density at the atoms is that of anywhere; give a map that overlays {structure.name}"
+            f"{name}: does not overlap {structure.name}: the density at its atoms is no higher than the map's average"
         )
     return measure_sharpness(volume, structure, resolution)
 
@@ -158,7 +159,7 @@ def _lay_grid(structure: Structure, simulation: Simulation, like: Grid | None) -
     choice, resolution = simulation.grid, simulation.options.resolution
     if like is not None:
         if choice.box or choice.apix is not None:
-            raise UsageError("--like fixes the grid; leave out --box and --apix")
+            raise UsageError("`like` fixes the grid; leave out `box` and `apix`")
         check_sampling(max(like.voxel_size), resolution, given=True)
         check_grid_fits(like.shape)
         return like

@@ -31,7 +31,10 @@ def check_voxels(volume: Volume) -> None:
     """Warn where voxels are no cubes, by more than 1 %."""
     if max(volume.voxel_size) > (1 + _SAME_STEP) * min(volume.voxel_size):
         size = " x ".join(f"{step:.4g}" for step in volume.voxel_size)
-        _warn(f"voxels measure {size} A and are resampled to cubes; if the header is wrong, mend it or give --apix")
+        _warn(
+            f"voxels measure {size} A and are resampled to cubes; if that is wrong, correct the header, or give "
+            "`voxel_size`"
+        )
 
 
 def check_values(volume: Volume) -> Levels:
@@ -52,13 +55,13 @@ def check_values(volume: Volume) -> Levels:
     except DataError as error:
         if skewness[0] < -_SKEWED:
             raise DataError(
-                "no density is above the background, much is below; the map is inverted: --invert"
+                "no density is above the background, but much is below it: the map is inverted; give `invert=True`"
             ) from error
         raise
     if max(skewness) < -_SKEWED and levels.contrast < 1:
         _warn(
-            "the map looks inverted (its molecule is darker than its solvent); turn it over by --invert, or if that "
-            "was given, leave it out"
+            "the map looks inverted (the molecule is darker than the solvent); invert it with `invert=True` "
+            "(or leave that out if it is given)"
         )
     elif min(skewness) < _SKEWED and levels.contrast < _NOISE_CONTRAST:
         _warn("the map looks like noise: nothing in it stands out of the rest; look at it before believing any class")

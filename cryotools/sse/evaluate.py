@@ -29,7 +29,7 @@ from cryotools.sse.truth.assign import (
     NUCLEOTIDE,
     OTHER,
     SHEET,
-    Residues,
+    ClassedResidues,
     assign,
     with_author_records,
 )
@@ -68,7 +68,7 @@ class Reading:
         volume = read_map(path, voxel_size=self.voxel_size, replace_non_finite=self.replace_non_finite)
         return volume.with_data(-volume.data) if self.invert else volume
 
-    def model(self, path: str) -> tuple[Structure, Residues]:
+    def model(self, path: str) -> tuple[Structure, ClassedResidues]:
         """The model, and the classes of its residues; raises DataError where it is broken or has no such records."""
         structure = read_structure(path)
         residues = assign(structure)

@@ -15,7 +15,7 @@ from cryotools.core.compute.checkpoint import load_shipped
 from cryotools.core.compute.inference import apply_network, check_rotations
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import ArgumentError
 from cryotools.core.maps.levels import Levels, block_means
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.resample import interpolate_each
@@ -119,7 +119,7 @@ class Annotator:
     ) -> None:
         check_rotations(rotations)
         if not np.isfinite(lean):
-            raise UsageError(f"--bias {lean:g}: give a finite number")
+            raise ArgumentError("lean", lean, "give a finite number")
         self.compute = compute or Compute()
         self.compute.check()
         self.network, _, _ = load_shipped("secondary-structure", [SECONDARY_STRUCTURE, HARUSPEX], weights)

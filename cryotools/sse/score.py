@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.residues import backbone_means, backbone_sigma
 from cryotools.core.structures.structure import PROTEIN, Structure
 from cryotools.metrics.bootstrap import Interval, bootstrap_interval
 from cryotools.metrics.classification import confusion, expected_calibration_error, f1_per_class, recall_per_class
-from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, Residues
-from cryotools.sse.truth.labels import LEAST_SIGMA, Labels, backbone_means, backbone_sigma
+from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, ClassedResidues
+from cryotools.sse.truth.labels import LEAST_SIGMA, Labels
 
 CLASSES = len(CLASS_NAMES)
 _STRUCTURED = (HELIX, SHEET, NUCLEOTIDE)
@@ -38,7 +39,7 @@ class ResidueScores:
     density_sigma : float64 (m,), mean density at the backbone in σ above the map's mean; NaN as above
     """
 
-    residues: Residues
+    residues: ClassedResidues
     probabilities: np.ndarray
     density_sigma: np.ndarray
 
@@ -113,7 +114,7 @@ class MapScores:
 
 
 def score_residues(
-    probabilities: np.ndarray, volume: Volume, structure: Structure, residues: Residues
+    probabilities: np.ndarray, volume: Volume, structure: Structure, residues: ClassedResidues
 ) -> ResidueScores:
     """What class maps `probabilities` (4, nz, ny, nx), on the grid of the map `volume`, say of a model's residues.
 

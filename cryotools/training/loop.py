@@ -22,7 +22,7 @@ from torch import nn
 
 from cryotools.core.compute.checkpoint import load_state, save_state
 from cryotools.core.compute.device import resolve_precision
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import ArgumentError, DataError, UsageError
 from cryotools.core.files.output import write_text
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.training import distributed
@@ -138,7 +138,7 @@ def check_folder(folder: Path, resume: bool) -> None:
     if resume and not there:
         raise DataError(f"{folder / 'state.pt'}: no such file; there is nothing to resume")
     if there and not resume:
-        raise UsageError(f"{folder}: holds a training run; go on with it by --resume, or give a new folder")
+        raise UsageError(f"{folder}: holds a training run; continue it with `resume=True`, or choose a new folder")
 
 
 def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
@@ -163,7 +163,7 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
         The name is unknown, what the device cannot do, or fp16, whose gradients vanish without scaling.
     """
     if name == "fp16":
-        raise UsageError("--precision fp16: is for applying networks; train in bf16 or fp32")
+        raise ArgumentError("precision", name, "fp16 is for applying networks; train in bf16 or fp32")
     return resolve_precision(name, device)
 
 
@@ -260,7 +260,7 @@ def _save(
 
 def _what_stays(folder: Path) -> str:
     if (folder / "state.pt").exists():
-        return f"the last checkpoint in {folder} is good, --resume goes on from it"
+        return f"the last checkpoint in {folder} is intact and can be resumed"
     return f"{folder} has no checkpoint yet"
 
 

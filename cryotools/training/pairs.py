@@ -97,11 +97,11 @@ def hold_out(pairs: Sequence[Pair], fold: int | None) -> tuple[list[Pair], list[
     if fold is not None and fold not in folds:
         raise DataError(
             f"no map is of fold {fold}, which is to be held out (there are {', '.join(map(str, folds))}); name one of "
-            "these, or train without held-out scores by --fold none"
+            "these, or train without held-out scores with `fold=None`"
         )
     if folds == [fold]:
         raise DataError(
             f"all maps ({len(pairs)}) are of fold {fold}, which is held out, so none is left to train on; curate maps "
-            "of other families, or train without held-out scores by --fold none"
+            "of other families, or train without held-out scores with `fold=None`"
         )
     return [pair for pair in pairs if pair.fold != fold], [pair for pair in pairs if pair.fold == fold]

@@ -116,7 +116,7 @@ def test_what_cannot_be_compared_is_refused(folder: Path, refused: Callable) -> 
     broken = values.copy()
     broken[0, 0, 0] = NAN
     cases = {
-        "NaN": (map_bytes(broken), "1 voxels are not finite numbers"),
+        "NaN": (map_bytes(broken), "1 voxels are NaN or infinite"),
         "flat": (map_bytes(values * 0 + 1), "has no contrast"),
         "far": (map_bytes(values, origin=(999, 0, 0)), "the maps do not overlap"),
         "thin": (map_bytes(values[:3]), "too thin to compare"),
@@ -138,7 +138,7 @@ def test_what_cannot_be_annotated_is_refused(folder: Path, refused: Callable) ->
     thin = np.zeros((3, 12, 14), dtype=np.float32)
     thin[:, 4:8, 4:8] = values[:3, 4:8, 4:8]
     cases = {
-        "NaN": (map_bytes(broken), "1 voxels are not finite numbers"),
+        "NaN": (map_bytes(broken), "1 voxels are NaN or infinite"),
         "flat": (map_bytes(values * 0 + 1), "the map is constant"),
         "thin": (map_bytes(thin), "the map measures 18.2 x 15.6 x 3.9 A"),
         "image": (map_bytes(values[:1]), "holds a 14 x 12 x 1 image, not a volume"),
@@ -166,7 +166,7 @@ def test_info_tells_what_is_odd_where_other_commands_stop(folder: Path, run: Cal
     (folder / "odd.mrc").write_bytes(map_bytes(data, machst=(0, 0, 0, 0)) + b"more")
     ended = run("info", "odd.mrc")
     assert ended.code == 0
-    assert "3 voxels are not finite numbers" in ended.out
+    assert "3 voxels are NaN or infinite" in ended.out
     assert "the machine stamp is wrong" in ended.out
     assert "there are bytes after the data" in ended.out
 
@@ -281,7 +281,7 @@ def test_every_simulator_can_skip_atoms_of_unknown_element_and_says_so(
     (folder / "m.pdb").write_bytes(UNKNOWN)
     refused = run(*READING[command])
     assert refused.code == 1
-    assert refused.err.rstrip().endswith("mend the element column, or give --skip-unknown to leave them out")
+    assert refused.err.rstrip().endswith("correct the element column, or leave them out with --skip-unknown")
     skipped = run(*READING[command], "--skip-unknown", "--json")
     assert skipped.code == 0
     assert "1 atoms are of an unknown element (the first: UNL X1); left out" in skipped.err
@@ -293,7 +293,7 @@ def test_a_command_that_cannot_skip_atoms_does_not_advise_it(folder: Path, run: 
     (folder / "m.mrc").write_bytes(map_bytes(density((8, 8, 8))))
     refused = run("eval-disc", "m.mrc", "--structure", "m.pdb")
     assert refused.code == 1
-    assert refused.err.rstrip().endswith("(the first: UNL X1); mend the element column")
+    assert refused.err.rstrip().endswith("(the first: UNL X1); correct the element column")
 
 
 def test_sites_without_mass_are_left_out_with_a_note(folder: Path, run: Callable) -> None:

@@ -66,7 +66,7 @@ def test_a_map_is_made_and_summed_up_on_stderr(run, trypsin, tmp_path, name):
     assert result.code == 0
     assert result.out == ""
     *notes, atoms, summary = lines(result.err)
-    left_out = f"cryotools struc2map: note: {trypsin}: 117 water atoms are left out; --waters counts them"
+    left_out = f"cryotools struc2map: note: {trypsin}: 117 water atoms are left out; include them with --waters"
     assert notes == ([left_out] if name == "struc2map" else [])
     assert atoms.startswith(f"{trypsin}: 1")
     assert summary.startswith(f"{out}: ")
@@ -248,7 +248,8 @@ def test_an_impossible_voxel_size_is_shown_and_apix_named_and_taken(run, tmp_pat
     plain = run("info", path)
     assert plain.code == 0
     assert f"voxel size A  {shown}, {shown}, {shown}" in plain.out
-    assert "give --apix" in plain.out
+    assert "no density map's" in plain.out
+    assert "--apix" not in plain.out
     refused = run("compare-maps", path, path)
     assert refused.code == 1
     assert f"the voxel size, ({shown}, {shown}, {shown}) A" in refused.err

@@ -51,11 +51,11 @@ def test_the_accuracy_of_another_class_of_molecule_is_not_claimed(run, folder):
     verdict = json.loads(told.out)
     assert verdict["discriminator_accuracy"] is None
     assert (verdict["molecule"], verdict["accuracy_holds_for"]) == ("nucleic acid", "protein")
-    assert "is not known on nucleic acid: of two maps of RNA it takes 9 %" in told.err
-    assert "own accuracy is not known on maps of nucleic acid" in told.err
+    assert "is unknown on nucleic acid: of two maps of RNA it takes 9 %" in told.err
+    assert "own accuracy is unknown on maps of nucleic acid" in told.err
     alone = run("eval-disc", "rna.mrc", "--json")
     assert json.loads(alone.out)["discriminator_accuracy"] == pytest.approx(0.966, abs=1e-3)
-    assert "97% on maps of protein, and not known on others (--structure" in alone.err
+    assert "97% on maps of protein, and unknown on others (give --structure" in alone.err
     assert "warning" not in alone.err
 
 

@@ -111,7 +111,11 @@ def test_existing_maps_are_skipped_on_request(run, folder):
         (["--list", "in", "out", "--shard", "3/2"], 2, "--shard 3/2"),
         (["in/a.pdb", "a.mrc", "--shard", "1/2"], 2, "--shard takes a part of a list; add --list"),
         ([], 2, "no STRUCTURE is given"),
-        (["--list", "in", "out", "--method", "gan", "--weights", "electron"], 2, "add --method molmap or pdb2mrc"),
+        (
+            ["--list", "in", "out", "--method", "gan", "--weights", "electron"],
+            2,
+            "add --method molmap or --method pdb2mrc",
+        ),
         (["--list", "in/a.pdb", "out"], 1, "is named like a structure"),
         (["--list", "gone.txt", "out"], 1, "gone.txt: no such file"),
         (["--list", "twice.csv", "out"], 1, "would both be written to out/x.mrc"),

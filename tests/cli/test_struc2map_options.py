@@ -35,9 +35,9 @@ def names(folder):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--method", "gan", "--weights", "electron"], "add --method molmap or pdb2mrc"),
+        (["--method", "gan", "--weights", "electron"], "add --method molmap or --method pdb2mrc"),
         (["--sample", 2], "add --method vae-gan"),
-        (["--network", "x.safetensors"], "molmap has none"),
+        (["--network", "x.safetensors"], "molmap uses none"),
         (["--precision", "bf16"], "molmap computes in float32"),
     ],
 )
@@ -135,13 +135,13 @@ def run_refused(result, code=2) -> str:
     ("options", "words"),
     [
         (["--noise", "loud"], "--noise loud: give a number, or auto"),
-        (["--noise", "-1"], "--noise -1.0: give a number"),
-        (["--noise", "nan"], "--noise nan: give a number"),
+        (["--noise", "-1"], "--noise -1.0: give 0 or a positive number"),
+        (["--noise", "nan"], "--noise nan: give 0 or a positive number"),
         (["--noise", "0.1", "--half-maps"], "leave out --noise"),
         (["--half-maps", "--res", "3"], "half maps at 3 A need voxels smaller than 1.5 A"),
         (["--sharpen", "501"], "--sharpen 501: give a number from -500 to 500 A^2"),
         (["--sharpen", "nan"], "--sharpen nan: give a number"),
-        (["--sharpen", "145"], "it must stay below 144 A^2"),
+        (["--sharpen", "145"], "it must be below 144 A^2"),
         (["--sharpen", "10", "--match", "map.mrc"], "leave out --sharpen"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -157,7 +157,7 @@ def test_half_maps_need_a_name_to_build_theirs_on(make):
 
 def test_a_map_that_does_not_overlay_the_model_cannot_be_matched(make, run, trypsin, tmp_path):
     run("struc2map", trypsin, "moved.mrc", *COARSE, "--center", "-q")
-    assert "give a map that overlays" in run_refused(make("--match", "moved.mrc"), code=1)
+    assert "the density at its atoms is no higher than" in run_refused(make("--match", "moved.mrc"), code=1)
     assert names(tmp_path) == ["moved.mrc"]
 
 

@@ -67,7 +67,7 @@ def test_resuming_goes_on_and_another_architecture_is_refused_in_one_line(run, d
     assert run("train-gan", data, out, *SMALL, "--quiet").code == 0
     again = run("train-gan", data, out, *SMALL)
     assert again.code == 2
-    assert "holds a training run; go on with it by --resume" in again.err
+    assert "holds a training run; continue it with --resume" in again.err
     other = run("train-gan", data, out, *SMALL, "--resume", "--arch", "unetpp")
     assert other.code == 2
     assert "error: " + str(out) + ": was started with another arch, generator.levels, generator.body" in other.err

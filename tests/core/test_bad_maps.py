@@ -14,7 +14,7 @@ import pytest
 from broken_maps import VOXEL, density, imod_bytes, map_bytes, patched, saved
 
 from cryotools.core.errors import CryotoolsWarning, DataError
-from cryotools.core.maps import mapfile
+from cryotools.core.maps import mapdata
 from cryotools.core.maps.mapfile import read_grid, read_header, read_map
 
 GOOD = map_bytes()
@@ -72,7 +72,7 @@ REFUSED = {
     "gzip, nsymbt and data cut": (gzip.compress(map_bytes(nsymbt=80)[:-4]), "is cut short: .* found 3756"),
     "cell in metres": (
         cell_of(1.3e-10),
-        r"the voxel size, \(1\.3e-10, .* A, is no .*in metres, perhaps\).*give --apix",
+        r"the voxel size, \(1\.3e-10, .* A, is no .*in metres, perhaps\).*give `voxel_size`",
     ),
     "cell in micrometres": (cell_of(1.3e-4), r"the voxel size, .* \(the cell is in micrometres, perhaps\)"),
     "cell of kilometres": (cell_of(1.3e13), r"the voxel size, \(1\.3e\+13, .* is no density map's; mend"),
@@ -86,7 +86,10 @@ REFUSED = {
         map_bytes(nxstart=1065353216),
         r"nstart \(1065353216, 0, 0\) \(= \(1\.385e\+09, 0, 0\) A\) lies",
     ),
-    "cell 0": (map_bytes(cella=(0, 0, 0)), r"the voxel size cannot be told \(cell \(0.0, 0.0, 0.0\).*give --apix"),
+    "cell 0": (
+        map_bytes(cella=(0, 0, 0)),
+        r"the voxel size cannot be told \(cell \(0.0, 0.0, 0.0\).*give `voxel_size`",
+    ),
     "cell negative": (map_bytes(cella=(-CELL, CELL, CELL)), "the voxel size cannot be told"),
     "cell NaN": (map_bytes(cella=(CELL, NAN, CELL)), "the voxel size cannot be told"),
     "cell infinite": (map_bytes(cella=(CELL, CELL, INF)), "the voxel size cannot be told"),
@@ -96,9 +99,9 @@ REFUSED = {
     "angles 60": (map_bytes(cellb=(90, 90, 60)), r"cell angles \(90.0, 90.0, 60.0\) are not 90 degrees; resample"),
     "angles NaN": (map_bytes(cellb=(90, NAN, 90)), "are not 90 degrees"),
     "axes 1,1,3": (map_bytes(mapr=1), r"\(mapc, mapr, maps = \(1, 1, 3\)\) is not a permutation of 1, 2, 3"),
-    "one NaN": (with_values(NAN), "1 voxels are not finite numbers; .* --replace-nan 0"),
-    "infinities": (with_values(INF, -INF, NAN), "3 voxels are not finite numbers"),
-    "all NaN": (with_values(*[NAN] * 960), "960 voxels are not finite numbers"),
+    "one NaN": (with_values(NAN), "1 voxels are NaN or infinite; .* `replace_non_finite=0`"),
+    "infinities": (with_values(INF, -INF, NAN), "3 voxels are NaN or infinite"),
+    "all NaN": (with_values(*[NAN] * 960), "960 voxels are NaN or infinite"),
     "image": (map_bytes(density((1, 8, 8))), "holds a 8 x 8 x 1 image, not a volume"),
     "one voxel": (map_bytes(density((1, 1, 1))), "holds a 1 x 1 x 1 image"),
     "one column": (map_bytes(density((8, 8, 1))), "holds a 1 x 8 x 8 image"),
@@ -207,7 +210,7 @@ def test_a_voxel_size_that_is_given_mends_a_header_without_one(tmp_path: Path, f
 
 def test_values_that_are_not_finite_can_be_replaced(tmp_path: Path) -> None:
     path = saved(tmp_path, with_values(NAN, INF))
-    with pytest.warns(CryotoolsWarning, match="2 voxels are not finite numbers; -1 is put in their place"):
+    with pytest.warns(CryotoolsWarning, match="2 voxels are NaN or infinite; they are replaced with -1"):
         data = read_map(path, replace_non_finite=-1).data
     assert data.flat[:2].tolist() == [-1, -1]
     np.testing.assert_array_equal(data.flat[2:], density().flat[2:])
@@ -319,7 +322,7 @@ def test_a_gzip_bomb_is_read_no_further_than_the_map(tmp_path: Path) -> None:
 
 
 def test_a_map_larger_than_the_memory_is_refused_before_it_is_read(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(mapfile, "available_bytes", lambda: 3000)
+    monkeypatch.setattr(mapdata, "available_bytes", lambda: 3000)
     with pytest.raises(DataError, match=r"needs 0\.0 GiB of memory .* crop or bin the map first"):
         read_map(saved(tmp_path, GOOD))
 

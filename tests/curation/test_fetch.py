@@ -173,14 +173,14 @@ def test_a_damaged_file_is_refused_and_not_kept(archive, cache, content, fault):
 
 
 def test_an_id_that_the_archive_does_not_have_is_named_and_not_tried_again(archive, cache):
-    with pytest.raises(DataError, match=r"PDB 9ZZZ: .* no such file \(.*/zz/9zzz\.cif\.gz\); check the id"):
+    with pytest.raises(DataError, match=r"PDB 9ZZZ: .* no such file \(.*/zz/9zzz\.cif\.gz\); check the ID"):
         cache.model_file("9zzz")
     assert len(archive.asked) == 1
 
 
 def test_other_refusals_are_told_as_they_are(archive, cache):
     archive.refusals = [403]
-    with pytest.raises(DataError, match="answers 403 Forbidden; check --archive"):
+    with pytest.raises(DataError, match="answers 403 Forbidden; check `archive`"):
         cache.map_file("3488")
 
 
@@ -228,5 +228,5 @@ def test_a_cache_that_cannot_be_written_is_one_clear_error(archive, tmp_path):
 
 @pytest.mark.parametrize("address", ["files.wwpdb.org/pub", "file:///etc", "https://"])
 def test_the_archive_is_a_web_address(tmp_path, address):
-    with pytest.raises(UsageError, match=r"--archive .*: give an address that begins with https://"):
+    with pytest.raises(UsageError, match=r"`archive` .*: give an address that begins with https://"):
         Cache(tmp_path, address)

@@ -158,7 +158,7 @@ def test_regions_need_atoms_in_the_box_and_a_radius(protein):
     with pytest.raises(DataError, match="no atom lies inside the map's box"):
         region_around(structure.with_xyz(structure.xyz + 500), volume, 3.0)
     for radius in (0.0, -1.0, float("nan")):
-        with pytest.raises(UsageError, match="--radius"):
+        with pytest.raises(UsageError, match="`radius`"):
             region_around(structure, volume, radius)
 
 

@@ -90,7 +90,7 @@ def test_a_structure_elsewhere_is_refused(small, weights):
 def test_a_discriminator_without_known_accuracy_says_so(small, tmp_path):
     path, config = tmp_path / "unknown.safetensors", EvaluatorConfig(width=4)
     save_network(path, Evaluator(config), EVALUATOR, config)
-    with pytest.warns(CryotoolsWarning, match="not known; its verdict says as little"):
+    with pytest.warns(CryotoolsWarning, match="unknown; do not rely on its verdict"):
         evaluate(small[1], weights=path, compute=Compute("cpu"))
     assert np.isfinite(small[1].data).all()
 
@@ -120,7 +120,7 @@ def test_an_accuracy_is_not_claimed_for_molecules_of_another_class(small, tmp_pa
     known = evaluate(volume, structure, weights=path, compute=Compute("cpu"))
     assert (known.accuracy, known.molecule, known.accuracy_holds_for) == (0.95, "protein", ("protein",))
     assert known.words() == "95% on maps of protein"
-    with pytest.warns(CryotoolsWarning, match="measured on maps of protein and is not known on nucleic acid; do not"):
+    with pytest.warns(CryotoolsWarning, match="measured on maps of protein and is unknown on nucleic acid; do not"):
         verdict = evaluate(volume, rna, weights=path, compute=Compute("cpu"))
     assert np.isnan(verdict.accuracy)
     assert next(csv.DictReader(io.StringIO(verdict_csv_text("a", verdict))))["discriminator_accuracy"] == ""

@@ -128,9 +128,9 @@ def test_outputs_can_be_named(folder, out, output):
         ("file,seed\na.pdb,1.5\n", DataError, "column seed: 1.5 is not a whole number"),
         ("file,noise\na.pdb,much\n", DataError, "column noise: much is not a number"),
         ("file,res,resolution\na.pdb,3,4\n", DataError, "line 2: columns res and resolution both give the resolution"),
-        ("file,noise\na.pdb,-1\n", UsageError, "line 2: --noise -1"),
-        ("file,box\na.pdb,many\n", UsageError, "line 2: --box many"),
-        ("file,method,weights\na.pdb,gan,electron\n", UsageError, "line 2: --weights are the classical methods'"),
+        ("file,noise\na.pdb,-1\n", UsageError, "line 2: `noise` -1"),
+        ("file,box\na.pdb,many\n", UsageError, "line 2: `box` many"),
+        ("file,method,weights\na.pdb,gan,electron\n", UsageError, "line 2: `weights` are for the classical methods"),
     ],
 )
 def test_a_wrong_value_is_named_before_anything_is_made(folder, text, error, words):
@@ -216,7 +216,7 @@ def test_warnings_of_a_structure_are_in_its_outcome_and_nowhere_else(folder, mon
     assert plain.warnings == ()
     assert [text.split(";")[0] for text in odd.warnings] == [
         "b.pdb: 1 water atoms are left out",
-        "voxels of 4 A cannot hold 6 A detail",
+        "voxels of 4 A are too large for a resolution of 6 A",
     ]
 
 

@@ -28,7 +28,7 @@ def test_boxes_are_one_number_or_three(text, box):
 
 @pytest.mark.parametrize("text", ["", "0", "-4", "3.5", "1,2", "1,2,3,4", "a", "4,0,4"])
 def test_other_boxes_are_a_mistake(text):
-    with pytest.raises(UsageError, match="--box"):
+    with pytest.raises(UsageError, match="`box`"):
         parse_box(text)
 
 
@@ -65,9 +65,9 @@ def test_a_lone_atom_has_a_grid(tmp_path):
 
 
 def test_sampling_beyond_the_resolution_is_refused_and_half_of_it_warned_about():
-    with pytest.raises(UsageError, match="larger than --res"):
+    with pytest.raises(UsageError, match="larger than the resolution"):
         check_sampling(3.1, 3.0)
-    with pytest.warns(CryotoolsWarning, match=r"voxels of 2 A cannot hold 3 A detail; 1 A would"):
+    with pytest.warns(CryotoolsWarning, match=r"voxels of 2 A are too large for a resolution of 3 A; 1 A would do"):
         check_sampling(2.0, 3.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -76,9 +76,9 @@ def test_sampling_beyond_the_resolution_is_refused_and_half_of_it_warned_about()
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf])
 def test_lengths_must_be_positive_numbers(wrong):
-    with pytest.raises(UsageError, match="--apix"):
+    with pytest.raises(UsageError, match="`apix`"):
         check_sampling(wrong, 3.0)
-    with pytest.raises(UsageError, match="--res"):
+    with pytest.raises(UsageError, match="`resolution`"):
         check_sampling(1.0, wrong)
 
 

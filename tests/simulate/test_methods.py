@@ -37,5 +37,5 @@ def test_a_device_that_is_not_there_is_an_error(protein, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(DataError, match="--device cuda"):
+    with pytest.raises(DataError, match="`device` cuda"):
         METHODS["molmap"](protein, grid_around(protein, 3.0, 6.0), MapOptions(6.0, device="cuda"), None)

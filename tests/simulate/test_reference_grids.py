@@ -44,7 +44,7 @@ def test_pdb2mrc_lays_the_box_that_eman_laid(corners, options, shape_xyz, nstart
     assert volume.grid.nstart() == nstart
 
 
-@pytest.mark.filterwarnings("ignore:voxels of 2 A cannot hold")
+@pytest.mark.filterwarnings("ignore:voxels of 2 A are too large")
 def test_pdb2mrcs_box_is_the_mended_one_and_an_older_releases_can_be_asked_for(tmp_path):
     # EMAN2 2.99.72 by its tag leaves the extent undivided by the voxel size: 72 voxels, where its successors lay 37
     ends = str(write_pdb(tmp_path / "ends.pdb", [A("C", (0, 0, 0)), A("C", (36.5, 1, 2), number=2)]))

@@ -39,7 +39,7 @@ def test_a_real_map_passes_and_its_negative_is_told(factor):
         warnings.simplefilter("error")
         found = check_values(real.with_data(factor * real.data + 3 * factor))
     assert found.strength == pytest.approx(factor * find_levels(real).strength, rel=0.05)
-    with pytest.warns(CryotoolsWarning, match="inverted.*--invert"):
+    with pytest.warns(CryotoolsWarning, match="inverted.*`invert=True`"):
         check_values(real.with_data(-factor * real.data))
 
 
@@ -47,7 +47,7 @@ def test_a_masked_map_passes_and_its_negative_is_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_values(volume(blob()))
-    with pytest.raises(DataError, match="--invert"):
+    with pytest.raises(DataError, match="`invert=True`"):
         check_values(volume(-blob()))
 
 
@@ -76,7 +76,7 @@ def test_voxels_that_are_no_cubes_are_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_voxels(Volume(data, (1.06, 1.061, 1.06)))
-    with pytest.warns(CryotoolsWarning, match="1 x 1 x 1.3 A.*--apix"):
+    with pytest.warns(CryotoolsWarning, match="1 x 1 x 1.3 A.*`voxel_size`"):
         check_voxels(Volume(data, (1.0, 1.0, 1.3)))
 
 

@@ -124,7 +124,7 @@ def test_a_network_is_told_the_resolution_where_it_is_known(monkeypatch, truth, 
     told = []
 
     def annotate(self, volume, resolution=None, progress=None):
-        told.append((resolution, len(self.turns)))
+        told.append((resolution, self.rotations))
         return prediction.Annotation(volume, maps, None, resolution)
 
     monkeypatch.setattr(prediction.Annotator, "annotate", annotate)
@@ -165,7 +165,7 @@ def test_a_networks_scores_are_those_of_the_class_maps_that_it_makes(tmp_path):
 def test_missing_weights_and_devices_are_said_before_any_map_is_read(weights, tmp_path):
     with pytest.raises(DataError, match="no such file of weights"):
         by_network(tmp_path / "gone.safetensors")
-    with pytest.raises(DataError, match="--device cuda:99"):
+    with pytest.raises(DataError, match="`device` cuda:99"):
         by_network(weights, Compute("cuda:99"))
 
 

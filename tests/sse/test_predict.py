@@ -183,8 +183,8 @@ def test_the_resolution_is_told_to_the_network(crop, tmp_path):
         ({"rotations": 3}, UsageError, "1, 4 or 24"),
         ({"resolution": -1.0}, UsageError, "positive"),
         ({"weights": "gone.safetensors"}, DataError, "no such file"),
-        ({"compute": Compute("gpu")}, UsageError, "--device gpu"),
-        ({"compute": Compute("cuda:99")}, DataError, "--device cuda:99"),
+        ({"compute": Compute("gpu")}, UsageError, "`device` gpu"),
+        ({"compute": Compute("cuda:99")}, DataError, "`device` cuda:99"),
     ],
 )
 def test_what_makes_no_sense_is_refused(crop, simple, options, error, words):
@@ -202,7 +202,7 @@ def test_what_is_wrong_for_every_map_is_told_before_any(simple):
 
 
 def test_an_inverted_map_is_told(crop, simple):
-    with pytest.warns(CryotoolsWarning, match="--invert"):
+    with pytest.warns(CryotoolsWarning, match="`invert=True`"):
         annotate(crop.with_data(-crop.data), weights=simple, compute=CPU)
 
 

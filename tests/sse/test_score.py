@@ -19,7 +19,7 @@ from cryotools.sse.score import (
     structured_recall_precision,
     voxel_f1,
 )
-from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, Residues, assign
+from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET, ClassedResidues, assign
 from cryotools.sse.truth.labels import Labels, label_voxels
 
 DATA = Path(__file__).parents[1] / "data"
@@ -31,10 +31,10 @@ PREDICTED = [H, H, E, E, C, H, C, C, N, H]
 DENSITY = [3, 3, 3, 3, 3, 3, 3, 0.5, 3, 0.2]
 
 
-def residues_of(classes: list[int]) -> Residues:
+def residues_of(classes: list[int]) -> ClassedResidues:
     m = len(classes)
     which = np.array(classes, dtype=np.uint8)
-    return Residues(
+    return ClassedResidues(
         of_atom=np.arange(m),
         model=np.ones(m, dtype=np.int32),
         chain=np.full(m, "A"),
@@ -50,7 +50,7 @@ def residues_of(classes: list[int]) -> Residues:
     )
 
 
-def atoms_at(xyz: np.ndarray, residues: Residues) -> Structure:
+def atoms_at(xyz: np.ndarray, residues: ClassedResidues) -> Structure:
     """A Cα, or a phosphorus, for each residue."""
     m = len(residues)
     return Structure(

@@ -165,7 +165,7 @@ def test_resuming_needs_a_run_of_the_same_config_and_network(tmp_path):
 
 def test_a_run_is_not_overwritten_by_a_new_one(tmp_path):
     train(Line(), tmp_path, CONFIG)
-    with pytest.raises(UsageError, match="holds a training run; go on with it by --resume"):
+    with pytest.raises(UsageError, match="holds a training run; continue it with `resume=True`"):
         train(Line(), tmp_path, CONFIG)
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be the run's folder"):

@@ -7,7 +7,7 @@ import warnings
 import torch
 
 from cryotools.core.compute.bfloat16 import why_not_bfloat16
-from cryotools.core.errors import CryotoolsNote, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsNote, DataError, check_choice
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -26,7 +26,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     """
     kind, _, number = name.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):
-        raise UsageError(f"--device {name}: give auto, cpu, cuda, cuda:N or mps")
+        raise ArgumentError("device", name, "give auto, cpu, cuda, cuda:N or mps")
     if kind == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", torch.cuda.current_device())
@@ -37,10 +37,10 @@ def resolve_device(name: str = "auto") -> torch.device:
     if kind == "cuda":
         there = torch.cuda.device_count()
         if int(number or 0) >= there:
-            raise DataError(f"--device {name}: {there} CUDA devices are usable here; `cryotools doctor` says why")
+            raise DataError(f"`device` {name}: {there} CUDA devices are usable here; `cryotools doctor` says why")
         return torch.device("cuda", int(number or 0))
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise DataError("--device mps: is not available here; `cryotools doctor` says what is")
+        raise DataError("`device` mps: not available on this machine; `cryotools doctor` lists what is")
     return torch.device(kind)
 
 
@@ -56,12 +56,11 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     """
     if name == "auto":
         return torch.bfloat16 if _fast_bfloat16(device) else torch.float32
-    if name not in PRECISIONS:
-        raise UsageError(f"--precision {name}: give auto, {', '.join(PRECISIONS)}")
+    check_choice("precision", name, ("auto", *PRECISIONS))
     if name == "fp16" and device.type == "cpu":
-        raise UsageError("--precision fp16: is for GPUs; on a CPU take fp32")
+        raise ArgumentError("precision", name, "fp16 needs a GPU; use fp32 on a CPU")
     if name == "bf16" and device.type == "cpu" and (reason := why_not_bfloat16()):
-        raise DataError(f"--precision bf16: {reason}; take fp32, or a GPU")
+        raise DataError(f"`precision` bf16: {reason}; use fp32 or a GPU")
     return PRECISIONS[name]
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cryotools.core.compute.regions import Blocks, Box, cover
 from cryotools.core.compute.runner import Compute, InputTooLargeError, Runner, run_tiled, run_tiles
 from cryotools.core.compute.tiles import TilePlan, bounding_box, plan_few_tiles
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import ArgumentError, DataError
 from cryotools.core.maps.rotations import ROTATION_SETS, ROTATIONS
 from cryotools.core.maps.volume import Shape
 from cryotools.core.memory import available_bytes, check_grid_fits
@@ -105,7 +105,7 @@ def rotation_average(network: nn.Module, rotations: int) -> nn.Module:
 def check_rotations(rotations: int) -> None:
     """Refuse a number of rotations that is none of 1, 4 and 24 (UsageError)."""
     if rotations not in ROTATION_SETS:
-        raise UsageError(f"--rotations {rotations}: give 1, 4 or 24")
+        raise ArgumentError("rotations", rotations, "give 1, 4 or 24")
 
 
 def apply_network(
@@ -208,7 +208,8 @@ def run_boxes(
                 (progress or NoProgress()).advance()
         except InputTooLargeError as error:
             if largest <= _LEAST_BOX:
-                raise DataError(f"{error}; take a larger machine, or --device cpu in place of a GPU") from error
+                advice = "use a machine with more memory, or `device='cpu'` instead of a GPU"
+                raise DataError(f"{error}; {advice}") from error
             largest //= 2  # what is computed already would come out the same, and comes again
         else:
             return _nothing(runner, source, halo, blocks) if result is None else result
@@ -265,8 +266,8 @@ def _tiles(
         except InputTooLargeError as error:
             if largest == least:
                 raise DataError(
-                    f"tiles of {least} voxels do not fit the memory of {runner.device}; take a larger machine, or "
-                    "--device cpu in place of a GPU"
+                    f"tiles of {least} voxels do not fit the memory of {runner.device}; use a machine with more "
+                    "memory, or `device='cpu'` instead of a GPU"
                 ) from error
             # what is computed already would come out the same, and comes again
             largest = max(min(largest, round(most ** (1 / 3))) // 2, least)

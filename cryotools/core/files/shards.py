@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import ArgumentError
 
 Item = TypeVar("Item")
 
@@ -44,5 +44,5 @@ def parse_shard(text: str | None, environment: Mapping[str, str] = os.environ) -
         return Shard(int(task) - int(lowest) + 1, int(count))
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise UsageError(f"--shard {text}: give part and count as 1/4, 2/4, ...")
+        raise ArgumentError("shard", text, "give part and count, such as 1/4 or 2/4")
     return Shard(int(found[1]), int(found[2]))

@@ -37,6 +37,20 @@ class Levels:
     filling: float | None
 
 
+def in_sigma(volume: Volume) -> Volume:
+    """`volume` in standard deviations above its mean, both over all voxels: those of a mask, too.
+
+    Raises
+    ------
+    DataError
+        The map is constant.
+    """
+    mean, deviation = volume.data.mean(dtype=np.float64), volume.data.std(dtype=np.float64)
+    if not deviation > 1e-6 * abs(mean):
+        raise DataError("the map is constant; it shows no density")
+    return volume.with_data((volume.data - np.float32(mean)) / np.float32(deviation))
+
+
 def find_levels(volume: Volume) -> Levels:
     """The levels of `volume`, of any voxel size.
 

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError, UsageError
 from cryotools.core.files.bytestream import open_bytes, read_upto
 from cryotools.core.files.impostors import impostor, wide_text
 from cryotools.core.maps.mapdata import read_data
@@ -106,7 +106,7 @@ def _warn_of_oddities(header: MapHeader, path: Path) -> None:
 
 def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
     if voxel_size is not None and not (np.isfinite(voxel_size) and voxel_size > 0):
-        raise UsageError(f"--apix {voxel_size}: give a positive number of angstroms")
+        raise ArgumentError("voxel_size", voxel_size, "give a positive number of angstroms")
     size = _voxel_size(header, name) if voxel_size is None else (voxel_size,) * 3
     nstart = [header.nstart[header.axes.index(axis)] for axis in (1, 2, 3)]
     from_start = np.multiply(nstart, size)
@@ -133,7 +133,7 @@ def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
 def _voxel_size(header: MapHeader, name: str) -> Triple:
     """The header's voxel size, Å (x, y, z), where it can be a map's."""
     size = header.voxel_size()
-    remedy = "mend the header, or give --apix where it is an option"
+    remedy = "correct the header, or give `voxel_size`"
     if not np.all(np.isfinite(size)) or min(size) <= 0:
         words = f"cell {header.cell} over sampling {header.sampling}"
         raise DataError(f"{name}: the voxel size cannot be told ({words}); {remedy}")
@@ -143,7 +143,7 @@ def _voxel_size(header: MapHeader, name: str) -> Triple:
         raise DataError(f"{name}: the voxel size, {_short(size)} A, is no density map's{perhaps}; {remedy}")
     if min(size) < _USUAL_SIZES[0] or max(size) > _USUAL_SIZES[1]:
         warnings.warn(
-            f"{name}: the voxel size, {_short(size)} A, is unusual{perhaps}; give --apix where it is wrong",
+            f"{name}: the voxel size, {_short(size)} A, is unusual{perhaps}; if it is wrong, give `voxel_size`",
             CryotoolsWarning,
             stacklevel=4,
         )
@@ -155,10 +155,10 @@ def _finite(data: np.ndarray, name: str, replacement: float | None) -> np.ndarra
     if np.isfinite(data.min()) and np.isfinite(data.max()):
         return data
     bad = ~np.isfinite(data)
-    words = f"{name}: {int(bad.sum())} voxels are not finite numbers"
+    words = f"{name}: {int(bad.sum())} voxels are NaN or infinite"
     if replacement is None:
-        raise DataError(f"{words}; mend the map, or give --replace-nan 0 where it is an option")
-    warnings.warn(f"{words}; {replacement:g} is put in their place", CryotoolsWarning, stacklevel=3)
+        raise DataError(f"{words}; correct the map, or replace them with `replace_non_finite=0`")
+    warnings.warn(f"{words}; they are replaced with {replacement:g}", CryotoolsWarning, stacklevel=3)
     return np.where(bad, np.float32(replacement), data)
 
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
 
-from cryotools.core.errors import DataError
+from cryotools.core.errors import DataError, check_choice
 from cryotools.core.files.output import atomic_path
 from cryotools.core.maps.mapdata import statistics
 from cryotools.core.maps.volume import Volume
@@ -42,6 +42,7 @@ def write_map(
     DataError
         The file cannot be written, or values are not finite or do not fit the mode.
     """
+    check_choice("mode", mode, (2, 12))
     stored = np.ascontiguousarray(volume.data, dtype="<f4") if mode == 2 else _as_half(volume.data, path)
     numbers = statistics(stored)
     if not np.all(np.isfinite(numbers)):
@@ -55,7 +56,7 @@ def write_map(
 
 def _as_half(data: np.ndarray, path: str | os.PathLike[str]) -> np.ndarray:
     if data.size and max(abs(float(data.min())), abs(float(data.max()))) > float(np.finfo(np.float16).max):
-        raise DataError(f"{path}: values beyond 65504 do not fit --mode 12; write --mode 2")
+        raise DataError(f"{path}: values beyond 65504 do not fit float16 (mode 12); use `mode=2`")
     return data.astype("<f2")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cryotools.core.errors import check_choice
 from cryotools.core.maps.volume import Grid, Volume, shape_of
 from cryotools.core.memory import check_grid_fits
 
@@ -36,8 +37,7 @@ def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
     DataError
         The target grid does not fit the memory.
     """
-    if method not in METHODS:
-        raise ValueError(f"the method is one of {', '.join(METHODS)}, not {method}")
+    check_choice("method", method, METHODS)
     if volume.same_grid_as(target):
         return Volume.on(target, volume.data)
     check_grid_fits(target.shape, copies=2)

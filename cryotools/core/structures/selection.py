@@ -19,7 +19,7 @@ import re
 import gemmi
 import numpy as np
 
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import ArgumentError, DataError, UsageError
 from cryotools.core.structures.structure import LIGAND, NUCLEIC, PROTEIN, WATER, Structure
 
 PROTEIN_BACKBONE = ("N", "CA", "C", "O")
@@ -55,7 +55,7 @@ def in_chains(structure: Structure, chains: tuple[str, ...]) -> np.ndarray:
     """
     wanted = {"" if chain.strip() == "_" else chain.strip() for chain in chains}
     if not chains or (wanted == {""} and "_" not in "".join(chains)):
-        raise UsageError("--chains names no chain; give ids such as A,B")
+        raise UsageError("`chains` names no chain; give chain IDs such as A,B")
     present = set(np.unique(structure.chain).tolist())
     missing = sorted(wanted - present)
     if missing:
@@ -173,4 +173,4 @@ class _Parser:
         return self.tokens.pop(0)
 
     def error(self, why: str) -> UsageError:
-        return UsageError(f"--select '{self.text}': {why}; see `cryotools struc2map --help`")
+        return ArgumentError("selection", f"'{self.text}'", why)

@@ -98,8 +98,8 @@ class Structure:
         if len(bad):
             more = f" ({len(bad)} atoms in all)" if len(bad) > 1 else ""
             raise DataError(
-                f"{self.name}: {self.atom_words(int(bad[0]))} has no occupancy or one below 0{more}; "
-                "mend it, or give --no-occupancy"
+                f"{self.name}: {self.atom_words(int(bad[0]))} has no occupancy or a negative one{more}; "
+                "correct the occupancies, or ignore them with `occupancy=False`"
             )
         return self.occupancy.astype(np.float64)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.maplike import MapLike, as_grid
 from cryotools.core.maps.splat import Gaussians, splat
 from cryotools.core.maps.volume import Grid, Volume
@@ -111,19 +111,19 @@ def _grid(structure: Structure, options: MolmapOptions) -> Grid:
 def _check(options: MolmapOptions) -> None:
     positive = {
         "resolution": options.resolution,
-        "--gridSpacing": options.grid_spacing,
-        "--cutoffRange": options.cutoff_range,
-        "--sigmaFactor": options.sigma_factor,
+        "grid_spacing": options.grid_spacing,
+        "cutoff_range": options.cutoff_range,
+        "sigma_factor": options.sigma_factor,
     }
-    for option, value in positive.items():
+    for name, value in positive.items():
         if value is not None and not (np.isfinite(value) and value > 0):
-            raise UsageError(f"{option} {value}: give a positive number")
+            raise ArgumentError(name, value, "give a positive number")
     if options.edge_padding is not None and not (np.isfinite(options.edge_padding) and options.edge_padding >= 0):
-        raise UsageError(f"--edgePadding {options.edge_padding}: give a length in angstroms, 0 or more")
+        raise ArgumentError("edge_padding", options.edge_padding, "give 0 or a positive number of angstroms")
     if options.cube not in (None, "true") and not (options.cube.isdecimal() and 0 < int(options.cube) < 2**31):
-        raise UsageError(f"--cube {options.cube}: give true or a number of voxels")
+        raise ArgumentError("cube", options.cube, "give true or a number of voxels")
     if options.on_grid is not None and (options.cube or options.grid_spacing or options.edge_padding is not None):
-        raise UsageError("--onGrid fixes the grid; leave out --cube, --gridSpacing and --edgePadding")
+        raise UsageError("`on_grid` fixes the grid; leave out `cube`, `grid_spacing` and `edge_padding`")
     if (options.grid_spacing or 0) > options.resolution:
         warnings.warn(
             f"voxels of {options.grid_spacing:g} A are larger than the resolution of {options.resolution:g} A",

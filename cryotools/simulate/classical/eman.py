@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError
 from cryotools.core.maps.splat import Gaussians, splat
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.progress import Progress
@@ -65,7 +65,7 @@ def pdb2mrc(source: StructureLike, options: EmanOptions, progress: Progress | No
     box = parse_box(options.box)
     shift = _parse_shift(options.trans)
     if not 0 <= options.omit < 100:
-        raise UsageError(f"--omit {options.omit:g}: give a percentage from 0 to below 100")
+        raise ArgumentError("omit", f"{options.omit:g}", "give a percentage, at least 0 and below 100")
     structure = _choose_atoms(source, options)
     if options.center:
         weight = None if options.quick else structure.element.astype(float)
@@ -83,18 +83,18 @@ def _choose_atoms(source: StructureLike, options: EmanOptions) -> Structure:
     name = structure.name
     models = np.unique(structure.model)
     if len(models) > 1:
-        _warn(f"{name}: the density of {len(models)} models is summed, as e2pdb2mrc.py does; --model 1 takes one")
+        _warn(f"{name}: the density of {len(models)} models is summed, as in e2pdb2mrc.py; `model=1` takes one")
     keep = np.ones(len(structure), dtype=bool) if options.het else ~structure.hetero
     if options.het and structure.hetero.any():
         _warn(
-            f"{name}: --het adds {int(structure.hetero.sum())} HETATM atoms, which e2pdb2mrc.py counts but never draws"
+            f"{name}: `het` adds {int(structure.hetero.sum())} HETATM atoms, which e2pdb2mrc.py counts but never draws"
         )
     if options.chains:
         keep &= in_chains(structure, _present_chains(structure, options.chains))
     if options.omit:
         keep &= np.random.default_rng(options.seed).random(len(structure)) >= options.omit / 100
     if not keep.any():
-        hint = "; it has HETATM records only: give --het" if structure.hetero.all() else ""
+        hint = ": it has HETATM records only; include them with `het=True`" if structure.hetero.all() else ""
         raise DataError(f"{name}: none of its {len(structure)} atoms is selected{hint}")
     structure = structure[keep]
     dropped = int((~np.isin(structure.element, _KNOWN_TO_ORIGINAL)).sum())
@@ -111,7 +111,7 @@ def _present_chains(structure: Structure, chains: str | tuple[str, ...]) -> tupl
     ids = tuple(chains.split(",") if isinstance(chains, str) and "," in chains else chains)
     present = [chain for chain in ids if chain in structure.chain]
     if present and len(present) < len(ids):
-        _warn(f"{structure.name}: has no chain {', '.join(sorted(set(ids) - set(present)))}; the others are taken")
+        _warn(f"{structure.name}: has no chain {', '.join(sorted(set(ids) - set(present)))}; the others are used")
     return tuple(present) or ids
 
 
@@ -123,7 +123,7 @@ def _grid(structure: Structure, options: EmanOptions, box: tuple[int, int, int] 
     if box is not None:
         counts = np.array(box)
         if len(set(box)) > 1 and not options.quick:
-            _warn(f"--box {options.box}: kept as given; e2pdb2mrc.py makes a cube of {max(box)} of it")
+            _warn(f"`box` {options.box}: used as given; e2pdb2mrc.py would make a cube of {max(box)} voxels")
     elif options.quick:
         counts = extent.astype(int) + int(margin)
         counts += counts % 2
@@ -142,7 +142,7 @@ def _gaussians(structure: Structure, options: EmanOptions) -> Gaussians:
     sigma = structure.b_factor / (4 * np.sqrt(2) * np.pi)
     narrow = sigma < options.apix / 2
     if narrow.any():
-        _warn(f"--addpdbbfactor: {int(narrow.sum())} atoms are narrower than half a voxel and are widened to that")
+        _warn(f"`add_pdb_b_factor`: {int(narrow.sum())} atoms are narrower than half a voxel and are widened to that")
     sigma = np.maximum(sigma, options.apix / 2)
     return Gaussians(structure.xyz, weight * unit_height(sigma), sigma)
 
@@ -153,7 +153,7 @@ def _parse_shift(text: str | None) -> np.ndarray:
     except ValueError:
         shift = np.zeros(0)
     if len(shift) not in (1, 3) or not np.isfinite(shift).all():
-        raise UsageError(f"--trans {text}: give one length or three as x,y,z, in angstroms")
+        raise ArgumentError("trans", text, "give one length, or three as x,y,z, in angstroms")
     return shift if len(shift) == 3 else np.repeat(shift, 3)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gemmi
 import numpy as np
 
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import DataError, UsageError, check_choice
 from cryotools.core.maps.splat import Gaussians
 from cryotools.core.structures.chemistry.elements import HEAVIEST
 from cryotools.core.structures.structure import Structure
@@ -54,9 +54,10 @@ def atoms_as_gaussians(
     UsageError
         `sharpness` leaves an atom no width.
     """
+    check_choice("weights", weights, WEIGHTS)
     scale = structure.usable_occupancy() if occupancy else np.ones(len(structure))
     if not scale.any():
-        raise DataError(f"{structure.name}: every atom has occupancy 0; give --no-occupancy to count them fully")
+        raise DataError(f"{structure.name}: every atom has occupancy 0; to ignore occupancies, give `occupancy=False`")
     variance = np.full(len(structure), sigma_of_resolution(resolution) ** 2)
     if b_factors:
         variance += np.maximum(structure.b_factor, 0) / (8 * np.pi**2)
@@ -71,8 +72,8 @@ def _sharpened(variance: np.ndarray, sharpness: float, resolution: float) -> np.
     largest = 8 * np.pi**2 * variance.min()
     if sharpness >= largest:
         raise UsageError(
-            f"a sharpness of {sharpness:.4g} A^2 leaves atoms no width at {resolution:g} A, where it must stay below "
-            f"{largest:.4g} A^2; sharpen less, or take --method gan"
+            f"a sharpness of {sharpness:.4g} A^2 leaves atoms no width at {resolution:g} A; it must be below "
+            f"{largest:.4g} A^2; sharpen less, or use `method='gan'`"
         )
     return variance - sharpness / (8 * np.pi**2)
 
@@ -95,6 +96,6 @@ def _electron_gaussians(structure: Structure, scale: np.ndarray, variance: np.nd
 def _scattering_factors(number: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     if number > HEAVIEST:
         element = gemmi.Element(number).name
-        raise DataError(f"{name}: {element} has no tabulated electron scattering factor; use --weights number")
+        raise DataError(f"{name}: {element} has no tabulated electron scattering factor; use `weights='number'`")
     coefficients = np.array(gemmi.Element(number).c4322.get_coefs())
     return coefficients[:5], coefficients[5:]

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import ArgumentError
 
 _AXES = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
 
@@ -18,7 +18,7 @@ def parse_axis(text: str) -> np.ndarray:
     except ValueError:
         vector = np.zeros(3)
     if vector.shape != (3,) or not np.isfinite(vector).all() or not vector.any():
-        raise UsageError(f"--axis {text}: give x, y, z or three numbers such as 0,1,1")
+        raise ArgumentError("axis", text, "give x, y, z or three numbers such as 0,1,1")
     return vector / np.linalg.norm(vector)
 
 
@@ -29,7 +29,7 @@ def parse_point(text: str) -> np.ndarray:
     except ValueError:
         point = np.zeros(0)
     if point.shape != (3,) or not np.isfinite(point).all():
-        raise UsageError(f"--centerPoint {text}: give three numbers such as 10,0,25.5, in angstroms")
+        raise ArgumentError("centre", text, "give three numbers such as 10,0,25.5, in angstroms")
     return point
 
 
@@ -49,7 +49,7 @@ def operators(name: str, axis: np.ndarray, centre: np.ndarray) -> np.ndarray:
         rotations = _point_group(name.upper())
         shifts = np.zeros((len(rotations), 3))
     else:
-        raise UsageError(f"--symmetry {name}: give Cn, Dn, T, O, I, H,rise,angle,n or biomt")
+        raise ArgumentError("symmetry", name, "give Cn, Dn, T, O, I, H,rise,angle,n or biomt")
     turn = _z_onto(axis)
     rotations = turn @ rotations @ turn.T
     shifts = shifts @ turn.T + centre - rotations @ centre
@@ -85,7 +85,7 @@ def _helix(name: str) -> tuple[np.ndarray, np.ndarray]:
     except (ValueError, OverflowError):
         rise, angle, numbers = np.nan, np.nan, np.zeros(0)
     if not len(numbers) or not np.isfinite([rise, angle]).all():
-        raise UsageError(f"--symmetry {name}: give H,rise,angle,n with rise in A and angle in degrees")
+        raise ArgumentError("symmetry", name, "give H,rise,angle,n with rise in angstroms and angle in degrees")
     z = np.array(_AXES["z"])
     return np.array([rotation(z, angle * k) for k in numbers]), numbers[:, None] * rise * z
 

@@ -1,4 +1,4 @@
-"""The learned simulators that `train-gan` trains, by the names that `--arch` takes.
+"""The learned simulators that `train-gan` trains, by the names that the parameter `arch` takes.
 
 An architecture is a function of the pairs to train on, those held out and the options that returns a task for
 `training.loop`; its dataclass `config` goes into the run's config.json.
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from cryotools.core.compute.checkpoint import load_network
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import ArgumentError, UsageError, check_choice
 from cryotools.simulate.learned.network import GENERATOR, GeneratorConfig
 from cryotools.simulate.learned.train import GanConfig, GanTask
 from cryotools.simulate.learned.vae_network import VAE_GENERATOR, VaeConfig
@@ -60,6 +60,7 @@ def make_simulator_task(pairs: Sequence[Pair], held_out: Sequence[Pair], options
     DataError
         The weights to start from are missing, damaged, or of another architecture.
     """
+    check_choice("arch", options.arch, ARCHITECTURES)
     torch.manual_seed(options.seed)
     return ARCHITECTURES[options.arch](pairs, held_out, options)
 
@@ -80,7 +81,7 @@ def _gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: SimulatorOpti
     others = [f"{key} {getattr(generator, key)}" for key, value in asked.items() if getattr(generator, key) != value]
     if start is not None and others:
         raise UsageError(
-            f"{options.init}: is a generator of {', '.join(others)}; give its --arch, --width and --levels"
+            f"{options.init}: is a generator with {', '.join(others)}; give the same `arch`, `width` and `levels`"
         )
     config = GanConfig(
         generator=dataclasses.replace(generator, **asked),
@@ -95,7 +96,7 @@ def _gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: SimulatorOpti
 def _vae_gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: SimulatorOptions) -> VaeGanTask:
     """A variational generator against a discriminator that sees the atoms too."""
     if options.cube % max(8, 2 ** (options.levels or 1)):
-        raise UsageError(f"--cube {options.cube}: give a multiple of 8, which the discriminator divides it by")
+        raise ArgumentError("cube", options.cube, "the discriminator needs a multiple of 8")
     start, generator = None, VaeConfig()
     if options.init:
         start, generator, _ = load_network(options.init, [VAE_GENERATOR])
@@ -118,9 +119,9 @@ def _vae_gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: Simulator
 def _check_sizes(config: GanConfig) -> None:
     multiple = 2 ** (config.generator.levels - (config.generator.body == "unetpp"))
     if config.cube % multiple or config.cube % 2:
-        raise UsageError(f"--cube {config.cube}: give a multiple of {max(multiple, 2)}, which the levels divide it by")
+        raise ArgumentError("cube", config.cube, f"the levels of the network need a multiple of {max(multiple, 2)}")
     if config.batch == 1 and config.cube == multiple:
-        raise UsageError("--batch 1: a single voxel at the deepest level has no statistics; take larger cubes")
+        raise ArgumentError("batch", 1, "the deepest level would have a single voxel to normalise; use larger cubes")
 
 
 Build = Callable[[Sequence[Pair], Sequence[Pair], SimulatorOptions], SimulatorTask]

@@ -13,9 +13,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.residues import polymer_backbone
 from cryotools.core.structures.structure import Structure
-from cryotools.sse.truth.assign import Residues
-from cryotools.sse.truth.labels import polymer_backbone
+from cryotools.sse.truth.assign import ClassedResidues
 
 _LIMITS = (0.2, 5.0)
 _LEAST = 1e-6  # a probability's logarithm is taken
@@ -46,7 +46,9 @@ class BackboneLogits:
         return every
 
 
-def backbone_logits(logits: np.ndarray, volume: Volume, structure: Structure, residues: Residues) -> BackboneLogits:
+def backbone_logits(
+    logits: np.ndarray, volume: Volume, structure: Structure, residues: ClassedResidues
+) -> BackboneLogits:
     """The logits (k, nz, ny, nx) of a network on the grid of `volume`, at the backbone of residues of known class."""
     wanted = polymer_backbone(structure) & (residues.of_atom >= 0) & volume.grid.contains(structure.xyz)
     wanted &= residues.known[residues.of_atom]

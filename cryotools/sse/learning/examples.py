@@ -15,10 +15,11 @@ from cryotools.core.files.arrayfile import arrays_in, save_arrays
 from cryotools.core.maps.levels import Levels
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.residues import polymer_backbone
 from cryotools.core.structures.structure import Structure
 from cryotools.sse.learning.degrade import lowered, random_b
-from cryotools.sse.truth.assign import NUCLEOTIDE, OTHER, Residues, assign
-from cryotools.sse.truth.labels import label_voxels, polymer_backbone
+from cryotools.sse.truth.assign import NUCLEOTIDE, OTHER, ClassedResidues, assign
+from cryotools.sse.truth.labels import label_voxels
 from cryotools.training.pairs import Pair
 from cryotools.training.seeds import random_for
 
@@ -52,7 +53,7 @@ def make_classifier_example(
     volume: Volume,
     density: np.ndarray,
     structure: Structure,
-    residues: Residues,
+    residues: ClassedResidues,
     resolution: float,
     weight: np.ndarray | None = None,
 ) -> ClassifierExample:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from cryotools.core.compute.checkpoint import load_network
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import ArgumentError, DataError
 from cryotools.core.progress import Progress
 from cryotools.core.structures import structurelist
 from cryotools.sse.learning.examples import experimental_examples
@@ -87,7 +87,7 @@ def make_classifier_task(
         config = replace(config, network=start.config)
     network = start or SecondaryStructure(config.network)
     if config.cube % network.multiple or config.cube > KEPT:
-        raise UsageError(f"--cube {config.cube}: give a multiple of {network.multiple}, {KEPT} at most")
+        raise ArgumentError("cube", config.cube, f"give a multiple of {network.multiple}, {KEPT} at most")
     real = [experimental_examples(pair, options.versions, seed) for pair in pairs]
     simulated = []
     if simulations:

@@ -24,6 +24,7 @@ from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import UsageError
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.rotations import cut, rotate, start_around
+from cryotools.core.structures.residues import backbone_sigma
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.unet import Conditioned
 from cryotools.sse.learning.calibrate import BackboneLogits, backbone_logits, fit_temperature
@@ -31,8 +32,7 @@ from cryotools.sse.learning.degrade import blobs, noise
 from cryotools.sse.learning.examples import CHAIN, ELSEWHERE, ClassifierExample
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
 from cryotools.sse.score import ResidueScores, score_map
-from cryotools.sse.truth.assign import Residues, assign
-from cryotools.sse.truth.labels import backbone_sigma
+from cryotools.sse.truth.assign import ClassedResidues, assign
 from cryotools.training import distributed
 from cryotools.training.pairs import Pair
 
@@ -186,7 +186,7 @@ class ClassifierTask:
             density += np.float32(np.exp(random.uniform(low, high))) * grains
         return density * filled
 
-    def _at_backbone(self, network: nn.Module, pair: Pair, residues: Residues) -> BackboneLogits:
+    def _at_backbone(self, network: nn.Module, pair: Pair, residues: ClassedResidues) -> BackboneLogits:
         """A held-out map's logits at its backbone; its resolution is told."""
         told = Conditioned(network, torch.from_numpy(resolution_conditions(pair.resolution)))
         density = prepare_map(pair.target, pair.resolution).volume.data

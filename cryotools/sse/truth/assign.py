@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import gemmi
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.structures.formats.ciftext import looks_like_cif, parse_cif
-from cryotools.core.structures.selection import PROTEIN_BACKBONE
+from cryotools.core.structures.residues import Residues, find_residues
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
 from cryotools.core.structures.structurefile import read_structure_text
-from cryotools.sse.truth.dssp import COIL, PEPTIDE_BOND, dssp
+from cryotools.sse.truth.dssp import COIL, dssp
 
 OTHER, HELIX, SHEET, NUCLEOTIDE = range(4)
 CLASS_NAMES = ("other", "helix", "sheet", "nucleotide")
@@ -27,41 +27,19 @@ _CODES = {"H": HELIX, "G": HELIX, "I": HELIX, "E": SHEET, "B": SHEET}  # DSSP's 
 
 
 @dataclass(frozen=True)
-class Residues:
-    """The residues of a structure's proteins and nucleic acids, as arrays of length m in the order of its file.
+class ClassedResidues(Residues):
+    """The residues of a structure and their classes.
 
     Attributes
     ----------
-    of_atom : int (n,), the residue of each atom of the structure, -1 for ligands and water
-    model, chain, residue_number, insertion_code, residue_name : as in `Structure`
-    kind : uint8 (m,), PROTEIN or NUCLEIC
-    backbone : float64 (m, 4, 3), Å, the places of N, CA, C and O, of each the most occupied; NaN where there is none
-    linked : bool (m,), bonded to the residue that follows; False for the last
     code : str (m,), DSSP's letter: H, G, I, E, B, or - for the rest
     classes : uint8 (m,), one of OTHER, HELIX, SHEET, NUCLEOTIDE
     known : bool (m,); False for amino acids that lack a part of the backbone, whose class is OTHER for want of better
     """
 
-    of_atom: np.ndarray
-    model: np.ndarray
-    chain: np.ndarray
-    residue_number: np.ndarray
-    insertion_code: np.ndarray
-    residue_name: np.ndarray
-    kind: np.ndarray
-    backbone: np.ndarray
-    linked: np.ndarray
     code: np.ndarray
     classes: np.ndarray
     known: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.kind)
-
-    @property
-    def ca(self) -> np.ndarray:
-        """Positions of the Cα atoms (m, 3), Å; NaN for nucleotides and where there is none."""
-        return self.backbone[:, PROTEIN_BACKBONE.index("CA")]
 
     def elements(self) -> np.ndarray:
         """The element each residue belongs to, int (m,) from 0: a run of bonded residues of one class."""
@@ -69,7 +47,7 @@ class Residues:
         return np.cumsum(np.append(False, ~same)[: len(self)])
 
 
-def assign(structure: Structure) -> Residues:
+def assign(structure: Structure) -> ClassedResidues:
     """The residues of `structure` and their classes, by hydrogen bonds; each model is taken by itself.
 
     Nucleotides are the residues of nucleic acids, modified ones too, but not those of a ligand such as GTP: recorded
@@ -80,18 +58,11 @@ def assign(structure: Structure) -> Residues:
     DataError
         The structure holds no residue whose class can be told.
     """
-    of_atom, first = _polymer_residues(structure)
-    named = {
-        key: getattr(structure, key)[first]
-        for key in ("model", "chain", "residue_number", "insertion_code", "residue_name", "kind")
-    }
-    kind = named["kind"]
+    residues = find_residues(structure)
+    kind, backbone, linked = residues.kind, residues.backbone, residues.linked
     protein = kind == PROTEIN
-    backbone = np.stack([_places(structure, of_atom, len(first), (name,)) for name in PROTEIN_BACKBONE], axis=1)
-    backbone[~protein] = np.nan
-    linked = _linked(structure, of_atom, named, backbone)
     follows = np.append(False, linked[:-1])[: len(linked)]
-    nucleotide = (kind == NUCLEIC) & ~(structure.hetero[first] & ~linked & ~follows)
+    nucleotide = (kind == NUCLEIC) & ~(structure.hetero[residues.first_atom] & ~linked & ~follows)
     whole = protein & np.isfinite(backbone).all(axis=(1, 2))
     if not (whole | nucleotide).any():
         raise DataError(
@@ -105,22 +76,19 @@ def assign(structure: Structure) -> Residues:
             CryotoolsWarning,
             stacklevel=2,
         )
-    code = np.full(len(first), COIL)
-    for number in np.unique(named["model"]):
-        at = np.flatnonzero(whole & (named["model"] == number))
-        code[at] = dssp(backbone[at], named["chain"][at], named["residue_name"][at] == "PRO")
-    return Residues(
-        of_atom=of_atom,
-        **named,
-        backbone=backbone,
-        linked=linked,
+    code = np.full(len(residues), COIL)
+    for number in np.unique(residues.model):
+        at = np.flatnonzero(whole & (residues.model == number))
+        code[at] = dssp(backbone[at], residues.chain[at], residues.residue_name[at] == "PRO")
+    return ClassedResidues(
+        **{field.name: getattr(residues, field.name) for field in fields(residues)},
         code=code,
         classes=np.where(nucleotide, NUCLEOTIDE, _classes(code)).astype(np.uint8),
         known=whole | ~protein,
     )
 
 
-def with_author_records(residues: Residues, path: str | os.PathLike[str]) -> Residues:
+def with_author_records(residues: ClassedResidues, path: str | os.PathLike[str]) -> ClassedResidues:
     """`residues` with helices and sheets as the file at `path` records them (HELIX and SHEET, or their mmCIF tables).
 
     Amino acids outside the records are OTHER, those without a whole backbone known too; every model gets the same.
@@ -172,37 +140,3 @@ def _classes(code: np.ndarray) -> np.ndarray:
     for letter, which in _CODES.items():
         classes[code == letter] = which
     return classes
-
-
-def _polymer_residues(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
-    """The polymer residue of each atom (n,), -1 where it is none, and the first atom of each (m,)."""
-    residue = structure.residue_index()
-    polymer = np.isin(structure.kind, (PROTEIN, NUCLEIC))
-    _, first, index = np.unique(residue[polymer], return_index=True, return_inverse=True)
-    of_atom = np.full(len(structure), -1)
-    of_atom[polymer] = index
-    return of_atom, np.flatnonzero(polymer)[first]
-
-
-def _places(structure: Structure, of_atom: np.ndarray, count: int, names: tuple[str, ...]) -> np.ndarray:
-    """Where the atom called one of `names` is in each residue, (count, 3), the most occupied; NaN where it is not."""
-    xyz = np.full((count, 3), np.nan)
-    at = np.flatnonzero(np.isin(structure.atom_name, names) & (of_atom >= 0))[::-1]
-    at = at[np.argsort(structure.occupancy[at], kind="stable")]  # the last to be written stays: the first of the best
-    xyz[of_atom[at]] = structure.xyz[at]
-    return xyz
-
-
-def _linked(
-    structure: Structure, of_atom: np.ndarray, named: dict[str, np.ndarray], backbone: np.ndarray
-) -> np.ndarray:
-    """True for each residue (m,) with a peptide or phosphodiester bond to the next one of its chain."""
-    protein = (named["kind"] == PROTEIN)[:, None]
-    count = len(protein)
-    head = np.where(protein, backbone[:, 0], _places(structure, of_atom, count, ("P",)))
-    tail = np.where(protein, backbone[:, 2], _places(structure, of_atom, count, ("O3'", "O3*")))
-    linked = np.zeros(count, dtype=bool)
-    near = np.linalg.norm(head[1:] - tail[:-1], axis=1) <= PEPTIDE_BOND  # NaN compares false
-    same = [named[key][1:] == named[key][:-1] for key in ("model", "chain", "kind")]
-    linked[:-1] = near & np.all(same, axis=0)
-    return linked

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from cryotools.core.structures.residues import PEPTIDE_BOND
+
 COIL = "-"
-PEPTIDE_BOND = 2.5  # Å; residues farther apart are not bonded
 
 _NEIGHBOURS = 9.0  # Å between Cα atoms; farther apart no bond is possible
 _CHARGES = 27.888  # kcal/mol Å: 332 times the charges 0.42 and 0.20 of C=O and N-H

@@ -16,17 +16,18 @@ nearest backbone atom instead, coil's included.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from cryotools.core.errors import DataError
+from cryotools.core.maps.levels import in_sigma
 from cryotools.core.maps.volume import Grid, Volume
-from cryotools.core.structures.selection import select
+from cryotools.core.structures.residues import backbone_means, polymer_backbone
 from cryotools.core.structures.structure import Structure
-from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, Residues
+from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, ClassedResidues
 
 REACH = 3.0  # Å from an element's atoms to its voxels
 LEVEL = 0.5  # of the mean at an element's backbone
@@ -52,7 +53,7 @@ class Labels:
 
 
 def label_voxels(
-    volume: Volume, structure: Structure, residues: Residues, conflicts: Literal["rarity", "nearest"] = "rarity"
+    volume: Volume, structure: Structure, residues: ClassedResidues, conflicts: Literal["rarity", "nearest"] = "rarity"
 ) -> Labels:
     """The labels of `volume` by the model `structure`, in its frame, whose `residues` are assigned.
 
@@ -83,54 +84,11 @@ def label_voxels(
     return Labels(classes, counted | (classes != OTHER))
 
 
-def in_sigma(volume: Volume) -> Volume:
-    """`volume` in standard deviations above its mean, both over all voxels: those of a mask, too.
-
-    Raises
-    ------
-    DataError
-        The map is constant.
-    """
-    mean, deviation = volume.data.mean(dtype=np.float64), volume.data.std(dtype=np.float64)
-    if not deviation > 1e-6 * abs(mean):
-        raise DataError("the map is constant; there is nothing to label")
-    return volume.with_data((volume.data - np.float32(mean)) / np.float32(deviation))
-
-
-def backbone_sigma(volume: Volume, structure: Structure, residues: Residues) -> np.ndarray:
-    """Mean density (m,) at the backbone atoms of each residue, in σ above the map's mean; NaN where none is in the map.
-
-    The backbone is N, CA, C and O of amino acids, sugar and phosphate of nucleotides.
-
-    Raises
-    ------
-    DataError
-        The map is constant.
-    """
-    return backbone_means(in_sigma(volume), structure, residues.of_atom, len(residues))
-
-
-def _element_sigma(sigma: Volume, structure: Structure, residues: Residues) -> np.ndarray:
+def _element_sigma(sigma: Volume, structure: Structure, residues: ClassedResidues) -> np.ndarray:
     """Mean density (m,) at the backbone of the element that each residue belongs to; NaN where none is in the map."""
     element = residues.elements()
     of_atom = np.where(residues.of_atom >= 0, element[residues.of_atom], -1)
     return backbone_means(sigma, structure, of_atom, element[-1] + 1)[element]
-
-
-def backbone_means(volume: Volume, structure: Structure, group: np.ndarray, count: int) -> np.ndarray:
-    """Mean of `volume` over the backbone atoms of each group that lie in it, (count,); NaN where none does.
-
-    `group` (n,) is that of each atom, -1 for none.
-    """
-    atoms = np.flatnonzero(polymer_backbone(structure) & (group >= 0) & volume.grid.contains(structure.xyz))
-    total = np.bincount(group[atoms], weights=volume.sample(structure.xyz[atoms]), minlength=count)
-    number = np.bincount(group[atoms], minlength=count)
-    return np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
-
-
-def polymer_backbone(structure: Structure) -> np.ndarray:
-    """Mask (n,) of the backbone atoms; old files name those of sugars with * for '."""
-    return select(replace(structure, atom_name=np.char.replace(structure.atom_name, "*", "'")), "backbone")
 
 
 def _give_to_nearest(classes: np.ndarray, grid: Grid, xyz: np.ndarray, which: np.ndarray) -> None:
@@ -179,7 +137,7 @@ def _offsets(step: np.ndarray) -> np.ndarray:
     return box[(closest**2).sum(axis=1) <= REACH**2]
 
 
-def _check(volume: Volume, structure: Structure, residues: Residues) -> None:
+def _check(volume: Volume, structure: Structure, residues: ClassedResidues) -> None:
     if len(residues.of_atom) != len(structure):
         raise ValueError(f"residues of {len(residues.of_atom)} atoms do not belong to a structure of {len(structure)}")
     if not volume.grid.contains(structure.xyz).any():

@@ -28,7 +28,7 @@ def with_two_gpus(monkeypatch):
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:7", "mps"])
 @pytest.mark.usefixtures("without_gpu")
 def test_a_device_asked_for_and_absent_is_an_error_not_a_fall_back(name):
-    with pytest.raises(DataError, match=f"--device {name}: .*doctor"):
+    with pytest.raises(DataError, match=f"`device` {name}: .*doctor"):
         resolve_device(name)
 
 
@@ -89,7 +89,7 @@ def test_a_cpu_takes_bfloat16_where_it_is_fast_and_right(monkeypatch, amx, wrong
         return
     assert resolve_precision("auto", cpu) == torch.float32
     words = r"wrong on this CPU \(weight gradient at 2 x 2 x 2 voxels\)" if amx else "no AMX"
-    with pytest.raises(DataError, match=f"--precision bf16: .*{words}.*; take fp32, or a GPU"):
+    with pytest.raises(DataError, match=f"`precision` bf16: .*{words}.*; use fp32 or a GPU"):
         resolve_precision("bf16", cpu)
 
 
@@ -102,10 +102,10 @@ def test_auto_precision_is_bfloat16_on_gpus_that_are_fast_at_it(monkeypatch):
 
 @pytest.mark.parametrize("name", ["double", "FP32", ""])
 def test_unknown_precisions_are_a_mistake_of_usage(name):
-    with pytest.raises(UsageError, match="give auto, fp32, bf16, fp16"):
+    with pytest.raises(UsageError, match="give auto, fp32, bf16 or fp16"):
         resolve_precision(name, torch.device("cpu"))
 
 
 def test_half_precision_is_refused_on_a_cpu():
-    with pytest.raises(UsageError, match="on a CPU take fp32"):
+    with pytest.raises(UsageError, match="use fp32 on a CPU"):
         resolve_precision("fp16", torch.device("cpu"))

@@ -293,7 +293,7 @@ def test_a_box_that_never_fits_is_an_error():
         def forward(self, x: Tensor) -> Tensor:
             raise MemoryError
 
-    with pytest.raises(DataError, match="take a larger machine"):
+    with pytest.raises(DataError, match="use a machine with more memory"):
         run_boxes(Runner(Never(), CPU), source_of(np.ones((1, 8, 8, 8))), everywhere((8, 8, 8), 4), halo=4)
 
 

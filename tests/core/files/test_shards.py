@@ -28,5 +28,5 @@ def test_names_tell_parts_apart():
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/4/2", "-1/4", ""])
 def test_other_texts_are_refused(text):
-    with pytest.raises(UsageError, match="--shard"):
+    with pytest.raises(UsageError, match="`shard`"):
         parse_shard(text, {})

@@ -193,7 +193,7 @@ def test_an_origin_between_voxels_is_written_as_origin_alone(tmp_path: Path) -> 
 
 
 def test_values_beyond_float16_are_refused_for_mode_12(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"out\.mrc: values beyond 65504 do not fit --mode 12; write --mode 2"):
+    with pytest.raises(DataError, match=r"out\.mrc: values beyond 65504 do not fit float16 \(mode 12\); use `mode=2`"):
         write_map(tmp_path / "out.mrc", Volume(density() * 1000, (1, 1, 1)), label="test", mode=12)
     assert not any(tmp_path.iterdir())
 

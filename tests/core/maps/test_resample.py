@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cryotools.core.errors import UsageError
 from cryotools.core.maps.resample import (
     METHODS,
     grid_at_spacing,
@@ -170,7 +171,7 @@ def test_a_single_plane_can_be_resampled():
 
 
 def test_unknown_methods_are_refused():
-    with pytest.raises(ValueError, match="fourier, cubic, linear"):
+    with pytest.raises(UsageError, match="fourier, cubic or linear"):
         resample(gaussian(COARSE, CENTRE, 2.0), FINE, "nearest")
 
 

@@ -117,12 +117,12 @@ def test_precedence_shows_in_what_is_picked(structure):
     ],
 )
 def test_mistakes_are_named(structure, text, complaint):
-    with pytest.raises(UsageError, match="--select") as caught:
+    with pytest.raises(UsageError, match="`selection`") as caught:
         select(structure, text)
     assert complaint in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["chain ,", "chain (A)", "atom )", "residue ,", "element ,", "chain and water"])
 def test_a_list_without_items_is_a_mistake(structure, text):
-    with pytest.raises(UsageError, match="--select"):
+    with pytest.raises(UsageError, match="`selection`"):
         select(structure, text)

@@ -227,10 +227,12 @@ def test_occupancies_and_b_factors_that_are_blank_or_extreme(tmp_path: Path) -> 
 def test_an_occupancy_below_0_stops_only_those_who_use_it(tmp_path: Path, content: bytes) -> None:
     structure = read_structure(saved(tmp_path, content))
     assert structure.occupancy.tolist() == [1, -0.5]
-    with pytest.raises(DataError, match="of ALA A1 has no occupancy or one below 0; mend it, or give --no-occupancy"):
+    with pytest.raises(
+        DataError, match="of ALA A1 has no occupancy or a negative one; correct the occupancies, or ignore"
+    ):
         structure.usable_occupancy()
     no_number = read_structure(saved(tmp_path, cif([cif_atom(occupancy="full")])))
-    with pytest.raises(DataError, match="has no occupancy or one below 0"):
+    with pytest.raises(DataError, match="has no occupancy or a negative one"):
         no_number.usable_occupancy()
 
 

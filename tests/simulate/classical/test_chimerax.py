@@ -186,15 +186,15 @@ def test_biomt_without_an_assembly_is_an_error(pdb):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"resolution": 0.0}, "resolution 0.0"),
-        ({"grid_spacing": -1.0}, "--gridSpacing -1.0"),
-        ({"edge_padding": -1.0}, "--edgePadding"),
-        ({"cutoff_range": float("nan")}, "--cutoffRange"),
-        ({"sigma_factor": 0.0}, "--sigmaFactor"),
-        ({"cube": "yes"}, "--cube yes"),
-        ({"cube": "0"}, "--cube 0"),
-        ({"on_grid": "x.mrc", "cube": "true"}, "--onGrid fixes the grid"),
-        ({"symmetry": "Q4"}, "--symmetry Q4"),
+        ({"resolution": 0.0}, "`resolution` 0.0"),
+        ({"grid_spacing": -1.0}, "`grid_spacing` -1.0"),
+        ({"edge_padding": -1.0}, "`edge_padding`"),
+        ({"cutoff_range": float("nan")}, "`cutoff_range`"),
+        ({"sigma_factor": 0.0}, "`sigma_factor`"),
+        ({"cube": "yes"}, "`cube` yes"),
+        ({"cube": "0"}, "`cube` 0"),
+        ({"on_grid": "x.mrc", "cube": "true"}, "`on_grid` fixes the grid"),
+        ({"symmetry": "Q4"}, "`symmetry` Q4"),
     ],
 )
 def test_impossible_options_are_named(pdb, options, complaint):

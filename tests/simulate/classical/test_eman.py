@@ -76,7 +76,7 @@ def test_the_scale_is_molmaps_times_the_volume_of_the_gaussian(pdb):
 def test_pdb_zero_is_the_voxel_in_the_middle(pdb, tmp_path, box, shape):
     options = EmanOptions(apix=1.25, resolution=4.0, box=box)
     if len(set(shape)) > 1:
-        with pytest.warns(CryotoolsWarning, match="makes a cube of 41"):
+        with pytest.warns(CryotoolsWarning, match="would make a cube of 41"):
             volume, _ = pdb2mrc(pdb, options)
     else:
         volume, _ = pdb2mrc(pdb, options)
@@ -144,7 +144,7 @@ def total(volume, resolution=4.0) -> float:
 def test_hetero_atoms_count_on_request_and_occupancy_never(mixed):
     options = {"resolution": 4.0, "box": "32"}
     assert total(pdb2mrc(mixed, EmanOptions(**options))[0]) == pytest.approx(18, rel=1e-4)
-    with pytest.warns(CryotoolsWarning, match="--het adds 1 HETATM"):
+    with pytest.warns(CryotoolsWarning, match="`het` adds 1 HETATM"):
         assert total(pdb2mrc(mixed, EmanOptions(**options, het=True))[0]) == pytest.approx(26, rel=1e-4)
 
 
@@ -152,7 +152,7 @@ def test_chains_are_letters_or_a_list(mixed):
     for chains, wanted in (("A", 6), ("B", 12), ("AB", 18), ("A,B", 18), ("B,", 12)):
         volume, _ = pdb2mrc(mixed, EmanOptions(resolution=4.0, box="32", chains=chains.rstrip(",")))
         assert total(volume) == pytest.approx(wanted, rel=1e-4)
-    with pytest.warns(CryotoolsWarning, match="has no chain C; the others are taken"):
+    with pytest.warns(CryotoolsWarning, match="has no chain C; the others are used"):
         volume, _ = pdb2mrc(mixed, EmanOptions(resolution=4.0, box="32", chains="AC"))
     assert total(volume) == pytest.approx(6, rel=1e-4)
     with pytest.raises(DataError, match="has no chain C, D"):
@@ -251,22 +251,22 @@ def test_an_empty_map_is_never_written(tmp_path):
     with pytest.raises(DataError, match="no atom lies inside the box"):
         pdb2mrc(far, EmanOptions(box="32"))
     waters = str(write_pdb(tmp_path / "w.pdb", [A("O", (0.0, 0.0, 0.0), residue="HOH", hetero=True)]))
-    with pytest.raises(DataError, match="it has HETATM records only: give --het"):
+    with pytest.raises(DataError, match="it has HETATM records only; include them with `het=True`"):
         pdb2mrc(waters, EmanOptions(box="32"))
 
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"apix": 0.0}, "--apix 0.0"),
-        ({"resolution": float("nan")}, "--res nan"),
-        ({"apix": 5.0, "resolution": 4.0}, "--apix 5 is larger than --res 4"),
-        ({"box": "0"}, "--box 0"),
-        ({"box": "3,4"}, "--box 3,4"),
-        ({"trans": "1,2"}, "--trans 1,2"),
-        ({"trans": "x"}, "--trans x"),
-        ({"omit": 100.0}, "--omit 100"),
-        ({"omit": -1.0}, "--omit -1"),
+        ({"apix": 0.0}, "`apix` 0.0"),
+        ({"resolution": float("nan")}, "`resolution` nan"),
+        ({"apix": 5.0, "resolution": 4.0}, "`apix` 5: larger than the resolution, 4 A"),
+        ({"box": "0"}, "`box` 0"),
+        ({"box": "3,4"}, "`box` 3,4"),
+        ({"trans": "1,2"}, "`trans` 1,2"),
+        ({"trans": "x"}, "`trans` x"),
+        ({"omit": 100.0}, "`omit` 100"),
+        ({"omit": -1.0}, "`omit` -1"),
     ],
 )
 def test_impossible_options_are_named(pdb, options, complaint):

@@ -105,7 +105,7 @@ def test_every_element_has_a_positive_density(weights, b_factors):
 
 def test_elements_without_a_scattering_factor_are_refused_for_electrons_only():
     assert integrals(atoms_as_gaussians(atoms(HEAVIEST + 1), 2.0)) == pytest.approx([HEAVIEST + 1])
-    with pytest.raises(DataError, match="Es has no tabulated electron scattering factor; use --weights number"):
+    with pytest.raises(DataError, match="Es has no tabulated electron scattering factor; use `weights='number'`"):
         atoms_as_gaussians(atoms([6, HEAVIEST + 1]), 2.0, weights="electron")
 
 
@@ -149,12 +149,12 @@ def test_a_sharpness_that_leaves_no_width_is_refused_with_the_largest_possible()
     assert len(atoms_as_gaussians(structure, 3.0, sharpness=35.9)) == 2
     assert len(atoms_as_gaussians(structure, 3.0, sharpness=55.9, b_factors=True)) == 2
     for b_factors, largest in ((False, 36), (True, 56)):  # 4 RES², and the lowest B
-        with pytest.raises(UsageError, match=rf"must stay below {largest} A\^2"):
+        with pytest.raises(UsageError, match=rf"must be below {largest} A\^2"):
             atoms_as_gaussians(structure, 3.0, sharpness=largest + 0.1, b_factors=b_factors)
 
 
 def test_a_structure_of_occupancy_0_is_refused_unless_occupancy_is_ignored():
     empty = atoms([6, 7], occupancy=0.0)
-    with pytest.raises(DataError, match="every atom has occupancy 0; give --no-occupancy"):
+    with pytest.raises(DataError, match="every atom has occupancy 0; to ignore occupancies, give `occupancy=False`"):
         atoms_as_gaussians(empty, 2.0)
     assert len(atoms_as_gaussians(empty, 2.0, occupancy=False)) == 2

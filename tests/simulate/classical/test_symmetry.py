@@ -107,7 +107,7 @@ def test_helices_may_begin_below():
 
 @pytest.mark.parametrize("name", ["C0", "C", "D", "X3", "C3.5", ""])
 def test_unknown_names_are_a_mistake_of_usage(name):
-    with pytest.raises(UsageError, match="--symmetry"):
+    with pytest.raises(UsageError, match="`symmetry`"):
         operators(name, Z, ZERO)
 
 
@@ -121,12 +121,12 @@ def test_axes_are_letters_or_three_numbers():
     assert parse_axis("y").tolist() == [0, 1, 0]
     assert np.allclose(parse_axis("0,3,4"), [0, 0.6, 0.8])
     for wrong in ("w", "1,2", "0,0,0", "1,nan,0", "a,b,c"):
-        with pytest.raises(UsageError, match="--axis"):
+        with pytest.raises(UsageError, match="`axis`"):
             parse_axis(wrong)
 
 
 def test_points_are_three_numbers():
     assert parse_point("1,-2.5,3e1").tolist() == [1, -2.5, 30]
     for wrong in ("1,2", "", "x,y,z", "1,2,inf"):
-        with pytest.raises(UsageError, match="--centerPoint"):
+        with pytest.raises(UsageError, match="`centre`"):
             parse_point(wrong)

@@ -7,18 +7,20 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import DataError
+from cryotools.core.maps.levels import in_sigma
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.structures.residues import backbone_sigma
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, Residues, assign
-from cryotools.sse.truth.labels import backbone_sigma, in_sigma, label_voxels
+from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, ClassedResidues, assign
+from cryotools.sse.truth.labels import label_voxels
 
 DATA = Path(__file__).parents[2] / "data"
 GRID = Grid((24, 26, 28), (1.0, 1.1, 0.9), (-3.0, 2.0, 5.0))
 
 
-def model(*rows: tuple[tuple[float, float, float], str, int], linked=True) -> tuple[Structure, Residues]:
+def model(*rows: tuple[tuple[float, float, float], str, int], linked=True) -> tuple[Structure, ClassedResidues]:
     """A structure of one atom per row (position, atom name, class), and its residues, classes as given."""
     n = len(rows)
     which = np.array([row[2] for row in rows], dtype=np.uint8)
@@ -40,7 +42,7 @@ def model(*rows: tuple[tuple[float, float, float], str, int], linked=True) -> tu
         kind=kind,
         model=np.ones(n, dtype=np.int32),
     )
-    residues = Residues(
+    residues = ClassedResidues(
         of_atom=np.arange(n),
         model=structure.model,
         chain=structure.chain,

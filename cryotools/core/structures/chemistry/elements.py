@@ -170,7 +170,9 @@ def _tell(tallies: dict[ElementSource, _Tally], name: str, skip_unknown: bool) -
     for source, tally in tallies.items():
         text = _words(source, tally)
         if source == ElementSource.UNKNOWN and not skip_unknown:
-            raise UnknownElementError(f"{name}: {text}; mend the element column")
+            raise UnknownElementError(
+                f"{name}: {text}; correct the element column, or leave them out with `skip_unknown=True`"
+            )
         if text:
             kind = CryotoolsNote if source in (ElementSource.DUMMY, ElementSource.OTHER_COLUMN) else CryotoolsWarning
             warnings.warn(
