@@ -30,7 +30,7 @@ print("residues 40 to 60:", structure[(structure.residue_number >= 40) & (struct
 # array (z, y, x) with its voxel size and the position of its first voxel.
 
 # %%
-learned = ct.simulate_map(structure, 4.0, voxel_size=1.5)
+learned = ct.simulate_map(structure, 4.0, apix=1.5)
 classical = ct.molmap(structure, 4.0, on_grid=learned)
 print(learned)
 print("highest density:", learned.data.max(), "at", np.unravel_index(learned.data.argmax(), learned.data.shape))

@@ -15,7 +15,7 @@ from cryotools.core.compute.checkpoint import load_shipped
 from cryotools.core.compute.inference import apply_network, check_rotations
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
-from cryotools.core.errors import ArgumentError
+from cryotools.core.errors import ArgumentError, check_choice
 from cryotools.core.maps.levels import Levels, block_means
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.resample import interpolate_each
@@ -80,11 +80,10 @@ class Annotation:
 
         Raises
         ------
-        UsageError
+        ArgumentError
             `name` is none of these.
         """
-        if name not in CLASS_NAMES:
-            raise UsageError(f"there is no class {name}: give {', '.join(CLASS_NAMES)}")
+        check_choice("name", name, CLASS_NAMES)
         return self.volume.with_data(self.probabilities[CLASS_NAMES.index(name)])
 
     def residues(self, structure: Structure) -> ResidueScores:
@@ -100,14 +99,14 @@ class Annotator:
     weights : file of a network, ours or Haruspex; None for the shipped one
     compute : `batch` is 1 where it is None, since tiles are large
     rotations : 1, 4 or 24 rotations of the map whose probabilities are averaged, at as many times the cost
-    lean : added to the logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less
+    bias : added to the logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less
 
     Raises
     ------
     DataError
         The weights are missing or damaged, or the device is not there.
     UsageError
-        Rotations are none of 1, 4 and 24, `lean` is not finite, or there is no such device.
+        Rotations are none of 1, 4 and 24, `bias` is not finite, or there is no such device.
     """
 
     def __init__(
@@ -115,15 +114,15 @@ class Annotator:
         weights: str | os.PathLike[str] | None = None,
         compute: Compute | None = None,
         rotations: int = 1,
-        lean: float = 0.0,
+        bias: float = 0.0,
     ) -> None:
         check_rotations(rotations)
-        if not np.isfinite(lean):
-            raise ArgumentError("lean", lean, "give a finite number")
+        if not np.isfinite(bias):
+            raise ArgumentError("bias", bias, "give a finite number")
         self.compute = compute or Compute()
         self.compute.check()
         self.network, _, _ = load_shipped("secondary-structure", [SECONDARY_STRUCTURE, HARUSPEX], weights)
-        self.rotations, self.lean = rotations, lean
+        self.rotations, self.bias = rotations, bias
 
     def annotate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> Annotation:
         """The class of each voxel of a map of any voxel size; see `annotate`."""
@@ -131,7 +130,7 @@ class Annotator:
         check_resolution(resolution)
         check_voxels(volume)
         prepared = prepare_map(volume, resolution, check_values(volume))
-        network = folded(Classifier(self.network, conditions, self.lean))
+        network = folded(Classifier(self.network, conditions, self.bias))
         probabilities = classify(network, prepared.volume.data, self.compute, self.rotations, progress)
         if not prepared.volume.same_grid_as(volume):
             probabilities = interpolate_each(probabilities, prepared.volume.grid, volume.grid)
