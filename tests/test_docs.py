@@ -128,7 +128,7 @@ def test_the_examples_on_many_structures_run(listed, run):
 
 @pytest.mark.slow
 def test_the_array_job_makes_all_maps_once(listed):
-    (script,) = _blocks("hpc.md", "sh")
+    (script,) = (block for block in _blocks("hpc.md", "sh") if "--array" in block)
     script = script.replace("--res 3 --apix 1", "--res 6 --apix 2")
     for task in "1234":
         slurm = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_MIN": "1", "SLURM_ARRAY_TASK_COUNT": "4"}

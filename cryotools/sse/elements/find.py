@@ -126,7 +126,7 @@ def _thinned(points: np.ndarray) -> np.ndarray:
 def _links(points: np.ndarray, reach: float) -> coo_array:
     """Distances between points at most `reach` Å apart, a sparse matrix (n, n)."""
     pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")
-    pairs = pairs[np.lexsort(pairs.T[::-1])]
+    pairs = pairs[np.lexsort(pairs.T[::-1])].astype(np.int32)  # what scipy's graphs take in every version
     distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     return coo_array((np.maximum(distance, 1e-6), pairs.T), shape=(len(points), len(points)))
 
