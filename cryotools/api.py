@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cryotools import __version__
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import UsageError, check_choice
 from cryotools.core.maps.maplike import MapLike, as_volume
 from cryotools.core.maps.volume import Grid, Triple, Volume
 from cryotools.core.structures.structurefile import StructureLike, as_structure
@@ -224,8 +224,7 @@ def simulate_map(
     from cryotools.simulate.methods import METHODS
     from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
-    if method not in METHODS:
-        raise UsageError(f"there is no method {method}: give {', '.join(METHODS)}")
+    check_choice("method", method, METHODS)
     options = MapOptions(
         resolution=resolution,
         weights=weights,
@@ -283,9 +282,8 @@ def compare_maps(
     from cryotools.metrics import compare
 
     if mask is not None and around is not None:
-        raise UsageError("mask and around both define the region to compare; give one")
-    if interpolation not in METHODS:
-        raise UsageError(f"there is no interpolation {interpolation}: give {', '.join(METHODS)}")
+        raise UsageError("`mask` and `around` both define the region to compare; give one")
+    check_choice("interpolation", interpolation, METHODS)
     first, second = as_volume(a, voxel_size), as_volume(b, voxel_size)
     region = compare.Region()
     if mask is not None:

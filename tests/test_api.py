@@ -154,7 +154,7 @@ def test_written_arrays_and_volumes_come_back_with_a_line_of_provenance(tmp_path
     [
         (lambda s, m: ct.write_map("never.mrc", m.data), "voxel_size"),
         (lambda s, m: ct.compare_maps(m.data[0], m, voxel_size=1.0), "three axes"),
-        (lambda s, m: ct.compare_maps(m, m, mask=m, around=s), "mask and around"),
+        (lambda s, m: ct.compare_maps(m, m, mask=m, around=s), "`mask` and `around`"),
         (lambda s, m: ct.compare_maps(m, m, interpolation="spline"), "fourier"),
         (lambda s, m: ct.simulate_map(s, method="gauss"), "molmap"),
         (lambda s, m: ct.simulate_map(s, assembly="1"), "read_structure"),

@@ -32,9 +32,11 @@ def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[
         A position or a chain's name does not fit its columns.
     """
     if len(structure) and not (structure.xyz.min() > _LOWEST and structure.xyz.max() < _HIGHEST):
-        raise DataError(f"{structure.name}: positions beyond -999 and 9999 A do not fit a PDB file; move the map")
+        raise DataError(
+            f"{structure.name}: coordinates below -999 or above 9999 A do not fit into a PDB file; move the map"
+        )
     if max((len(chain) for chain in structure.chain), default=0) > 2:
-        raise DataError(f"{structure.name}: names of chains longer than two letters do not fit a PDB file")
+        raise DataError(f"{structure.name}: chain IDs longer than two letters do not fit into a PDB file")
     model = gemmi.Model(1)
     residue = structure.residue_index() if len(structure) else np.zeros(0, dtype=int)
     chain, last = None, -1
