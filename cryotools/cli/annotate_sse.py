@@ -137,12 +137,7 @@ def _find(annotation: Annotation, model: tuple[Structure, ClassedResidues] | Non
         from cryotools.sse.score import score_residues
 
         return score_residues(annotation.probabilities, annotation.volume, *model)
-    from cryotools.sse.check import check_hand
-    from cryotools.sse.elements.find import find_elements
-
-    elements = find_elements(annotation.probabilities, annotation.volume.grid)
-    check_hand(annotation.volume, elements)
-    return elements
+    return annotation.elements
 
 
 def _write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Region:
         return slice(None) if self.weight is None else self.weight > 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Scores of map B against map A; `contour` is the level in A from which ChimeraX's correlations count.
 
@@ -45,7 +45,7 @@ class Comparison:
     correlation_about_mean: float
     pcc: float
     ssim: float
-    fsc: ShellCorrelation
+    fsc: ShellCorrelation = field(repr=False)
     n_voxels: int
     contour: float
 

@@ -142,7 +142,7 @@ def by_network(
     weights: str | os.PathLike[str] | None = None,
     compute: Compute | None = None,
     rotations: int = 1,
-    lean: float = 0.0,
+    bias: float = 0.0,
     progress: Progress | None = None,
 ) -> Predict:
     """Class maps by a network, the shipped one where `weights` is None; a map's resolution is told where it is known.
@@ -152,11 +152,11 @@ def by_network(
     DataError
         The weights are missing or damaged, or the device is not there.
     UsageError
-        There is no such device, maps cannot be averaged over so many rotations, or `lean` is not finite.
+        There is no such device, maps cannot be averaged over so many rotations, or `bias` is not finite.
     """
     from cryotools.sse.predict import Annotator  # imported here, since maps from files need no torch
 
-    annotator = Annotator(weights, compute, rotations, lean)
+    annotator = Annotator(weights, compute, rotations, bias)
 
     def predict(entry: Entry, volume: Volume) -> np.ndarray:
         told = None if np.isnan(entry.resolution) else entry.resolution

@@ -196,7 +196,7 @@ def test_what_is_wrong_for_every_map_is_told_before_any(simple):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Annotator(simple)  # that there is no GPU is told when the network runs
-    for wrong in ({"rotations": 2}, {"lean": np.nan}, {"compute": Compute("gpu")}, {"compute": Compute("cpu", "fp16")}):
+    for wrong in ({"rotations": 2}, {"bias": np.nan}, {"compute": Compute("gpu")}, {"compute": Compute("cpu", "fp16")}):
         with pytest.raises(UsageError):
             Annotator(simple, **wrong)
 
