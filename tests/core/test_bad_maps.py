@@ -144,7 +144,7 @@ ODD = {
     "axes 0": (map_bytes(mapc=0, mapr=0, maps=0), "the axis order is 0,0,0; read as x,y,z"),
     "extended header missing": (map_bytes(nsymbt=768, exttyp=b"FEI1"), "gives an extended header of 768 bytes"),
     "extended header missing, larger than the data": (map_bytes(nsymbt=2**31 - 1), "extended header of 2147483647"),
-    "extended header missing, gzip": (gzip.compress(map_bytes(nsymbt=1024)), "read so"),
+    "extended header missing, gzip": (gzip.compress(map_bytes(nsymbt=1024)), "read without an extended header"),
     "extended header missing, larger, bzip2": (bz2.compress(map_bytes(nsymbt=81920)), "gives an extended header"),
     "extended header not announced": (
         with_statistics(FEI),

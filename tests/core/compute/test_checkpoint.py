@@ -229,5 +229,5 @@ def test_a_file_of_weights_takes_the_place_of_the_shipped_network(saved):
     assert load_shipped("map-generator", [CHAIN], saved[0])[0] is shared_network(saved[0], [CHAIN])[0]
     with pytest.raises(DataError, match=r"map-generator\.safetensors: contains a network of kind 'map-generator'"):
         load_shipped("map-generator", [CHAIN])
-    with pytest.raises(ValueError, match="no network 'map-maker' comes with cryotools"):
+    with pytest.raises(ValueError, match="no network 'map-maker' is shipped with cryotools"):
         load_shipped("map-maker", [CHAIN])

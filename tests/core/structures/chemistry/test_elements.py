@@ -157,7 +157,7 @@ def test_an_unusual_element_that_the_name_repeats_is_taken(
 
 
 def test_what_is_heavier_than_krypton_in_an_amino_acid_is_taken_with_a_warning_only(elements: Callable) -> None:
-    assert elements(atom("TYR", "I1", "I"), saying="unusual in their residue .the first: TYR I1 as I") == ["I"]
+    assert elements(atom("TYR", "I1", "I"), saying="unusual for their residue .the first: TYR I1 as I") == ["I"]
     with pytest.raises(UnknownElementError, match="the first: ALA Y1"):
         elements(atom("ALA", "Y1"))
 
@@ -173,7 +173,7 @@ def test_an_unknown_ligand_is_guessed_with_a_warning_that_counts(elements: Calla
         *(atom("LIG", name, number=i) for i, name in enumerate(names)), saying="11 atoms of LIG was guessed"
     )
     assert found == ["C", "N", "O", "Cl", "Br", "F", "C", "N", "C", "H", "S"]
-    elements(*(atom("LIG", name) for name in names[:4]), saying="C 1, Cl 1, N 1, O 1; fill the element column")
+    elements(*(atom("LIG", name) for name in names[:4]), saying="C 1, Cl 1, N 1, O 1; fill in the element column")
 
 
 @pytest.mark.parametrize(("others", "right"), [(" N1 ", ["N", "Ca", "Cd"]), ("N1  ", ["N", "C", "C"])])
