@@ -151,7 +151,7 @@ def _first_usable(
         try:
             return make(read_structure(path), random)
         except DataError as error:
-            warnings.warn(f"{error}; another structure is simulated", CryotoolsWarning, stacklevel=2)
+            warnings.warn(f"{error}; another structure is used instead", CryotoolsWarning, stacklevel=2)
     raise DataError(f"none of {len(structures)} structures can be simulated")
 
 

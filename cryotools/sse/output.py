@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from cryotools.core.errors import DataError, UsageError
-from cryotools.core.files.output import write_text
+from cryotools.core.errors import UsageError
+from cryotools.core.files.output import output_set, write_text
 from cryotools.core.files.table import csv_text
 from cryotools.core.maps.mapwrite import write_map
-from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.write import pdb_text
 from cryotools.sse.elements.find import Element
 from cryotools.sse.elements.pseudoatoms import ELEMENT_COLUMNS, REMARKS, axis_bonds, element_rows, element_structure
 from cryotools.sse.predict import Annotation
 from cryotools.sse.score import ResidueScores
 from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
+from cryotools.view.chimerax import ChimeraxScript, colour_residues
 
 COLOURS = {OTHER: "#b2b2b2", HELIX: "red", SHEET: "blue", NUCLEOTIDE: "orange"}
 CONTOUR = 0.5  # × the molecule's strength: where its surface is drawn
@@ -80,11 +78,9 @@ def output_files(prefix: str) -> Files:
     """
     name = prefix.rsplit(os.sep, 1)[-1]
     if prefix == "-" or name in ("", ".", ".."):
-        raise UsageError(f"{prefix}: give a prefix that file names can begin with, such as out or folder/out")
+        raise UsageError(f"{prefix}: not a valid prefix for file names; give one such as out or folder/out")
     if name.lower().endswith((".mrc", ".map", ".ccp4", ".gz", ".bz2")):
-        raise UsageError(
-            f"{prefix}: is the beginning of several names; leave out the ending, as in {name.split('.')[0]}"
-        )
+        raise UsageError(f"{prefix}: is a prefix for several files; leave out the suffix, as in {name.split('.')[0]}")
     return Files(prefix)
 
 
@@ -93,19 +89,14 @@ def write_files(
 ) -> list[str]:
     """Write all files, of the residues of a model or of the elements `found`; their names, in order.
 
-    Labels of an earlier run are removed first. Where a file fails, those that were not there before are removed.
+    They appear together, or none does: see `core.files.output.output_set`.
 
     Raises
     ------
     DataError
         A file cannot be written, or the positions do not fit a PDB file.
     """
-    names = files.all(isinstance(found, ResidueScores))
-    _remove(files.labels)  # else they would vouch for files that are half old, half new where one fails
-    with ExitStack() as undo:
-        for name in names:
-            if not Path(name).exists():
-                undo.callback(Path(name).unlink, missing_ok=True)
+    with output_set():
         if isinstance(found, ResidueScores):
             rows = found.rows()
             write_text(files.residues, csv_text(list(rows[0]), rows))
@@ -120,8 +111,7 @@ def write_files(
             )
         classes = ", ".join(f"{number} {name}" for number, name in enumerate(CLASS_NAMES))
         write_map(files.labels, annotation.volume.with_data(annotation.labels), label=classes, labels=[label])
-        undo.pop_all()
-    return names
+    return files.all(isinstance(found, ResidueScores))
 
 
 @dataclass(frozen=True)
@@ -148,84 +138,41 @@ def chimerax_script(
     of their predicted classes; without, the elements are shown.
     """
     level = annotation.levels.background + CONTOUR * annotation.levels.strength
-    folder = Path(files.script).resolve().parent
-
-    def opened(path: str) -> str:
-        relative = os.path.relpath(Path(path).resolve(), folder)
-        return f'open "{relative}"' if '"' not in relative else f"open '{relative}'"
-
-    lines = [
+    script = ChimeraxScript(files.script)
+    script.add(
         "# What annotate-sse of cryotools sees: helices red, sheets blue, nucleotides orange, the rest grey.",
         "# Meant for an empty session: the models are #1 map, #2 helix, #3 sheet, #4 nucleotide, #5 labels,",
         f"# #6 {'model in the colours of its predicted classes' if model_file else 'helix axes and points of sheets'}.",
-        opened(source.file),
-        *([_placement(annotation.volume)] if source.placed else []),
-        f"volume #1 style surface step 1 level {-level if source.inverted else level:.6g} color {COLOURS[OTHER]}",
-        "transparency #1 75",
-    ]
-    for number, (which, name) in enumerate(files.class_maps.items(), start=2):
-        lines += [opened(name), f"volume #{number} style surface step 1 level 0.5 color {COLOURS[which]}"]
-    lines += [opened(files.labels), "volume #5 hide"]
+    )
+    density = script.open(source.file)
+    if source.placed:
+        script.place(density, annotation.volume)
+    script.surface(density, -level if source.inverted else level, COLOURS[OTHER])
+    script.add(f"transparency {density} 75")
+    for which, name in files.class_maps.items():
+        script.surface(script.open(name), 0.5, COLOURS[which])
+    labels = script.open(files.labels)
+    script.add(f"volume {labels} hide")
     if isinstance(found, ResidueScores):
         if model_file:
-            lines += [opened(model_file), "hide #6 atoms", "cartoon #6", f"color #6 {COLOURS[OTHER]}"]
-            lines += _residue_colours(found)
-            lines += ["transparency #2-4 60"]
+            model = script.open(model_file)
+            script.cartoon(model, COLOURS[OTHER])
+            script.add(*_residue_colours(model, found), "transparency #2-4 60")
     elif found:
-        lines += [opened(files.pseudo_atoms), "style #6 ball", "size #6 atomRadius 0.6", "show #6 atoms"]
-        lines += [f"color #6/H {COLOURS[HELIX]}", f"color #6/S {COLOURS[SHEET]}", "transparency #2-4 60"]
+        script.points(script.open(files.pseudo_atoms), {"H": COLOURS[HELIX], "S": COLOURS[SHEET]})
+        script.add("transparency #2-4 60")
     palette = ":".join(f"{which},{COLOURS[which]}" for which in sorted(COLOURS))
-    lines += [
+    script.add(
         "# The map's own surface in these colours (between classes they mix):",
-        f"# hide #2-4 models; transparency #1 0; color sample #1 map #5 palette {palette}",
+        f"# hide #2-4 models; transparency #1 0; color sample #1 map {labels} palette {palette}",
         "view",
-    ]
-    return "\n".join(lines) + "\n"
+    )
+    return script.text()
 
 
-def _residue_colours(scores: ResidueScores) -> Iterator[str]:
-    """Commands that colour the residues of a model by their predicted class, a chain and a class each."""
+def _residue_colours(model: str, scores: ResidueScores) -> Iterator[str]:
+    """Commands that colour the residues of a model by their predicted class."""
     residues, predicted = scores.residues, scores.predicted
     there = np.isfinite(scores.probabilities).all(axis=1)
-    for chain in dict.fromkeys(residues.chain.tolist()):
-        shared = set(residues.residue_number[(residues.chain == chain) & (residues.insertion_code != "")].tolist())
-        for which in _MAPPED:
-            at = np.flatnonzero((residues.chain == chain) & (predicted == which) & there)
-            if len(at):
-                names = zip(residues.residue_number[at].tolist(), residues.insertion_code[at].tolist(), strict=True)
-                numbers = ",".join(_ranges(dict.fromkeys(names), shared))
-                yield f"color #6{f'/{chain}' if chain else ''}:{numbers} {COLOURS[which]}"
-
-
-def _ranges(names: Iterable[tuple[int, str]], shared: Collection[int]) -> Iterator[str]:
-    """Residues (number, insertion code) as ChimeraX writes them: 3-7, 9, 9A.
-
-    Numbers that several residues have are no part of a range, which would hold all of these.
-    """
-    run: list[int] = []
-    for number, code in names:
-        if run and (number in shared or number != run[-1] + 1):
-            yield _range(run)
-            run = []
-        if number in shared:
-            yield f"{number}{code}"
-        else:
-            run.append(number)
-    if run:
-        yield _range(run)
-
-
-def _range(run: Sequence[int]) -> str:
-    return f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}"
-
-
-def _placement(volume: Volume) -> str:
-    size, origin = (",".join(f"{each:.8g}" for each in three) for three in (volume.voxel_size, volume.origin))
-    return f"volume #1 voxelSize {size} origin {origin}"
-
-
-def _remove(name: str) -> None:
-    try:
-        Path(name).resolve().unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{name}: cannot be replaced: {error.strerror or error}; nothing was changed") from error
+    colour_of = {COLOURS[which]: (predicted == which) & there for which in _MAPPED}
+    return colour_residues(model, residues.chain, residues.residue_number, residues.insertion_code, colour_of)

@@ -113,9 +113,9 @@ def check_folder(folder: Path, resume: bool) -> None:
     """Say early that a run can neither begin nor go on in `folder`, as `train` does."""
     there = (folder / "state.pt").exists()
     if resume and not there:
-        raise DataError(f"{folder / 'state.pt'}: no such file; there is nothing to resume")
+        raise DataError(f"{folder / 'state.pt'}: no such file; nothing to resume")
     if there and not resume:
-        raise UsageError(f"{folder}: holds a training run; continue it with `resume=True`, or choose a new folder")
+        raise UsageError(f"{folder}: contains a training run; continue it with `resume=True`, or choose a new folder")
 
 
 def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
@@ -127,7 +127,7 @@ def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.csv").unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"{folder}: cannot be the run's folder: {error.strerror}") from error
+        raise DataError(f"{folder}: cannot be used as the run's folder: {error.strerror}") from error
     write_text(folder / "config.json", json.dumps(settings, indent=1))
 
 
@@ -180,7 +180,7 @@ def _update(run: RunState, config: LoopConfig, precision: torch.dtype, step: int
         with torch.autocast(device.type, precision, **mixed):
             losses = run.task.step(tuple(part.to(device, non_blocking=True) for part in batch), step)
     except torch.OutOfMemoryError as error:
-        raise DataError(f"step {step}: a batch does not fit the memory; take a smaller batch, cube or width") from error
+        raise DataError(f"step {step}: out of memory; use a smaller `batch`, `cube` or `width`") from error
     losses = dict(zip(losses, distributed.mean(list(losses.values())), strict=True))
     if not all(math.isfinite(value) for value in losses.values()):
         raise DataError(f"step {step}: a loss is not finite ({losses}); {run.what_stays()}")

@@ -111,9 +111,8 @@ class RunState:
             before, now = _flat(state["config"]), _flat(self.settings)
             changed = [key for key in now | before if before.get(key) != now.get(key)]
             if changed:
-                raise UsageError(
-                    f"{self.folder}: was started with another {', '.join(changed)}; give the same, or a new folder"
-                )
+                different = f"was started with a different {', '.join(changed)}"
+                raise UsageError(f"{self.folder}: {different}; give the same, or choose a new folder")
             for name, network in self.task.networks.items():
                 network.load_state_dict(state["networks"][name])
                 if self._keep[name] is not None:
@@ -125,7 +124,7 @@ class RunState:
             return int(state["step"])
         except (KeyError, AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise DataError(
-                f"{self.folder}: holds a run of another network, or of another version ({str(error).splitlines()[0]})"
+                f"{self.folder}: contains a run of another network or version ({str(error).splitlines()[0]})"
             ) from error
 
     def what_stays(self) -> str:

@@ -230,7 +230,7 @@ def _facts(place: Path) -> dict[str, Any]:
 
 
 def _damaged(place: Path, error: Exception) -> DataError:
-    return DataError(f"{place}: is damaged or of another kind ({error}); delete it, it is made anew")
+    return DataError(f"{place}: is damaged or of another kind ({error}); delete it and it will be made again")
 
 
 def _mapped(file: Path) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Atomic output: a file appears whole or not at all, and never replaces an input by accident.
 
-`atomic_path` hands out a temporary file in the target's folder, syncs it and renames it over the target. A
-temporary file left by a killed process is removed when the same output is next written.
+`atomic_path` hands out a temporary file in the target's folder, syncs it and renames it over the target; inside
+`output_set` several files wait for one another and appear together or not at all. A temporary file left by a killed
+process is removed when the same output is next written.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import os
 import socket
 import stat
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from cryotools.core.errors import DataError, UsageError
 
 _SUFFIX = ".cryotools-tmp"
+_EARLIER = "-earlier"
+_WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("temporary files by target, in an output set", default=None)
 
 
 def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> Path:
@@ -40,10 +44,10 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
         raise DataError(f"{target}: the folder {folder} does not exist; create it first")
     writable = os.access(target, os.W_OK) if target.exists() else os.access(folder, os.W_OK)
     if not writable:
-        raise DataError(f"{target}: no permission to write here; choose another output")
+        raise DataError(f"{target}: no permission to write there; choose another output")
     for source in inputs:
         if target.exists() and Path(source).exists() and target.samefile(source):
-            raise UsageError(f"{target}: is the input as well; choose another output")
+            raise UsageError(f"{target}: is also the input; choose another output")
     return target
 
 
@@ -72,12 +76,70 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         with _one_line(target):
             yield temporary
             _sync(temporary)
+            waiting = _WAITING.get()
+            if waiting is not None:
+                waiting[target] = temporary
+                return
             temporary.replace(target)
-            with contextlib.suppress(OSError):  # some network folders cannot be synced
-                _sync(target.parent)
+            _sync_folder(target.parent)
+    except BaseException:
+        _unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def output_set() -> Iterator[None]:
+    """Files written inside, by `atomic_path` and all that use it, appear together at the end, in the order of writing;
+    where anything fails none of them does, and the files of an earlier run stay.
+
+    Files of an earlier run are taken away before the first new one appears, the last first: whoever finds the last file
+    finds all of one run, even if the process is killed in between. A set inside a set is part of it.
+
+    Raises
+    ------
+    DataError
+        The operating system refused to put a file in its place.
+    """
+    if _WAITING.get() is not None:
+        yield
+        return
+    waiting: dict[Path, Path] = {}
+    token = _WAITING.set(waiting)
+    try:
+        yield
+        _appear(waiting)
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        _WAITING.reset(token)
+        for temporary in waiting.values():
+            _unlink(temporary)
+
+
+def _appear(waiting: dict[Path, Path]) -> None:
+    """Put all temporary files in their targets' places, or everything back as it was."""
+    earlier: dict[Path, Path] = {}
+    placed: list[Path] = []
+    try:
+        for target, temporary in reversed(waiting.items()):
+            if target.exists():
+                kept = temporary.with_name(temporary.name.removesuffix(_SUFFIX) + _EARLIER + _SUFFIX)
+                with _one_line(target):
+                    target.replace(kept)
+                earlier[target] = kept
+        for target, temporary in waiting.items():
+            with _one_line(target):
+                temporary.replace(target)
+            placed.append(target)
+    except BaseException:
+        for target in placed:
+            _unlink(target)
+        for target, kept in reversed(earlier.items()):
+            with contextlib.suppress(OSError):
+                kept.replace(target)
+        raise
+    for kept in earlier.values():
+        _unlink(kept)
+    for folder in {target.parent for target in waiting}:
+        _sync_folder(folder)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -110,6 +172,16 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # some network folders cannot be synced
+        _sync(folder)
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 def _prefix(target: Path) -> str:
     """How the names of the temporary files for `target` begin, short enough whatever the alphabet."""
     name = os.fsencode(target.name)[:150].decode(errors="ignore")
@@ -122,7 +194,7 @@ def _remove_stale(target: Path) -> None:
     for leftover in target.parent.iterdir():
         if not (leftover.name.startswith(prefix) and leftover.name.endswith(_SUFFIX)):
             continue
-        process = leftover.name[len(prefix) : -len(_SUFFIX)]
+        process = leftover.name[len(prefix) : -len(_SUFFIX)].removesuffix(_EARLIER)
         if process.isdigit() and not _is_running(int(process)):
             leftover.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """`make bench-realism SET=FOLDER FOLD=0`: learned and classical maps against experimental ones.
 
 FOLDER is a training set made by `cryotools curate`; the maps of one fold are judged, of families that the networks must
-not have seen. Everything is printed as Markdown, for docs/realism.md.
+not have seen. Everything is printed as Markdown, for docs/simulation-accuracy.md.
 """
 
 from __future__ import annotations

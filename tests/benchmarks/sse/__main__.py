@@ -1,7 +1,8 @@
 """`make bench-sse LIST=pairs.csv WEIGHTS=FILE`: secondary structure in maps, measured.
 
 LIST names maps and models as `cryotools curate` reads them; without weights the shipped network is judged. Everything
-is printed as Markdown, for docs/sse.md. Each measurement can be run by itself: `--only`, or the script of its name.
+is printed as Markdown, for docs/sse-accuracy.md. Each measurement can be run by itself: `--only`, or the script of its
+name.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def test_every_fold_is_judged_by_its_own_network(script, monkeypatch):
 
 @pytest.mark.slow
 def test_robustness(script, pairs, weights, capsys):
-    changes = ["white noise, 0.5 σ", "half of the box", "resolution not told"]
+    changes = ["white noise, 0.5 σ", "half of the box", "resolution not given"]
     script("robustness").main([pairs, "--weights", weights, *(part for name in changes for part in ("--only", name))])
     text = capsys.readouterr().out
     assert [cells(text, name)[1] for name in changes] == ["2"] * 3
@@ -146,13 +146,13 @@ def test_changes_do_what_they_say(script, globin):
     assert made["B +100 Å²"].volume.data.std() < volume.data.std() < made["B -100 Å²"].volume.data.std()
     assert made["voxels of 2 Å"].volume.voxel_size == (2.0, 2.0, 2.0)
     assert made["half of the box"].volume.grid.n_voxels == volume.grid.n_voxels // 2
-    turned = made["turned by 37°"]
+    turned = made["rotated by 37°"]
     assert not np.allclose(turned.structure.xyz, scene.structure.xyz, atol=1)
     inner = volume.grid.contains(scene.structure.xyz)
     before = volume.sample(scene.structure.xyz[inner], order=3)
     after = turned.volume.sample(turned.structure.xyz[inner], order=3)
     assert np.corrcoef(before, after)[0, 1] > 0.97
-    assert np.isnan(made["resolution not told"].resolution)
+    assert np.isnan(made["resolution not given"].resolution)
 
 
 @pytest.mark.slow

@@ -100,7 +100,7 @@ def rotated(scene: Scene, random: np.random.Generator, *, degrees: float) -> Sce
 
 
 def untold(scene: Scene, random: np.random.Generator) -> Scene:
-    """The network is not told the resolution."""
+    """The network is not given the resolution."""
     return replace(scene, resolution=float("nan"))
 
 
@@ -115,8 +115,8 @@ CHANGES: dict[str, Change] = {
     **{f"B {b:+d} Å²": partial(b_factor, b=b) for b in (-100, -50, 50, 100)},
     **{f"voxels of {spacing:g} Å": partial(resampled, spacing=spacing) for spacing in (0.65, 1.5, 2.0)},
     "half of the box": cropped,
-    "turned by 37°": partial(rotated, degrees=37.0),
-    "resolution not told": untold,
+    "rotated by 37°": partial(rotated, degrees=37.0),
+    "resolution not given": untold,
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.files.output import atomic_path, check_output, write_text
+from cryotools.core.files.output import atomic_path, check_output, output_set, write_text
 
 FOREVER = """
 import sys
@@ -121,14 +121,14 @@ def test_an_input_is_no_output(tmp_path: Path, how: str) -> None:
     elif how == "hard link":
         other.hardlink_to(source)
     target = {"same name": source, "another spelling": tmp_path / "." / ".." / tmp_path.name / "in.mrc"}.get(how, other)
-    with pytest.raises(UsageError, match="is the input as well; choose another output"):
+    with pytest.raises(UsageError, match="is also the input; choose another output"):
         check_output(target, ["missing.mrc", source])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(DataError, match="no permission to write here; choose another output"):
+    with pytest.raises(DataError, match="no permission to write there; choose another output"):
         check_output(tmp_path / "out.mrc")
 
 
@@ -164,3 +164,128 @@ def test_a_name_too_long_for_the_system_is_one_line(tmp_path: Path) -> None:
         check_output(tmp_path / ("n" * 256))
     with pytest.raises(DataError, match="cannot be written: File name too long"):
         write_text(tmp_path / ("n" * 256), "text")
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_the_files_of_a_set_appear_together(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("old")
+    with output_set():
+        for name in "abc":
+            write_text(tmp_path / name, f"new {name}")
+            assert {name: text for name, text in _texts(tmp_path).items() if name[0] != "."} == {"b": "old"}
+    assert _texts(tmp_path) == {name: f"new {name}" for name in "abc"}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_set_that_fails_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
+    (tmp_path / "b").write_text("old")
+
+    def run() -> None:
+        with output_set():
+            write_text(tmp_path / "a", "new")
+            write_text(tmp_path / "b", "new")
+            _write_half(tmp_path / "c", error)
+
+    with pytest.raises(error):
+        run()
+    assert _texts(tmp_path) == {"b": "old"}
+    write_text(tmp_path / "a", "alone")  # nothing waits any more
+    assert _texts(tmp_path) == {"a": "alone", "b": "old"}
+
+
+@pytest.mark.parametrize("fails_at", range(5))
+def test_a_file_that_cannot_take_its_place_puts_all_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    """Two files are moved away and three put in place; any of the five moves may be refused."""
+    for name in "ac":
+        (tmp_path / name).write_text(f"old {name}")
+    moves, replace = [], Path.replace
+
+    def refusing(self: Path, target: Path) -> Path:
+        moves.append(target)
+        if len(moves) == fails_at + 1:
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    def run() -> None:
+        with output_set():
+            for name in "abc":
+                write_text(tmp_path / name, "new")
+
+    monkeypatch.setattr(Path, "replace", refusing)
+    with pytest.raises(DataError, match="No space left on device; nothing was changed"):
+        run()
+    assert _texts(tmp_path) == {"a": "old a", "c": "old c"}
+
+
+def test_the_last_file_of_an_earlier_run_goes_first_and_comes_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (tmp_path / name).write_text("old")
+    seen, replace = [], Path.replace
+
+    def watching(self: Path, target: Path) -> Path:
+        moved = replace(self, target)
+        seen.append({name: text for name, text in _texts(tmp_path).items() if name[0] != "."})
+        return moved
+
+    monkeypatch.setattr(Path, "replace", watching)
+    with output_set():
+        for name in "abc":
+            write_text(tmp_path / name, "new")
+    assert all(len(set(state.values())) == 1 for state in seen if "c" in state)
+    assert "c" not in seen[0]
+    assert "c" not in seen[-2]
+    assert set(seen[-1].values()) == {"new"}
+
+
+def test_a_set_within_a_set_is_part_of_it(tmp_path: Path) -> None:
+    def run() -> None:
+        with output_set():
+            with output_set():
+                write_text(tmp_path / "a", "new")
+            assert not (tmp_path / "a").exists()
+            write_text(tmp_path / "b", "new")
+            raise KeyError("b")
+
+    with pytest.raises(KeyError, match="b"):
+        run()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_set_leaves_is_cleaned_up(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from cryotools.core.files.output import output_set, write_text
+moved, replace = [], Path.replace
+def dying(self, target):
+    moved.append(target)
+    if len(moved) == 4:
+        os.kill(os.getpid(), 9)
+    return replace(self, target)
+Path.replace = dying
+with output_set():
+    for name in "abc":
+        write_text(Path(sys.argv[1]) / name, "new")
+"""
+    for name in "abc":
+        (tmp_path / name).write_text("old")
+    assert subprocess.run([sys.executable, "-c", program, tmp_path], check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "c").exists()
+    assert len(list(tmp_path.iterdir())) == 6
+    for name in "abc":
+        write_text(tmp_path / name, "again")
+    assert _texts(tmp_path) == dict.fromkeys("abc", "again")
+
+
+def test_a_file_written_twice_in_a_set_is_the_second(tmp_path: Path) -> None:
+    with output_set():
+        write_text(tmp_path / "a", "first")
+        write_text(tmp_path / "a", "second")
+    assert _texts(tmp_path) == {"a": "second"}
