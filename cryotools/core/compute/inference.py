@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,17 +57,17 @@ class Wrapper(nn.Module):
     @property
     def halo(self) -> int:
         """Voxels on each side that an output voxel can see."""
-        return self.network.halo
+        return sight(self.network)[0]
 
     @property
     def multiple(self) -> int:
         """Voxels that inputs must be whole multiples of, along each axis."""
-        return self.network.multiple
+        return sight(self.network)[1]
 
     @property
     def tiling(self) -> Tiling:
         """The tiles that suit it."""
-        return getattr(self.network, "tiling", Tiling())
+        return _tiling(self.network)
 
 
 class RotationAverage(Wrapper):
@@ -88,6 +89,11 @@ class RotationAverage(Wrapper):
         flipped = [2 + axis for axis, flip in enumerate(flips) if flip < 0]
         rotated = tiles.permute(0, 1, *(2 + axis for axis in axes)).flip(flipped)
         return self.network(rotated).flip(flipped).permute(0, 1, *(2 + axes.index(axis) for axis in range(3)))
+
+
+def sight(network: Any) -> tuple[int, int]:
+    """What a network says of itself: its `halo` and its `multiple`."""
+    return network.halo, network.multiple
 
 
 def rotation_average(network: nn.Module, rotations: int) -> nn.Module:
@@ -143,14 +149,15 @@ def apply_network(
     network = rotation_average(network, rotations)
     runner = Runner(network, (compute or Compute()).for_large_tiles())
     progress = progress or NoProgress()
+    halo, multiple = sight(network)
     if isinstance(where, Blocks):
         source = channels if callable(channels) else _source(channels)
-        return run_boxes(runner, source, where, halo=network.halo, progress=progress)
+        return run_boxes(runner, source, where, halo=halo, progress=progress)
     if callable(channels):
         raise TypeError("channels that are made box by box need blocks to say where")
     if where is not None:
         return _masked(runner, channels, where, progress)
-    return run_tiled(runner, channels, halo=network.halo, multiple=network.multiple, core=_CORE, progress=progress)
+    return run_tiled(runner, channels, halo=halo, multiple=multiple, core=_CORE, progress=progress)
 
 
 def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Compute | None = None) -> np.ndarray:
@@ -162,8 +169,9 @@ def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Comput
     DataError
         The map does not fit the memory.
     """
+    _, multiple = sight(network)
     shape = channels.shape[1:]
-    filled = np.zeros((len(channels), *(-(-n // network.multiple) * network.multiple for n in shape)), dtype=np.float32)
+    filled = np.zeros((len(channels), *(-(-n // multiple) * multiple for n in shape)), dtype=np.float32)
     inside = (slice(None), *(slice(n) for n in shape))
     filled[inside] = channels
     whole = torch.from_numpy(filled)[None].to(memory_format=torch.channels_last_3d)[0]  # as cubes lie in training
@@ -226,8 +234,8 @@ def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: P
     """The network's outputs where a mask says so: in the smallest box around that and what the network sees from there,
     in tiles as large as the memory allows.
     """
-    edge = runner.network.multiple
-    halo = -(-runner.network.halo // edge) * edge
+    sees, edge = sight(runner.network)
+    halo = -(-sees // edge) * edge
     box = bounding_box(where)
     if box is None:
         return _nothing(runner, _source(channels), halo, Blocks(where, edge, where.shape))
@@ -237,6 +245,7 @@ def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: P
     for plan, start, tile in _tiles(runner, channels[inside], where[part], progress):
         result = _zeros(len(tile), where.shape) if result is None else result
         plan.paste(result[inside], tile, start)
+    assert result is not None  # there is something in the box, so there is a tile
     for plane, wanted in zip(result[inside].swapaxes(0, 1), where[part], strict=True):
         plane[:, ~wanted] = 0
     return result
@@ -248,13 +257,13 @@ def _tiles(
     """The plan, the start and the output (k, *tile) of the tiles that hold something of `where` (nz, ny, nx), all again
     in smaller tiles where the memory does not hold one.
     """
-    network = runner.network
-    tiling: Tiling = getattr(network, "tiling", Tiling())
-    least = 2 * network.halo + _LEAST_CORE
+    tiling = _tiling(runner.network)
+    halo, multiple = sight(runner.network)
+    least = 2 * halo + _LEAST_CORE
     most = min(tiling.most, tiling.largest**3)
     short = runner.device.type == "cpu" and tiling.bytes_per_voxel * most > available_bytes()  # Linux would kill us
     largest = least if short else max(tiling.largest, least)
-    sizes = {"halo": network.halo, "multiple": network.multiple, "beyond": tiling.beyond}
+    sizes = {"halo": halo, "multiple": multiple, "beyond": tiling.beyond}
     while True:
         plan = plan_few_tiles(where.shape, largest=largest, most=max(most, least**3), **sizes)
         starts = [start for start in plan.starts() if where[_core(plan, start)].any()]
@@ -273,6 +282,10 @@ def _tiles(
             largest = max(min(largest, round(most ** (1 / 3))) // 2, least)
         else:
             return
+
+
+def _tiling(network: nn.Module) -> Tiling:
+    return getattr(network, "tiling", Tiling())  # type: ignore[return-value]
 
 
 def _nothing(runner: Runner, source: Source, halo: int, blocks: Blocks) -> np.ndarray:

@@ -119,7 +119,7 @@ def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]]
         for model in whole:
             for subchain in entity.subchains:
                 for one in _polymer(model, subchain):
-                    if full.get(one.label_seq) != one.name:
+                    if one.label_seq is None or full.get(one.label_seq) != one.name:
                         where = f"{one.name} {chain_of[subchain]}{one.seqid}"
                         raise DataError(f"{name}: {where} does not match the sequence given for its chain")
 
