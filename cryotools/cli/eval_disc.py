@@ -63,7 +63,7 @@ def command(
     if output:
         check_map_output(output, None, inputs)
     from cryotools.core.errors import UsageError
-    from cryotools.core.files.output import check_output, write_text
+    from cryotools.core.files.output import check_output, output_set, write_text
 
     if residues and not structure:
         raise UsageError("--residues needs a model; give --structure")
@@ -83,12 +83,13 @@ def command(
     with progress() as reporter:
         compute = Compute(device, precision.value, threads)
         verdict = evaluate(volume, atoms, contour=contour, weights=weights, compute=compute, progress=reporter)
-    if output:
-        write_map(output, verdict.probability, label=label(f"of {map_file}"))
-    if residues:
-        write_text(residues, residues_csv_text(verdict))
-    if csv and csv != "-":
-        write_text(csv, verdict_csv_text(map_file, verdict))
+    with output_set():
+        if residues:
+            write_text(residues, residues_csv_text(verdict))
+        if csv and csv != "-":
+            write_text(csv, verdict_csv_text(map_file, verdict))
+        if output:  # last: where it is, the tables are
+            write_map(output, verdict.probability, label=label(f"of {map_file}"))
     if json:
         print_json({"map": map_file, **verdict.figures()})
     elif csv == "-":

@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_dilation, uniform_filter
 from torch import nn
 
 from cryotools.core.compute.checkpoint import load_shipped
@@ -16,8 +15,8 @@ from cryotools.core.compute.inference import apply_network, check_rotations
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
 from cryotools.core.errors import ArgumentError, check_choice
-from cryotools.core.maps.levels import Levels, block_means
-from cryotools.core.maps.prepare import prepare_map
+from cryotools.core.maps.levels import Levels
+from cryotools.core.maps.prepare import prepare_map, stands_out
 from cryotools.core.maps.resample import interpolate_each
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
@@ -36,10 +35,6 @@ from cryotools.sse.elements.find import Element, find_elements
 from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier
 from cryotools.sse.score import ResidueScores, score_residues
 from cryotools.sse.truth.assign import CLASS_NAMES, OTHER, assign
-
-_BLOCK = 4  # Å
-_STANDS_OUT, _STRONGEST = 0.25, 64  # of the mean over so many blocks
-_AROUND = 2  # blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,15 +185,3 @@ def classify(
         probabilities[(slice(None), *box)] = found
     probabilities[OTHER][~worth] = 1
     return probabilities
-
-
-def stands_out(density: np.ndarray) -> np.ndarray:
-    """Mask (nz, ny, nx) of a prepared map: what stands out of the solvent, and some 8 Å around it."""
-    blocks = block_means(density, 0.0, [min(_BLOCK, n) for n in density.shape])
-    means = uniform_filter(blocks, 3, mode="nearest")
-    strongest = np.sort(means, axis=None)[-min(_STRONGEST, -(-means.size // 4)) :].mean()
-    there = (means > _STANDS_OUT * strongest) & (means > 0)
-    there = binary_dilation(there, np.ones((3, 3, 3), dtype=bool), iterations=_AROUND)
-    for axis, n in enumerate(density.shape):
-        there = np.repeat(there, min(_BLOCK, n), axis=axis)
-    return there[tuple(slice(n) for n in density.shape)]

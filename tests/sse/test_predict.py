@@ -19,7 +19,7 @@ from cryotools.core.maps.resample import grid_at_spacing, interpolate, resample
 from cryotools.core.maps.volume import Volume
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.sse.network import HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, HaruspexConfig
-from cryotools.sse.predict import Annotator, annotate, classify, stands_out
+from cryotools.sse.predict import Annotator, annotate, classify
 from cryotools.sse.truth.assign import HELIX, OTHER, SHEET
 
 REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
@@ -137,15 +137,6 @@ def test_solvent_is_other_and_costs_nothing(crop, untrained, monkeypatch):
     assert np.all(found.probabilities[OTHER, :, :30] == 1)
     assert np.all(found.probabilities[1:, :, :30] == 0)
     assert (found.probabilities[OTHER, 40:64, 70:94, 50:74] < 1).all()
-
-
-def test_what_stands_out_holds_the_whole_molecule(crop):
-    density = prepare_map(crop).volume.data
-    wide = np.pad(density, 40)
-    there = stands_out(wide)
-    assert there[wide > 0.5].mean() > 0.99
-    assert not there[:20].any()
-    assert not stands_out(np.zeros((20, 21, 5), dtype=np.float32)).any()
 
 
 @pytest.mark.slow

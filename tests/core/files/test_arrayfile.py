@@ -20,3 +20,9 @@ def test_arrays_come_back_and_failures_say_what_to_do(tmp_path):
         values["c"]
     with pytest.raises(DataError, match="no such file"), arrays_in(tmp_path / "none.npz", "pair", "make it again"):
         pass
+
+
+def test_objects_are_not_pickled(tmp_path):
+    with pytest.raises(ValueError, match=r"some\.npz: b holds objects"):
+        save_arrays(tmp_path / "some.npz", {"a": np.arange(3), "b": np.array([{}, ()], dtype=object)})
+    assert not list(tmp_path.iterdir())
