@@ -127,7 +127,7 @@ def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure,
 
     atoms, residues = reading.model(path)
     if not volume.grid.contains(atoms.xyz).any():
-        raise DataError(f"{path}: no atom lies in the map; check that the two overlay")
+        raise DataError(f"{path}: no atom lies in the map; check that model and map overlay")
     return atoms, residues
 
 

@@ -41,4 +41,4 @@ def arrays_in(path: str | os.PathLike[str], what: str, remedy: str) -> Iterator[
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path}: is damaged or no {what} ({error}); {remedy}") from error
+        raise DataError(f"{path}: is damaged or not {what} ({error}); {remedy}") from error

@@ -47,7 +47,7 @@ def prepare_map(volume: Volume, resolution: float | None = None, levels: Levels 
     """
     if min(volume.grid.size) < _SMALLEST:
         size = " x ".join(f"{length:.3g}" for length in volume.grid.size)
-        raise DataError(f"the map measures {size} A; at least {_SMALLEST:g} A along each axis are needed")
+        raise DataError(f"the map measures {size} A; it must be at least {_SMALLEST:g} A along each axis")
     unit = grid_at_spacing(volume.grid, SPACING)
     check_grid_fits(unit.shape, copies=3)
     levels = levels or find_levels(volume)

@@ -42,9 +42,11 @@ def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[
         A position or a chain's name does not fit its columns.
     """
     if len(structure) and not (structure.xyz.min() > _LOWEST and structure.xyz.max() < _HIGHEST):
-        raise DataError(f"{structure.name}: positions beyond -999 and 9999 A do not fit a PDB file; move the map")
+        raise DataError(
+            f"{structure.name}: coordinates below -999 or above 9999 A do not fit into a PDB file; move the map"
+        )
     if max((len(chain) for chain in structure.chain), default=0) > 2:
-        raise DataError(f"{structure.name}: names of chains longer than two letters do not fit a PDB file")
+        raise DataError(f"{structure.name}: chain IDs longer than two letters do not fit into a PDB file; write mmCIF")
     whole = gemmi.Structure()
     whole.add_model(_model(structure, 1))
     options = gemmi.PdbWriteOptions(minimal=True, preserve_serial=True, ter_records=False, cryst1_record=False)
@@ -73,9 +75,9 @@ def cif_text(
         There are no atoms, a position is no number, or a chain's atoms do not fit the sequence given for it.
     """
     if not len(structure):
-        raise DataError(f"{structure.name or 'structure'}: has no atoms; there is nothing to write")
+        raise DataError(f"{structure.name or 'structure'}: has no atoms to write")
     if not np.isfinite(structure.xyz).all():
-        raise DataError(f"{structure.name}: {structure.atom_words(_first_unplaced(structure))} has no position")
+        raise DataError(f"{structure.name}: {structure.atom_words(_first_unplaced(structure))} has no coordinates")
     structure = _named(structure)
     whole = gemmi.Structure()
     whole.name = re.sub(r"\W", "_", Path(structure.name).name.split(".")[0], flags=re.ASCII) or "model"
@@ -119,7 +121,7 @@ def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]]
                 for one in _polymer(model, subchain):
                     if full.get(one.label_seq) != one.name:
                         where = f"{one.name} {chain_of[subchain]}{one.seqid}"
-                        raise DataError(f"{name}: {where} does not fit the sequence of its chain; give the chain's own")
+                        raise DataError(f"{name}: {where} does not match the sequence given for its chain")
 
 
 def _polymers(whole: gemmi.Structure) -> list[gemmi.Entity]:

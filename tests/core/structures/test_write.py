@@ -147,7 +147,7 @@ def test_a_sequence_may_be_longer_than_what_is_seen(haemoglobin):
     assert all(full[label - 1] == full[auth - 1] for label, auth in of_first)
     assert np.mean([label == auth for label, auth in of_first]) > 0.9
     wrong = ["GLY"] * len(full)
-    with pytest.raises(DataError, match="does not fit the sequence of its chain"):
+    with pytest.raises(DataError, match="does not match the sequence given"):
         cif_text(haemoglobin, sequences={"A-long": wrong})
 
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_written_as_mmcif_is_refused(haemoglobin):
         cif_text(element_structure([]))
     xyz = haemoglobin.xyz.copy()
     xyz[7, 1] = np.nan
-    with pytest.raises(DataError, match="has no position"):
+    with pytest.raises(DataError, match="has no coordinates"):
         cif_text(haemoglobin.with_xyz(xyz))
 
 
