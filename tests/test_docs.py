@@ -64,6 +64,17 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_index_leads_to_every_page():
+    linked = re.findall(r"\]\(([a-z-]+\.md)\)", (ROOT / "docs/index.md").read_text(encoding="utf-8"))
+    assert {*linked, "index.md"} == {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md") if "notes" not in path.stem))
+def test_aims_and_history_stand_in_development_notes_only(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert not re.findall(r"\b(?:[Tt]he aim|[Aa]ims?:|was missed|were missed|issue \d+)\b", text)
+
+
 def _help_examples() -> list[list[str]]:
     epilogs = "\x00".join((load(name).epilog or "").replace("\n\n", "\x00") for name in COMMANDS)
     lines = [part.replace("\n", " ").strip() for part in epilogs.split("\x00")]
