@@ -64,7 +64,7 @@ def test_a_model_in_the_wrong_place_is_dropped_with_its_reason(entry, tmp_path, 
     assert verdict.status == DROPPED
     assert "correlation with molmap" in verdict.reason
     _, lenient = curate_entry(entry, Rules(min_correlation=0.0))
-    assert "the backbone gains" in lenient.reason
+    assert "the backbone density exceeds" in lenient.reason
 
 
 def test_density_that_no_atom_explains_does_not_count(entry, tmp_path, volume):
