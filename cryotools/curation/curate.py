@@ -40,12 +40,12 @@ _UNMODELLED_SIGMA = 1.0
 
 @dataclass(frozen=True)
 class Rules:
-    """When a pair is dropped: `least_correlation` with molmap at the reported resolution (ChimeraX's, over the voxels
-    within 3 Å of atoms), `least_gain` of the backbone over its shifted control in σ.
+    """When a pair is dropped: `min_correlation` with molmap at the reported resolution (ChimeraX's, over the voxels
+    within 3 Å of atoms), `min_gain` of the backbone over its shifted control in σ.
     """
 
-    least_correlation: float = 0.6
-    least_gain: float = 0.5
+    min_correlation: float = 0.6
+    min_gain: float = 0.5
 
 
 def curate(
@@ -210,9 +210,9 @@ def _backbone_sigma(volume: Volume, structure: Structure, shift: float) -> tuple
 def _reason(found: dict[str, float], rules: Rules) -> str:
     if np.isnan(found["correlation"]):
         return "the map is 0 at all atoms"
-    if found["correlation"] < rules.least_correlation:
-        return f"correlation with molmap {found['correlation']:.2f} is below {rules.least_correlation:g}"
+    if found["correlation"] < rules.min_correlation:
+        return f"correlation with molmap {found['correlation']:.2f} is below {rules.min_correlation:g}"
     gain = found["backbone_sigma"] - found["control_sigma"]
-    if gain < rules.least_gain:
-        return f"the backbone gains {gain:.2f} sigma over its shifted control, less than {rules.least_gain:g}"
+    if gain < rules.min_gain:
+        return f"the backbone density exceeds its shifted control by {gain:.2f} sigma, less than {rules.min_gain:g}"
     return ""

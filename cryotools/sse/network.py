@@ -102,6 +102,7 @@ class Classifier(Wrapper):
     """
 
     conditions: Tensor
+    network: SecondaryStructure | Haruspex
 
     def __init__(self, network: SecondaryStructure | Haruspex, conditions: Tensor, bias: float = 0.0) -> None:
         super().__init__(network)
