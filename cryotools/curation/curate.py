@@ -1,4 +1,4 @@
-"""From maps and models as they are deposited to a training set: judged, resampled, masked, scaled.
+"""From deposited maps and models to a training set: judged, resampled, masked, scaled.
 
 What is kept and what is dropped, and why, is part of the result (struc2mapGAN's curation made measurable).
 """
@@ -53,8 +53,8 @@ def curate(
 ) -> Iterator[PairVerdict]:
     """Judge every entry, write the pairs that are kept to `folder` as ID.npz, and yield each verdict.
 
-    Files that are not there are downloaded to `cache`; without one the network is left alone. A broken entry fails with
-    its reason and does not stop the rest. What is odd about a map or a model is told in its verdict.
+    Files that are not there are downloaded to `cache`; without one nothing is downloaded. A broken entry fails with
+    its reason and does not stop the rest. Anything unusual about a map or a model is reported in its verdict.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def with_files(entry: Entry, cache: Cache | None = None) -> Entry:
     Raises
     ------
     DataError
-        A file is neither there nor to be had, or the resolution is said nowhere.
+        A file is missing and cannot be downloaded, or no resolution is given.
     """
     if cache is None and not (entry.map and entry.model):
         raise DataError(f"{entry.id}: the list gives an accession ID instead of a file; download it, or give a `cache`")
@@ -113,7 +113,7 @@ def reported_resolution(path: str | os.PathLike[str]) -> float:
     Raises
     ------
     DataError
-        The file cannot be read, is no mmCIF, or does not say.
+        The file cannot be read, is not mmCIF, or gives no resolution.
     """
     with open_bytes(path) as stream:
         content = stream.read()

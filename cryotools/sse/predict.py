@@ -100,7 +100,7 @@ class Annotator:
     Raises
     ------
     DataError
-        The weights are missing or damaged, or the device is not there.
+        The weights are missing or damaged, or the device is not available.
     UsageError
         Rotations are none of 1, 4 and 24, `bias` is not finite, or there is no such device.
     """

@@ -152,7 +152,7 @@ def apply_network(
     Raises
     ------
     DataError
-        The result or a single tile does not fit the memory, or the network gives numbers that are not finite.
+        The result or a single tile does not fit into memory, or the network gives numbers that are not finite.
     UsageError
         There are no such rotations, device or precision.
     """
@@ -176,7 +176,7 @@ def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Comput
     Raises
     ------
     DataError
-        The map does not fit the memory.
+        The map does not fit into memory.
     """
     shape, multiple = channels.shape[1:], reach_of(network).multiple
     filled = np.zeros((len(channels), *(-(-n // multiple) * multiple for n in shape)), dtype=np.float32)
@@ -204,7 +204,7 @@ def run_boxes(
     Raises
     ------
     DataError
-        The result or a single box does not fit the memory.
+        The result or a single box does not fit into memory.
     """
     if halo % blocks.edge:
         raise ValueError(f"a halo of {halo} voxels is no whole number of blocks of {blocks.edge}")

@@ -45,7 +45,7 @@ def generate(
     Raises
     ------
     DataError
-        The weights are missing or damaged, or the map does not fit the memory.
+        The weights are missing or damaged, or the map does not fit into memory.
     """
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
