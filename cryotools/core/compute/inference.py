@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -47,6 +47,21 @@ class Tiling:
     bytes_per_voxel: int = 110
 
 
+class NetworkReach(Protocol):
+    """What a network that is applied to maps says of itself."""
+
+    @property
+    def halo(self) -> int: ...
+
+    @property
+    def multiple(self) -> int: ...
+
+
+def reach_of(network: nn.Module) -> NetworkReach:
+    """The network itself, to a type checker, for which any attribute of a module may be a tensor or a module."""
+    return cast(NetworkReach, network)
+
+
 class Wrapper(nn.Module):
     """A network around another, `network`, which sees as far and takes the same tiles."""
 
@@ -57,17 +72,17 @@ class Wrapper(nn.Module):
     @property
     def halo(self) -> int:
         """Voxels on each side that an output voxel can see."""
-        return sight(self.network)[0]
+        return reach_of(self.network).halo
 
     @property
     def multiple(self) -> int:
         """Voxels that inputs must be whole multiples of, along each axis."""
-        return sight(self.network)[1]
+        return reach_of(self.network).multiple
 
     @property
     def tiling(self) -> Tiling:
         """The tiles that suit it."""
-        return _tiling(self.network)
+        return getattr(self.network, "tiling", Tiling())
 
 
 class RotationAverage(Wrapper):
@@ -89,11 +104,6 @@ class RotationAverage(Wrapper):
         flipped = [2 + axis for axis, flip in enumerate(flips) if flip < 0]
         rotated = tiles.permute(0, 1, *(2 + axis for axis in axes)).flip(flipped)
         return self.network(rotated).flip(flipped).permute(0, 1, *(2 + axes.index(axis) for axis in range(3)))
-
-
-def sight(network: Any) -> tuple[int, int]:
-    """What a network says of itself: its `halo` and its `multiple`."""
-    return network.halo, network.multiple
 
 
 def rotation_average(network: nn.Module, rotations: int) -> nn.Module:
@@ -142,22 +152,21 @@ def apply_network(
     Raises
     ------
     DataError
-        The result or a single tile does not fit the memory, or the network gives numbers that are not finite.
+        The result or a single tile does not fit into memory, or the network gives numbers that are not finite.
     UsageError
         There are no such rotations, device or precision.
     """
     network = rotation_average(network, rotations)
-    runner = Runner(network, (compute or Compute()).for_large_tiles())
+    runner, reach = Runner(network, (compute or Compute()).for_large_tiles()), reach_of(network)
     progress = progress or NoProgress()
-    halo, multiple = sight(network)
     if isinstance(where, Blocks):
         source = channels if callable(channels) else _source(channels)
-        return run_boxes(runner, source, where, halo=halo, progress=progress)
+        return run_boxes(runner, source, where, halo=reach.halo, progress=progress)
     if callable(channels):
         raise TypeError("channels that are made box by box need blocks to say where")
     if where is not None:
         return _masked(runner, channels, where, progress)
-    return run_tiled(runner, channels, halo=halo, multiple=multiple, core=_CORE, progress=progress)
+    return run_tiled(runner, channels, halo=reach.halo, multiple=reach.multiple, core=_CORE, progress=progress)
 
 
 def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Compute | None = None) -> np.ndarray:
@@ -167,10 +176,9 @@ def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Comput
     Raises
     ------
     DataError
-        The map does not fit the memory.
+        The map does not fit into memory.
     """
-    _, multiple = sight(network)
-    shape = channels.shape[1:]
+    shape, multiple = channels.shape[1:], reach_of(network).multiple
     filled = np.zeros((len(channels), *(-(-n // multiple) * multiple for n in shape)), dtype=np.float32)
     inside = (slice(None), *(slice(n) for n in shape))
     filled[inside] = channels
@@ -196,7 +204,7 @@ def run_boxes(
     Raises
     ------
     DataError
-        The result or a single box does not fit the memory.
+        The result or a single box does not fit into memory.
     """
     if halo % blocks.edge:
         raise ValueError(f"a halo of {halo} voxels is no whole number of blocks of {blocks.edge}")
@@ -234,8 +242,9 @@ def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: P
     """The network's outputs where a mask says so: in the smallest box around that and what the network sees from there,
     in tiles as large as the memory allows.
     """
-    sees, edge = sight(runner.network)
-    halo = -(-sees // edge) * edge
+    reach = reach_of(runner.network)
+    edge = reach.multiple
+    halo = -(-reach.halo // edge) * edge
     box = bounding_box(where)
     if box is None:
         return _nothing(runner, _source(channels), halo, Blocks(where, edge, where.shape))
@@ -245,7 +254,7 @@ def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: P
     for plan, start, tile in _tiles(runner, channels[inside], where[part], progress):
         result = _zeros(len(tile), where.shape) if result is None else result
         plan.paste(result[inside], tile, start)
-    assert result is not None  # there is something in the box, so there is a tile
+    assert result is not None  # what is True in the mask lies in a tile
     for plane, wanted in zip(result[inside].swapaxes(0, 1), where[part], strict=True):
         plane[:, ~wanted] = 0
     return result
@@ -257,13 +266,13 @@ def _tiles(
     """The plan, the start and the output (k, *tile) of the tiles that hold something of `where` (nz, ny, nx), all again
     in smaller tiles where the memory does not hold one.
     """
-    tiling = _tiling(runner.network)
-    halo, multiple = sight(runner.network)
-    least = 2 * halo + _LEAST_CORE
+    reach = reach_of(runner.network)
+    tiling: Tiling = getattr(runner.network, "tiling", Tiling())
+    least = 2 * reach.halo + _LEAST_CORE
     most = min(tiling.most, tiling.largest**3)
     short = runner.device.type == "cpu" and tiling.bytes_per_voxel * most > available_bytes()  # Linux would kill us
     largest = least if short else max(tiling.largest, least)
-    sizes = {"halo": halo, "multiple": multiple, "beyond": tiling.beyond}
+    sizes = {"halo": reach.halo, "multiple": reach.multiple, "beyond": tiling.beyond}
     while True:
         plan = plan_few_tiles(where.shape, largest=largest, most=max(most, least**3), **sizes)
         starts = [start for start in plan.starts() if where[_core(plan, start)].any()]
@@ -282,10 +291,6 @@ def _tiles(
             largest = max(min(largest, round(most ** (1 / 3))) // 2, least)
         else:
             return
-
-
-def _tiling(network: nn.Module) -> Tiling:
-    return getattr(network, "tiling", Tiling())  # type: ignore[return-value]
 
 
 def _nothing(runner: Runner, source: Source, halo: int, blocks: Blocks) -> np.ndarray:

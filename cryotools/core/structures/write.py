@@ -115,7 +115,7 @@ def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]]
         entity.name = str(number)
     whole.assign_label_seq_id(force=True)
     for entity in _polymers(whole):  # found anew, those of before are gone
-        full = dict(enumerate(entity.full_sequence, 1))
+        full: dict[int | None, str] = dict(enumerate(entity.full_sequence, 1))
         for model in whole:
             for subchain in entity.subchains:
                 for one in _polymer(model, subchain):

@@ -36,7 +36,7 @@ from cryotools.sse.truth.assign import ClassedResidues, assign
 from cryotools.training import distributed
 from cryotools.training.pairs import Pair
 
-_SCALE = (0.8, 1.25)  # of the densities: the molecule's strength is only estimated
+_SCALE = (0.8, 1.25)  # of the densities: the molecule density is only estimated
 _OFFSET = 0.04
 _NOISE = (0.03, 0.25)
 _NOISY = 0.5  # of the cubes
