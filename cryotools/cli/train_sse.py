@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cryotools.training.task import Task
 
 NAME = "train-sse"
-EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used in as many versions as --versions says: as
-it is, and rotated, blurred, sharpened or at lower resolution. Maps can also be simulated from --structures, with
+EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used in as many versions as --versions says: the
+original, and rotated, blurred, sharpened or at lower resolution. Maps can also be simulated from --structures, with
 noise, masks and uneven local resolution; OUT/simulated (or --cache) keeps them for the next run. --structures is a
 folder, a text file with one path per line, or a CSV table with the column file and optionally homolog_of_fold, to
 leave out relatives of the held-out fold. OUT receives model.safetensors (for annotate-sse --weights), metrics.csv,
@@ -49,9 +49,7 @@ def command(
     ] = None,
     versions: Annotated[
         int,
-        opt.main(
-            "--versions", min=1, metavar="N", help="Versions of each experimental map, counting the map as it is."
-        ),
+        opt.main("--versions", min=1, metavar="N", help="Versions of each experimental map, including the original."),
     ] = 10,
     fold: run.Fold = "0",
     steps: run.Steps = 5000,

@@ -71,7 +71,7 @@ def train(
         `resume` was asked for with another config or `about`, or not asked for where `folder` holds a run; epochs are
         asked of a task that has none.
     DataError
-        There is nothing to resume, a file cannot be written, a batch does not fit the memory, or a loss is not finite:
+        There is nothing to resume, a file cannot be written, a batch does not fit into memory, or a loss is not finite:
         the last good checkpoint stays.
     SystemExit
         143 after SIGTERM or SIGUSR1, once a checkpoint is written.
