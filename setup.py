@@ -20,7 +20,8 @@ class BuildWithPages(build_py):
             return
         for folder, pattern in SHIPPED.items():
             target = Path(self.build_lib) / "cryotools" / folder
-            target.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(target, ignore_errors=True)  # an earlier build may have left pages that are gone
+            target.mkdir(parents=True)
             for file in sorted(Path(folder).glob(pattern)):
                 if file.is_file():
                     shutil.copy(file, target)

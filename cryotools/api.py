@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cryotools import __version__
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import UsageError, check_choice
 from cryotools.core.maps.maplike import MapLike, as_volume
 from cryotools.core.maps.volume import Grid, Triple, Volume
 from cryotools.core.structures.structurefile import StructureLike, as_structure
@@ -63,7 +63,7 @@ def molmap(
     on_grid: MapLike | Grid | None = None,
     cube: int | bool = False,
     chains: Sequence[str] | None = None,
-    select: str | None = None,
+    selection: str | None = None,
     symmetry: str | None = None,
     axis: str = "z",
     center: Triple = (0.0, 0.0, 0.0),
@@ -78,7 +78,7 @@ def molmap(
     resolution, grid_spacing, edge_padding : Å; the spacing is a third of the resolution, the margin three times it
     on_grid : use the grid of this map
     cube : True makes all axes equally long; a number is that of voxels along each
-    chains, select : use only these chains, and the atoms that this selection names
+    chains, selection : use only these chains, and the atoms that this selection names
     symmetry : Cn, Dn, T, O, I or H,rise,angle,n about `axis` through `center`, or biomt (assembly 1 of a file)
 
     Raises
@@ -102,7 +102,7 @@ def molmap(
         axis=axis,
         centre=_joined(center) or "",
         chains=_ids(chains),
-        selection=select,
+        selection=selection,
         skip_unknown=skip_unknown,
     )
     return chimerax.molmap(structure, options)[0]
@@ -112,7 +112,7 @@ def pdb2mrc(
     structure: StructureLike,
     resolution: float = 2.8,
     *,
-    voxel_size: float = 1.0,
+    apix: float = 1.0,
     box: int | tuple[int, int, int] | None = None,
     het: bool = False,
     center: bool = False,
@@ -130,7 +130,8 @@ def pdb2mrc(
 
     Parameters
     ----------
-    resolution, voxel_size, trans : Å
+    resolution, trans : Å
+    apix : voxel size of the map to make, Å
     box : voxels along each axis, or along x, y and z; (0, 0, 0) is at voxel n // 2
     het : include HETATM records
     center : move the weighted centre of the atoms to (0, 0, 0)
@@ -149,7 +150,7 @@ def pdb2mrc(
     from cryotools.simulate.classical import eman
 
     options = eman.EmanOptions(
-        apix=voxel_size,
+        apix=apix,
         resolution=resolution,
         box=_joined(box),
         het=het,
@@ -173,11 +174,11 @@ def simulate_map(
     *,
     method: Literal["gan", "vae-gan", "molmap", "pdb2mrc"] = "gan",
     network: Path | None = None,
-    voxel_size: float | None = None,
+    apix: float | None = None,
     box: int | tuple[int, int, int] | None = None,
     like: MapLike | Grid | None = None,
     chains: Sequence[str] | None = None,
-    select: str | None = None,
+    selection: str | None = None,
     model: int | str = "first",
     assembly: str | None = None,
     hydrogens: bool = True,
@@ -186,7 +187,7 @@ def simulate_map(
     occupancy: bool = True,
     b_factors: bool = False,
     weights: Literal["number", "electron"] = "number",
-    sharpen: float | None = None,
+    sharpness: float | None = None,
     match: MapLike | None = None,
     noise: float = 0.0,
     seed: int = 0,
@@ -198,17 +199,18 @@ def simulate_map(
 
     Parameters
     ----------
-    resolution, voxel_size : Å; voxels of 1 Å where none is given
+    resolution : Å
+    apix : voxel size of the map to make, Å; None is 1
     method : gan or vae-gan, learned; molmap or pdb2mrc, a Gaussian per atom in the scale of these programs
     network : file made by train-gan, for the learned methods
     box : voxels along each axis, or along x, y and z, centred on the atoms; None leaves a margin of 3 × resolution
     like : use the grid of this map
-    chains, select : use only these chains, and the atoms that this selection names
+    chains, selection : use only these chains, and the atoms that this selection names
     model, assembly : of a file: the model's number, "first" or "all", and the biological assembly to build
     hydrogens, waters, altloc, occupancy : which atoms count, and whether their occupancy scales them
     b_factors : also blur each atom by its own B factor
     weights : of the classical methods: "number" (atomic number) or "electron" (electron scattering factor)
-    sharpen : Å² relative to molmap; negative values blur
+    sharpness : Å² relative to molmap; negative values blur
     match : take over the sharpness of this map, which must overlay the structure
     noise : standard deviation of white noise, in units of the mean density at the atoms; `seed` decides it
 
@@ -221,11 +223,8 @@ def simulate_map(
     """
     from cryotools.simulate.atoms import AtomChoice
     from cryotools.simulate.classical.formulas import MapOptions
-    from cryotools.simulate.methods import METHODS
     from cryotools.simulate.struc2map import GridChoice, Simulation, struc2map
 
-    if method not in METHODS:
-        raise UsageError(f"there is no method {method}: give {', '.join(METHODS)}")
     options = MapOptions(
         resolution=resolution,
         weights=weights,
@@ -233,20 +232,20 @@ def simulate_map(
         b_factors=b_factors,
         device=device,
         precision=precision,
-        sharpness=sharpen,
+        sharpness=sharpness,
         network=None if network is None else os.fspath(network),
     )
     atoms = AtomChoice(
         model=str(model),
         assembly=assembly,
         chains=_ids(chains),
-        selection=select,
+        selection=selection,
         hydrogens=hydrogens,
         waters=waters,
         altloc=altloc,
         skip_unknown=skip_unknown,
     )
-    grid = GridChoice(apix=voxel_size, box=_joined(box), like=like)
+    grid = GridChoice(apix=apix, box=_joined(box), like=like)
     simulation = Simulation(options, method, atoms, grid, noise=noise, match=match, seed=seed)
     return struc2map(structure, simulation).volume
 
@@ -283,9 +282,8 @@ def compare_maps(
     from cryotools.metrics import compare
 
     if mask is not None and around is not None:
-        raise UsageError("mask and around both define the region to compare; give one")
-    if interpolation not in METHODS:
-        raise UsageError(f"there is no interpolation {interpolation}: give {', '.join(METHODS)}")
+        raise UsageError("`mask` and `around` both define the region to compare; give one")
+    check_choice("interpolation", interpolation, METHODS)
     first, second = as_volume(a, voxel_size), as_volume(b, voxel_size)
     region = compare.Region()
     if mask is not None:

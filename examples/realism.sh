@@ -1,7 +1,7 @@
 #!/bin/sh
 # From deposited maps and models to a generator of maps, a discriminator, and its verdict.
 #
-# realism.sh OUT [PAIRS [STEPS]]: PAIRS is a list as docs/training-data.md describes; the one beside this script names
+# realism.sh OUT [PAIRS [STEPS]]: PAIRS is a list as `cryotools docs training-data` describes; the one beside this script names
 # five entries of the public archives, which are downloaded. TRAINING may hold more options for both networks.
 set -eu
 out=${1:?give a folder to write to}

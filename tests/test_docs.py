@@ -64,6 +64,17 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_index_leads_to_every_page():
+    linked = re.findall(r"\]\(([a-z-]+\.md)\)", (ROOT / "docs/index.md").read_text(encoding="utf-8"))
+    assert {*linked, "index.md"} == {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md") if "notes" not in path.stem))
+def test_aims_and_history_stand_in_development_notes_only(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert not re.findall(r"\b(?:[Tt]he aim|[Aa]ims?:|was missed|were missed|issue \d+)\b", text)
+
+
 def _help_examples() -> list[list[str]]:
     epilogs = "\x00".join((load(name).epilog or "").replace("\n\n", "\x00") for name in COMMANDS)
     lines = [part.replace("\n", " ").strip() for part in epilogs.split("\x00")]
@@ -139,6 +150,45 @@ def test_the_array_job_makes_all_maps_once(listed):
     summaries = [path.read_text().splitlines()[1:] for path in sorted((listed / "maps").glob("summary-*-of-4.csv"))]
     assert [len(lines) for lines in summaries] == [1, 1, 1, 0]
     assert {path.stem for path in (listed / "maps").glob("*.mrc")} == {"trypsin_4A", "trypsin_8A", "other"}
+
+
+def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=_environment() | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_blocks_of_the_page_on_python_run_one_after_another(checkout):
+    blocks = _blocks("python.md", "python")
+    assert len(blocks) >= 6
+    done = run_python("\n".join(blocks), checkout)
+    assert done.returncode == 0, done.stderr
+    promised = re.findall(r"# (<(?:Structure|Volume).*>)", blocks[0])
+    assert done.stdout.splitlines() == promised
+
+
+@pytest.mark.slow
+def test_the_python_lines_of_the_readme_run(checkout):
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    done = run_python(block, checkout)
+    assert done.returncode == 0, done.stderr
+    assert read_map(checkout / "trypsin.mrc").voxel_size == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_finds_the_helices_of_trypsin(checkout):
+    done = run_python((ROOT / "examples/notebook.py").read_text(encoding="utf-8"), checkout)
+    assert (done.returncode, done.stderr) == (0, "")
+    share = {name: int(percent) for name, percent in re.findall(r"(\w+): (\d+)% of the voxels", done.stdout)}
+    assert share["learned"] > share["classical"]
+    assert int(re.search(r"(\d+)% of the residues", done.stdout)[1]) > 60
 
 
 NEEDS_TRAINING_DATA = "realism.sh"

@@ -127,7 +127,7 @@ def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure,
 
     atoms, residues = reading.model(path)
     if not volume.grid.contains(atoms.xyz).any():
-        raise DataError(f"{path}: no atom lies in the map; check that the two overlay")
+        raise DataError(f"{path}: no atom lies in the map; check that model and map overlay")
     return atoms, residues
 
 
@@ -137,12 +137,7 @@ def _find(annotation: Annotation, model: tuple[Structure, ClassedResidues] | Non
         from cryotools.sse.score import score_residues
 
         return score_residues(annotation.probabilities, annotation.volume, *model)
-    from cryotools.sse.check import check_hand
-    from cryotools.sse.elements.find import find_elements
-
-    elements = find_elements(annotation.probabilities, annotation.volume.grid)
-    check_hand(annotation.volume, elements)
-    return elements
+    return annotation.elements
 
 
 def _write(

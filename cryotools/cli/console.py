@@ -94,7 +94,7 @@ def _usable_processors() -> int:
 def skip_existing(output: str, no_clobber: bool) -> bool:
     """True, with a note, when `output` is there already and --no-clobber was given."""
     if no_clobber and Path(output).exists():
-        note(f"{output}: exists, left as it is")
+        note(f"{output}: exists and is kept")
         return True
     return False
 

@@ -12,10 +12,10 @@ from cryotools.cli.console import check_map_output, label, note, print_json, pro
 NAME = "eval-disc"
 EPILOG = """The voxels judged (of 1 Å) are those above a contour taken from the map's histogram or, with --structure,
 those within 3 Å of its atoms. Every map is first resampled, scaled and masked in the same way, so that none of these
-gives it away. fraction_real is the fraction of voxels that the discriminator takes for experimental;
+shows where it comes from. fraction_real is the fraction of voxels that the discriminator takes for experimental;
 discriminator_accuracy is its accuracy in telling real maps from molmap's on protein families it was not trained on. It
-was measured on maps of protein alone and is left empty, with a warning, where MODEL is of nucleic acid or holds some;
-without --structure it holds if the map is one of protein.
+was measured on maps of protein alone and is left empty, with a warning, where MODEL contains nucleic acid; without
+--structure it applies only if the map is of protein.
 OUTPUT holds the probability; it is 0 where nothing is judged.
 
 Examples:
@@ -63,7 +63,7 @@ def command(
     if output:
         check_map_output(output, None, inputs)
     from cryotools.core.errors import UsageError
-    from cryotools.core.files.output import check_output, write_text
+    from cryotools.core.files.output import check_output, output_set, write_text
 
     if residues and not structure:
         raise UsageError("--residues needs a model; give --structure")
@@ -83,12 +83,13 @@ def command(
     with progress() as reporter:
         compute = Compute(device, precision.value, threads)
         verdict = evaluate(volume, atoms, contour=contour, weights=weights, compute=compute, progress=reporter)
-    if output:
-        write_map(output, verdict.probability, label=label(f"of {map_file}"))
-    if residues:
-        write_text(residues, residues_csv_text(verdict))
-    if csv and csv != "-":
-        write_text(csv, verdict_csv_text(map_file, verdict))
+    with output_set():
+        if residues:
+            write_text(residues, residues_csv_text(verdict))
+        if csv and csv != "-":
+            write_text(csv, verdict_csv_text(map_file, verdict))
+        if output:  # last: where it is, the tables are
+            write_map(output, verdict.probability, label=label(f"of {map_file}"))
     if json:
         print_json({"map": map_file, **verdict.figures()})
     elif csv == "-":

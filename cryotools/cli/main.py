@@ -100,7 +100,7 @@ def _report(error: Exception) -> int:
     if isinstance(error, MemoryError):
         complain("error", f"out of memory ({error}); use a smaller box or larger voxels")
         return 1
-    complain("error", f"{type(error).__name__}: {error} (unexpected error; rerun with --debug to see where)")
+    complain("error", f"{type(error).__name__}: {error} (unexpected error; rerun with --debug)")
     return 1
 
 

@@ -6,14 +6,13 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from cryotools.cli.console import detail, note, print_json
 from cryotools.core.errors import UsageError
+from cryotools.core.files.output import output_set
 from cryotools.core.maps.mapwrite import write_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import KIND_NAMES, Structure
@@ -63,16 +62,12 @@ class MapResult:
     def write(self) -> tuple[float, float, float, float]:
         """Write the map and its companions; minimum, maximum, mean and standard deviation of the map.
 
-        The map comes after its companions, so that where it is, they are; if it fails, new ones are removed.
+        The map comes after its companions, so that where it is, they are; if one fails, none is written.
         """
-        with ExitStack() as undo:
+        with output_set():
             for path, volume in chain(*self.companions.values()):
-                if not Path(path).exists():
-                    undo.callback(Path(path).unlink, missing_ok=True)
                 self._write(path, volume)
-            numbers = self._write(self.output, self.volume)
-            undo.pop_all()
-        return numbers
+            return self._write(self.output, self.volume)
 
     def _write(self, path: str, volume: Volume) -> tuple[float, float, float, float]:
         *before, last = (line[:80] for line in (self.label, self.more) if line)

@@ -32,7 +32,24 @@ COMMANDS = (
     "doctor",
     "docs",
 )
-_EXAMPLES = "`cryotools docs --examples examples` writes the example files here."
+# the page of docs/ on each
+PAGES = {
+    "struc2map": "simulation",
+    "molmap": "dropins",
+    "pdb2mrc": "dropins",
+    "compare-maps": "comparing",
+    "curate": "training-data",
+    "train-gan": "training",
+    "train-disc": "training",
+    "eval-disc": "realism",
+    "annotate-sse": "sse",
+    "eval-sse": "sse",
+    "train-sse": "training",
+    "info": "conventions",
+    "doctor": "install",
+    "docs": "index",
+}
+_EXAMPLES = " `cryotools docs --examples examples` writes the example files here."
 
 
 def module(name: str) -> ModuleType:
@@ -45,9 +62,8 @@ def load(name: str) -> TyperCommand:
     """The command `name`, ready to parse its arguments."""
     source = module(name)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    epilog = _paragraphs(source.EPILOG)
-    if "examples/" in epilog:
-        epilog = f"{epilog.rstrip()}\n\n{_EXAMPLES}"
+    text = _paragraphs(source.EPILOG).rstrip()
+    epilog = f"{text}\n\nMore: `cryotools docs {PAGES[name]}`.{_EXAMPLES if 'examples/' in text else ''}"
     alone.command(name, cls=Command, epilog=epilog)(source.command)
     command = typer.main.get_command(alone)
     assert isinstance(command, TyperCommand)

@@ -27,7 +27,6 @@ OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "b_factors": ("bfactor",),
     "samples": ("sample",),
     "method": ("interpolation",),
-    "lean": ("bias",),
 }
 
 

@@ -65,12 +65,12 @@ def check_grid_fits(shape: tuple[int, int, int], copies: float = 1.5) -> None:
     nz, ny, nx = shape
     if max(shape) > _MAXIMUM_AXIS:
         raise DataError(
-            f"a grid of {nx:.4g} x {ny:.4g} x {nz:.4g} voxels is too large; take larger voxels or a smaller box"
+            f"a grid of {nx:.4g} x {ny:.4g} x {nz:.4g} voxels is too large; use larger voxels or a smaller box"
         )
     needed = nz * ny * nx * 4 * copies
     free = available_bytes()
     if needed > free:
         raise DataError(
             f"a grid of {nx} x {ny} x {nz} voxels needs {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; "
-            "take larger voxels or a smaller box"
+            "use larger voxels or a smaller box"
         )

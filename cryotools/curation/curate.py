@@ -124,7 +124,7 @@ def reported_resolution(path: str | os.PathLike[str]) -> float:
     for value in (value for block in blocks for value in block.find_values("_em_3d_reconstruction.resolution")):
         if gemmi.cif.as_number(value) > 0:
             return float(gemmi.cif.as_number(value))
-    raise DataError(f"{path}: does not say the map's resolution (_em_3d_reconstruction); give it in the list")
+    raise DataError(f"{path}: does not give the map's resolution (_em_3d_reconstruction); give it in the list")
 
 
 def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, PairVerdict]:
@@ -180,7 +180,7 @@ def _file(listed: str, accession: str, get: Callable[[str], Path] | None) -> str
     if get is None or (listed and (not accession or Path(listed).exists())):
         return listed
     if listed:
-        warnings.warn(f"{listed}: no such file; {accession} of the archive is used", CryotoolsWarning, stacklevel=3)
+        warnings.warn(f"{listed}: no such file; {accession} is downloaded instead", CryotoolsWarning, stacklevel=3)
     return str(get(accession))
 
 

@@ -153,7 +153,7 @@ def _receive(address: str, part: Path) -> None:
             if error.headers.get("Content-Range") == f"bytes */{have}":
                 return
             part.unlink()
-            raise _TransferError("the partial file does not belong to it") from error
+            raise _TransferError("the partial file does not match") from error
         if error.code in _PASSING:
             raise _TransferError(f"{error.code} {error.reason}") from error
         raise
@@ -163,7 +163,7 @@ def _receive(address: str, part: Path) -> None:
         start, total = _extent(response)
         if start not in (0, have):
             part.unlink()
-            raise _TransferError("it sent another part than was asked for")
+            raise _TransferError("the server sent the wrong part of the file")
         with part.open("ab" if start else "wb") as stream:
             for chunk in _chunks(response):
                 stream.write(chunk)
@@ -171,7 +171,7 @@ def _receive(address: str, part: Path) -> None:
     if total is not None and size != total:
         if size > total:
             part.unlink()
-        raise _TransferError(f"{size} of {total} bytes came")
+        raise _TransferError(f"{size} of {total} bytes received")
 
 
 def _extent(response: HTTPResponse) -> tuple[int, int | None]:
@@ -215,7 +215,7 @@ def _is_intact(path: Path) -> bool:
             _record(path, _sha256(path))
     if not fault:
         return True
-    warnings.warn(f"{path}: {fault}; it is fetched again", CryotoolsWarning, stacklevel=4)
+    warnings.warn(f"{path}: {fault}; downloading it again", CryotoolsWarning, stacklevel=4)
     return False
 
 

@@ -51,7 +51,7 @@ def read_list(path: str | os.PathLike[str]) -> list[Entry]:
     path = Path(path)
     rows = read_table(path, _COLUMNS, _REQUIRED)
     if not rows:
-        raise DataError(f"{path}: lists no pairs")
+        raise DataError(f"{path}: the list is empty")
     families = list(dict.fromkeys(row.values["family"] for row in rows))
     entries = []
     for row in rows:
@@ -60,21 +60,21 @@ def read_list(path: str | os.PathLike[str]) -> list[Entry]:
         except ValueError as error:
             raise DataError(f"{path}: line {row.line}: {error}") from error
     if len({entry.id for entry in entries}) < len(entries):
-        raise DataError(f"{path}: ids repeat; give each pair its own")
+        raise DataError(f"{path}: IDs repeat; give each pair its own")
     return entries
 
 
 def _entry(values: Mapping[str, str], folder: Path, fold: int) -> Entry:
     """One line of the list, in fold `fold` where it gives none; raises ValueError at a mistake."""
     if not values["id"] or Path(values["id"]).name != values["id"]:
-        raise ValueError(f"id {values['id']!r} cannot name a file; use letters, digits, - and _")
+        raise ValueError(f"id {values['id']!r} cannot be used as a file name; use letters, digits, - and _")
     found: dict[str, str] = {}
     for column, (stand_in, parse, example) in _ARCHIVED.items():
         file, accession = values.get(column, ""), values.get(stand_in, "")
         if parse(file) and not (folder / file).exists():
             file, accession = "", accession or file
         if accession and not parse(accession):
-            raise ValueError(f"{stand_in} {accession} is no id; write it like {example}")
+            raise ValueError(f"{stand_in} {accession} is not a valid ID; write it like {example}")
         if not (file or accession):
             raise ValueError(f"neither {column} nor {stand_in} is given")
         found |= {column: str(folder / file) if file else "", stand_in: parse(accession)}

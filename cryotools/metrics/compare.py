@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Region:
         return slice(None) if self.weight is None else self.weight > 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Scores of map B against map A; `contour` is the level in A from which ChimeraX's correlations count.
 
@@ -45,7 +45,7 @@ class Comparison:
     correlation_about_mean: float
     pcc: float
     ssim: float
-    fsc: ShellCorrelation
+    fsc: ShellCorrelation = field(repr=False)
     n_voxels: int
     contour: float
 
@@ -91,7 +91,7 @@ def compare_maps(
     counted[inside] = a.data[inside] >= level
     if not counted.any():
         raise DataError(
-            f"no voxel of the first map reaches the contour {level:g} where it is compared; lower `contour`"
+            f"no voxel of the first map in the compared region reaches the contour {level:g}; lower `contour`"
         )
     correlation, about_mean = chimerax_correlation(a.data[counted], _chimerax_values(a, b, counted))
     # strong_part counts the voxels that are not 0: those that only ringing makes so must not count
@@ -130,9 +130,9 @@ def region_from_mask(mask: Volume, grid_of: Volume) -> Region:
     weight = np.clip(mask.data, 0, 1)
     if mask.data.min() < -_CLIPPED or mask.data.max() > 1 + _CLIPPED:
         extent = f"{mask.data.min():.3g} to {mask.data.max():.3g}"
-        warnings.warn(f"the mask runs from {extent} and is clipped to 0 to 1", CryotoolsWarning, stacklevel=2)
+        warnings.warn(f"the mask's values, {extent}, are clipped to 0 to 1", CryotoolsWarning, stacklevel=2)
     if not (weight > 0.5).any():
-        raise DataError("the mask selects no voxel (no value above 0.5)")
+        raise DataError("the mask selects no voxels (no value is above 0.5)")
     return Region(weight)
 
 
@@ -149,7 +149,7 @@ def region_around(structure: Structure, grid_of: Volume, radius: float) -> Regio
     if not (np.isfinite(radius) and radius > 0):
         raise ArgumentError("radius", f"{radius:g}", "give a positive number of angstroms")
     if not grid_of.grid.contains(structure.xyz).any():
-        raise DataError(f"{structure.name}: no atom lies inside the map's box; do map and structure belong together?")
+        raise DataError(f"{structure.name}: no atom lies inside the map's box; check that the model belongs to the map")
     return Region(fade(grid_of.grid, structure.xyz, radius, radius + _SOFT_EDGE))
 
 
@@ -171,7 +171,7 @@ def _refuse_unfit(a: Volume, b: Volume) -> None:
     covered = float(np.prod((high - low + 1e-6) / (edges + 1e-6)))
     if covered < _LEAST_COVER:
         warnings.warn(
-            f"the second map covers {covered:.0%} of the first one's box; beyond it it counts as 0",
+            f"the second map covers {covered:.0%} of the first one's box; outside it is taken as 0",
             CryotoolsWarning,
             stacklevel=3,
         )

@@ -10,7 +10,7 @@ from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Triple
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ShellCorrelation:
     """An FSC curve: shell centres `frequency` (n,) in 1/Å, `correlation` (n,), `count` (n,) coefficients per shell.
 

@@ -48,11 +48,11 @@ def mask_map(volume: Volume, contour: float | None = None) -> MaskedMap:
     background, found = _levels(data[box])
     level = found if contour is None else contour
     if level <= background:
-        raise DataError(f"the contour {level:.4g} lies below the map's background {background:.4g}; give a higher one")
+        raise DataError(f"the contour {level:.4g} is below the map's background, {background:.4g}; raise `contour`")
     structured = np.zeros(data.shape, dtype=bool)
     structured[box] = _without_islands(data[box] > level)
     if not structured.any():
-        raise DataError(f"no part of the map larger than {_SMALLEST} A3 exceeds {level:.4g}; give a lower contour")
+        raise DataError(f"no part of the map above {_SMALLEST} A3 exceeds the contour {level:.4g}; lower `contour`")
     scale = float(data[structured].mean()) - background
     begins, ends = _KEPT
     fading = np.clip((ends - distance_transform_edt(~structured)) / (ends - begins), 0, 1)
@@ -75,7 +75,7 @@ def _levels(data: np.ndarray) -> tuple[float, float]:
     """The background, and a contour between it and the strong part that Otsu's threshold parts from it."""
     low, high = np.percentile(data, _CLIP)
     if not high > low:
-        raise DataError("the map is constant; there is nothing to judge")
+        raise DataError("the map is constant; it contains no density")
     values = np.clip(data.ravel(), low, high)
     strong = values > _otsu(values)
     background = float(np.median(values[~strong]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class ResidueVerdict:
     mean_probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Verdict:
     """How real a map looks: `probability` on the map's own grid, 0 where nothing is judged.
 
@@ -57,7 +57,7 @@ class Verdict:
     mean_probability: float
     contour: float
     accuracy: float
-    residues: tuple[ResidueVerdict, ...] = ()
+    residues: tuple[ResidueVerdict, ...] = field(default=(), repr=False)
     molecule: str | None = None
     accuracy_holds_for: tuple[str, ...] = ()
 

@@ -91,7 +91,7 @@ def plan(source: str | os.PathLike[str], folder: str | os.PathLike[str], base: S
     rows = list_structures(source, (OUT, *NAMES))
     unknown = [name for name in rows[0].values if name not in (FILE, OUT, *NAMES)]
     if unknown:
-        text = f"{source}: columns that are no options are ignored: {', '.join(unknown)}"
+        text = f"{source}: unknown columns are ignored: {', '.join(unknown)}"
         warnings.warn(text, CryotoolsWarning, stacklevel=2)
     return [_job(row, Path(source), Path(folder), base) for row in rows]
 
@@ -110,8 +110,8 @@ def check_distinct(jobs: Iterable[Job], writer: Writer) -> None:
             other = taken.setdefault(os.path.realpath(output), job)
             if other is not job:
                 raise DataError(
-                    f"{other.structure} and {job.structure} would both be written to {output}; name one of the maps in "
-                    f"the column {OUT} of a CSV list"
+                    f"{other.structure} and {job.structure} would both be written to {output}; name one of the "
+                    f"maps in the column {OUT} of a CSV list"
                 )
 
 

@@ -106,7 +106,7 @@ def centred(structure: Structure, options: MapOptions) -> Structure:
     shift = np.average(structure.xyz, axis=0, weights=weight)
     warnings.warn(
         f"{structure.name}: `center` moves the atoms by ({', '.join(f'{-v:.2f}' for v in shift)}) A; "
-        "the map does not overlay the file",
+        "the map does not overlay the input model",
         CryotoolsWarning,
         stacklevel=3,
     )

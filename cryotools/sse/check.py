@@ -64,7 +64,7 @@ def check_values(volume: Volume) -> Levels:
             "(or leave that out if it is given)"
         )
     elif min(skewness) < _SKEWED and levels.contrast < _NOISE_CONTRAST:
-        _warn("the map looks like noise: nothing in it stands out of the rest; look at it before believing any class")
+        _warn("the map looks like noise: nothing stands out; inspect it before trusting any class")
     return levels
 
 
@@ -72,8 +72,8 @@ def check_resolution(resolution: float | None) -> None:
     """Warn of maps coarser than 8 Å."""
     if resolution is not None and resolution > COARSEST:
         _warn(
-            f"at {resolution:g} A secondary structure is beyond what the network can tell ({COARSEST:g} A); "
-            "low confidence is all to expect"
+            f"at {resolution:g} A secondary structure cannot be recognised reliably (limit: {COARSEST:g} A); "
+            "expect low confidence"
         )
 
 
@@ -82,8 +82,8 @@ def check_confidence(probabilities: np.ndarray, voxel_volume: float) -> None:
     confident = sum(int(np.count_nonzero(plane >= _CONFIDENT)) for one in probabilities[1:] for plane in one)
     if confident * voxel_volume < _LEAST_VOLUME:
         _warn(
-            "no helix, sheet or nucleic acid is told with confidence: the map is beyond what the network can tell, "
-            "or it holds none; check its resolution, voxel size and hand"
+            "no helix, sheet or nucleic acid is found with confidence: the map may be too coarse for the network, "
+            "or contain none; check its resolution, voxel size and handedness"
         )
 
 
@@ -92,8 +92,8 @@ def check_hand(volume: Volume, elements: Sequence[Element]) -> Winding:
     found = winding(volume, elements)
     if found.stretches >= _LEAST_STRETCHES and found.left >= LEFT_HANDED * found.right:
         _warn(
-            f"helices look left-handed (density winds {found.left / max(found.right, 1e-30):.1f} times as strongly to "
-            "the left around them as to the right): the map has probably the wrong hand; flip it along one axis"
+            f"helices look left-handed (left-handed density around them is {found.left / max(found.right, 1e-30):.1f} "
+            "times as strong as right-handed): the map probably has the wrong handedness; flip it along one axis"
         )
     return found
 

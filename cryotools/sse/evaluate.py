@@ -116,7 +116,7 @@ def evaluate_pair(entry: Entry, predict: Predict, reading: Reading | None = None
     volume, (structure, residues) = reading.volume(entry.map), reading.model(entry.model)
     inside = residues.known & np.isin(np.arange(len(residues)), residues.of_atom[volume.grid.contains(structure.xyz)])
     if not inside.any():
-        raise DataError(f"{entry.model}: no residue of known class lies in {entry.map}; see whether they overlay")
+        raise DataError(f"{entry.model}: no residue of known class lies in {entry.map}; check that they overlay")
     probabilities = predict(entry, volume)
     with naming(entry.map):
         found = score_residues(probabilities, volume, structure, residues)
@@ -142,7 +142,7 @@ def by_network(
     weights: str | os.PathLike[str] | None = None,
     compute: Compute | None = None,
     rotations: int = 1,
-    lean: float = 0.0,
+    bias: float = 0.0,
     progress: Progress | None = None,
 ) -> Predict:
     """Class maps by a network, the shipped one where `weights` is None; a map's resolution is told where it is known.
@@ -152,11 +152,11 @@ def by_network(
     DataError
         The weights are missing or damaged, or the device is not there.
     UsageError
-        There is no such device, maps cannot be averaged over so many rotations, or `lean` is not finite.
+        There is no such device, maps cannot be averaged over so many rotations, or `bias` is not finite.
     """
     from cryotools.sse.predict import Annotator  # imported here, since maps from files need no torch
 
-    annotator = Annotator(weights, compute, rotations, lean)
+    annotator = Annotator(weights, compute, rotations, bias)
 
     def predict(entry: Entry, volume: Volume) -> np.ndarray:
         told = None if np.isnan(entry.resolution) else entry.resolution
@@ -190,7 +190,7 @@ def read_class_maps(prefix: str, grid: Grid) -> np.ndarray:
         if path:
             maps[which] = _class_map(path, grid)
         elif which != NUCLEOTIDE:
-            raise DataError(f"{prefix}_{names[0]}.mrc: no such file of probabilities")
+            raise DataError(f"{prefix}_{names[0]}.mrc: no such file")
     total = maps.sum(axis=0)
     maps /= np.maximum(total, 1)
     maps[OTHER] = np.maximum(1 - total, 0)
@@ -230,10 +230,10 @@ def _class_map(path: Path, grid: Grid) -> np.ndarray:
     volume = read_map(path)
     low, high = float(volume.data.min()), float(volume.data.max())
     if low < -_ROUNDING or high > 1 + _ROUNDING:
-        raise DataError(f"{path}: holds values from {low:.3g} to {high:.3g}; probabilities lie between 0 and 1")
+        raise DataError(f"{path}: contains values from {low:.3g} to {high:.3g}; probabilities must be between 0 and 1")
     reached = [_reached(volume.grid, grid, axis) for axis in (2, 1, 0)]
     if not all(each.any() for each in reached):
-        raise DataError(f"{path}: lies beside the map; give the probabilities of this map")
+        raise DataError(f"{path}: does not overlap the map; give this map's probabilities")
     z, y, x = reached
     return np.clip(interpolate(volume, grid).data, 0, 1) * (z[:, None, None] & y[:, None] & x)
 

@@ -97,21 +97,21 @@ class Haruspex(nn.Module):
 class Classifier(Wrapper):
     """A network with its conditions (k,) fixed, as it is applied to tiles (b, 1, tile) of a map.
 
-    Gives calibrated probabilities (b, 4, tile), in float32; 0 in the margin that Haruspex does not predict. `lean` is
+    Gives calibrated probabilities (b, 4, tile), in float32; 0 in the margin that Haruspex does not predict. `bias` is
     added to the calibrated logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less.
     """
 
     conditions: Tensor
 
-    def __init__(self, network: SecondaryStructure | Haruspex, conditions: Tensor, lean: float = 0.0) -> None:
+    def __init__(self, network: SecondaryStructure | Haruspex, conditions: Tensor, bias: float = 0.0) -> None:
         super().__init__(network)
-        self.lean = lean
+        self.bias = bias
         self.register_buffer("conditions", conditions[None])
 
     def forward(self, tiles: Tensor) -> Tensor:
         logits = self.network(tiles, self.conditions.expand(len(tiles), -1)).float()
         logits /= self.network.config.temperature
-        logits[:, OTHER + 1 :] += self.lean
+        logits[:, OTHER + 1 :] += self.bias
         probabilities = torch.softmax(logits, dim=1)
         lost = (tiles.shape[-1] - logits.shape[-1]) // 2
         return functional.pad(probabilities, (lost,) * 6) if lost else probabilities

@@ -78,11 +78,9 @@ def output_files(prefix: str) -> Files:
     """
     name = prefix.rsplit(os.sep, 1)[-1]
     if prefix == "-" or name in ("", ".", ".."):
-        raise UsageError(f"{prefix}: give a prefix that file names can begin with, such as out or folder/out")
+        raise UsageError(f"{prefix}: not a valid prefix for file names; give one such as out or folder/out")
     if name.lower().endswith((".mrc", ".map", ".ccp4", ".gz", ".bz2")):
-        raise UsageError(
-            f"{prefix}: is the beginning of several names; leave out the ending, as in {name.split('.')[0]}"
-        )
+        raise UsageError(f"{prefix}: is a prefix for several files; leave out the suffix, as in {name.split('.')[0]}")
     return Files(prefix)
 
 

@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_dilation, uniform_filter
 from torch import nn
 
 from cryotools.core.compute.checkpoint import load_shipped
 from cryotools.core.compute.inference import apply_network, check_rotations
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
-from cryotools.core.errors import ArgumentError
-from cryotools.core.maps.levels import Levels, block_means
-from cryotools.core.maps.prepare import prepare_map
+from cryotools.core.errors import ArgumentError, check_choice
+from cryotools.core.maps.levels import Levels
+from cryotools.core.maps.prepare import prepare_map, stands_out
 from cryotools.core.maps.resample import interpolate_each
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import Progress
+from cryotools.core.structures.structure import Structure
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
 from cryotools.sse.check import (
     check_confidence,
+    check_hand,
     check_resolution,
     check_values,
     check_voxels,
 )
+from cryotools.sse.elements.find import Element, find_elements
 from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier
-from cryotools.sse.truth.assign import OTHER
-
-_BLOCK = 4  # Å
-_STANDS_OUT, _STRONGEST = 0.25, 64  # of the mean over so many blocks
-_AROUND = 2  # blocks
+from cryotools.sse.score import ResidueScores, score_residues
+from cryotools.sse.truth.assign import CLASS_NAMES, OTHER, assign
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Annotation:
     """The classes of a map's voxels.
 
@@ -52,7 +51,7 @@ class Annotation:
     """
 
     volume: Volume
-    probabilities: np.ndarray
+    probabilities: np.ndarray = field(repr=False)
     levels: Levels
     resolution: float | None
 
@@ -64,6 +63,28 @@ class Annotation:
             labels[z] = np.argmax(self.probabilities[:, z], axis=0)
         return labels
 
+    @cached_property
+    def elements(self) -> list[Element]:
+        """Axes of helices and points on sheets, the longest of each first; a warning where helices wind to the left."""
+        found = find_elements(self.probabilities, self.volume.grid)
+        check_hand(self.volume, found)
+        return found
+
+    def probability(self, name: str) -> Volume:
+        """The map of the probability of other, helix, sheet or nucleotide.
+
+        Raises
+        ------
+        ArgumentError
+            `name` is none of these.
+        """
+        check_choice("name", name, CLASS_NAMES)
+        return self.volume.with_data(self.probabilities[CLASS_NAMES.index(name)])
+
+    def residues(self, structure: Structure) -> ResidueScores:
+        """What the map says of the residues of a model, beside their classes by DSSP's hydrogen bonds."""
+        return score_residues(self.probabilities, self.volume, structure, assign(structure))
+
 
 class Annotator:
     """A network that is ready to annotate maps.
@@ -73,14 +94,14 @@ class Annotator:
     weights : file of a network, ours or Haruspex; None for the shipped one
     compute : `batch` is 1 where it is None, since tiles are large
     rotations : 1, 4 or 24 rotations of the map whose probabilities are averaged, at as many times the cost
-    lean : added to the logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less
+    bias : added to the logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less
 
     Raises
     ------
     DataError
         The weights are missing or damaged, or the device is not there.
     UsageError
-        Rotations are none of 1, 4 and 24, `lean` is not finite, or there is no such device.
+        Rotations are none of 1, 4 and 24, `bias` is not finite, or there is no such device.
     """
 
     def __init__(
@@ -88,15 +109,15 @@ class Annotator:
         weights: str | os.PathLike[str] | None = None,
         compute: Compute | None = None,
         rotations: int = 1,
-        lean: float = 0.0,
+        bias: float = 0.0,
     ) -> None:
         check_rotations(rotations)
-        if not np.isfinite(lean):
-            raise ArgumentError("lean", lean, "give a finite number")
+        if not np.isfinite(bias):
+            raise ArgumentError("bias", bias, "give a finite number")
         self.compute = compute or Compute()
         self.compute.check()
         self.network, _, _ = load_shipped("secondary-structure", [SECONDARY_STRUCTURE, HARUSPEX], weights)
-        self.rotations, self.lean = rotations, lean
+        self.rotations, self.bias = rotations, bias
 
     def annotate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> Annotation:
         """The class of each voxel of a map of any voxel size; see `annotate`."""
@@ -104,7 +125,7 @@ class Annotator:
         check_resolution(resolution)
         check_voxels(volume)
         prepared = prepare_map(volume, resolution, check_values(volume))
-        network = folded(Classifier(self.network, conditions, self.lean))
+        network = folded(Classifier(self.network, conditions, self.bias))
         probabilities = classify(network, prepared.volume.data, self.compute, self.rotations, progress)
         if not prepared.volume.same_grid_as(volume):
             probabilities = interpolate_each(probabilities, prepared.volume.grid, volume.grid)
@@ -164,15 +185,3 @@ def classify(
         probabilities[(slice(None), *box)] = found
     probabilities[OTHER][~worth] = 1
     return probabilities
-
-
-def stands_out(density: np.ndarray) -> np.ndarray:
-    """Mask (nz, ny, nx) of a prepared map: what stands out of the solvent, and some 8 Å around it."""
-    blocks = block_means(density, 0.0, [min(_BLOCK, n) for n in density.shape])
-    means = uniform_filter(blocks, 3, mode="nearest")
-    strongest = np.sort(means, axis=None)[-min(_STRONGEST, -(-means.size // 4)) :].mean()
-    there = (means > _STANDS_OUT * strongest) & (means > 0)
-    there = binary_dilation(there, np.ones((3, 3, 3), dtype=bool), iterations=_AROUND)
-    for axis, n in enumerate(density.shape):
-        there = np.repeat(there, min(_BLOCK, n), axis=axis)
-    return there[tuple(slice(n) for n in density.shape)]

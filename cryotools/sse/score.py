@@ -28,7 +28,7 @@ _STRUCTURED = (HELIX, SHEET, NUCLEOTIDE)
 _BINS = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResidueScores:
     """What class maps say of the m residues of a model.
 

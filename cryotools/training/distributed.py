@@ -51,7 +51,7 @@ def joined(device: torch.device) -> Iterator[None]:
         distributed.init_process_group(backend, timeout=_PATIENCE)
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"the processes do not find one another ({reason}); start them with torchrun") from error
+        raise DataError(f"the processes cannot connect to each other ({reason}); start them with torchrun") from error
     try:
         yield
     finally:

@@ -136,9 +136,9 @@ def check_folder(folder: Path, resume: bool) -> None:
     """Say early that a run can neither begin nor go on in `folder`, as `train` does."""
     there = (folder / "state.pt").exists()
     if resume and not there:
-        raise DataError(f"{folder / 'state.pt'}: no such file; there is nothing to resume")
+        raise DataError(f"{folder / 'state.pt'}: no such file; nothing to resume")
     if there and not resume:
-        raise UsageError(f"{folder}: holds a training run; continue it with `resume=True`, or choose a new folder")
+        raise UsageError(f"{folder}: contains a training run; continue it with `resume=True`, or choose a new folder")
 
 
 def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
@@ -150,7 +150,7 @@ def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "metrics.csv").unlink(missing_ok=True)
     except OSError as error:
-        raise DataError(f"{folder}: cannot be the run's folder: {error.strerror}") from error
+        raise DataError(f"{folder}: cannot be used as the run's folder: {error.strerror}") from error
     write_text(folder / "config.json", json.dumps(settings, indent=1))
 
 
@@ -192,7 +192,7 @@ def _update(
         with torch.autocast(_device(task).type, precision, **mixed):
             losses = task.step(random, step)
     except torch.OutOfMemoryError as error:
-        raise DataError(f"step {step}: a batch does not fit the memory; take a smaller batch, cube or width") from error
+        raise DataError(f"step {step}: out of memory; use a smaller `batch`, `cube` or `width`") from error
     losses = dict(zip(losses, distributed.mean(list(losses.values())), strict=True))
     if not all(math.isfinite(value) for value in losses.values()):
         raise DataError(f"step {step}: a loss is not finite ({losses}); {_what_stays(folder)}")
@@ -271,7 +271,9 @@ def _restore(task: Task, averaged: dict[str, nn.Module], folder: Path, settings:
         before, now = _flat(state["config"]), _flat(settings)
         changed = [key for key in now | before if before.get(key) != now.get(key)]
         if changed:
-            raise UsageError(f"{folder}: was started with another {', '.join(changed)}; give the same, or a new folder")
+            raise UsageError(
+                f"{folder}: was started with a different {', '.join(changed)}; give the same, or choose a new folder"
+            )
         for name, network in task.networks.items():
             network.load_state_dict(state["networks"][name])
             averaged[name].load_state_dict(state["averaged"][name])
@@ -281,7 +283,7 @@ def _restore(task: Task, averaged: dict[str, nn.Module], folder: Path, settings:
         return int(state["step"]), _Record(state["losses"], state["seconds"])
     except (KeyError, AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise DataError(
-            f"{folder}: holds a run of another network, or of another version ({str(error).splitlines()[0]})"
+            f"{folder}: contains a run of another network or version ({str(error).splitlines()[0]})"
         ) from error
 
 

@@ -58,7 +58,7 @@ def load_pair(path: str | os.PathLike[str]) -> Pair:
     DataError
         The file is missing, damaged, or no pair.
     """
-    with arrays_in(path, "curated pair", "run `cryotools curate` again") as values:
+    with arrays_in(path, "a curated pair", "run `cryotools curate` again") as values:
         structure = Structure(**{key: values[f"atom_{key}"] for key in ATOM_FIELDS}, name=str(values["id"]))
         return Pair(
             id=str(values["id"]),
@@ -81,7 +81,7 @@ def load_folder(folder: str | os.PathLike[str]) -> list[Pair]:
     """
     files = sorted(Path(folder).glob("*.npz"))
     if not files:
-        raise DataError(f"{folder}: holds no curated pairs (*.npz); make them with `cryotools curate`")
+        raise DataError(f"{folder}: contains no curated pairs (*.npz); make them with `cryotools curate`")
     return [load_pair(path) for path in files]
 
 
@@ -96,12 +96,12 @@ def hold_out(pairs: Sequence[Pair], fold: int | None) -> tuple[list[Pair], list[
     folds = sorted({pair.fold for pair in pairs})
     if fold is not None and fold not in folds:
         raise DataError(
-            f"no map is of fold {fold}, which is to be held out (there are {', '.join(map(str, folds))}); name one of "
-            "these, or train without held-out scores with `fold=None`"
+            f"no map belongs to fold {fold}, the one to hold out (the folds are {', '.join(map(str, folds))}); choose "
+            "one of these, or train without held-out scores with `fold=None`"
         )
     if folds == [fold]:
         raise DataError(
-            f"all maps ({len(pairs)}) are of fold {fold}, which is held out, so none is left to train on; curate maps "
-            "of other families, or train without held-out scores with `fold=None`"
+            f"all maps ({len(pairs)}) belong to fold {fold}, which is held out, so none is left to train on; curate "
+            "maps of other families, or train without held-out scores with `fold=None`"
         )
     return [pair for pair in pairs if pair.fold != fold], [pair for pair in pairs if pair.fold == fold]

@@ -29,7 +29,7 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, list[float]]:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except (ValueError, IndexError) as error:
-        raise DataError(f"{path}: is no table of a training run ({error})") from error
+        raise DataError(f"{path}: is not a table of a training run ({error})") from error
 
 
 def add_metrics(path: Path, values: Mapping[str, float]) -> None:

@@ -62,7 +62,9 @@ class ExampleStore(Generic[Example]):
                     values[field.name] = _mapped(place / f"{field.name}.npy")
             return self.kind(**values)
         except (OSError, ValueError, TypeError) as error:
-            raise DataError(f"{place}: is damaged or of another kind ({error}); delete it, it is made anew") from error
+            raise DataError(
+                f"{place}: is damaged or of another kind ({error}); delete it and it will be made again"
+            ) from error
 
     def close(self) -> None:
         """Remove the folder if it is the store's own."""

@@ -31,7 +31,7 @@ def describe_file(path: str) -> dict[str, Any]:
         The file is neither, or is too broken to describe.
     """
     if Path(path).is_fifo():
-        raise DataError(f"{path}: is a pipe, and a description needs a file that can be read more than once")
+        raise DataError(f"{path}: is a pipe; give a file that can be read more than once")
     with open_bytes(path) as stream:
         start = stream.read(20000)
     with warnings.catch_warnings(record=True) as caught:
@@ -57,8 +57,8 @@ def _describe_map(path: str) -> dict[str, Any]:
         read_grid(path)
     except DataError as error:  # a stack, or a map without voxel size or place: the header can still be told
         reason = str(error).removeprefix(f"{path}: ")
-        stack = "voxel size" not in reason and "repair the header" not in reason
-        kind = "MRC file, not one density map" if stack else "density map at no known place"
+        stack = "voxel size" not in reason and "correct the header" not in reason
+        kind = "MRC file, not a single density map" if stack else "density map without a usable position"
         words = {"what": report["what"].replace("density map", kind), "voxel_size_A": size}
         return {**report, **words, "labels": list(header.labels), "oddities": [reason, *header.oddities]}
     volume = read_map(path, replace_non_finite=0.0)

@@ -119,7 +119,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
     Path("out_labels.mrc").write_text("mine")
     result = run("annotate-sse", REAL, "out", "--weights", "net.safetensors", "--no-clobber")
     assert result.code == 0
-    assert "left as it is" in result.err
+    assert "kept" in result.err
     assert made(folder) == {"out_labels.mrc"}
 
 

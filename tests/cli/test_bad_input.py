@@ -26,10 +26,10 @@ BAD_MAPS = {
     "empty": (b"", "is an empty file"),
     "text": (b"hello\n" * 999, "is not an MRC/CCP4 map"),
     "LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
-    "cut": (map_bytes()[:-4], "is cut short"),
-    "4 TB": (map_bytes(nx=10_000, ny=10_000, nz=10_000), "is cut short"),
+    "cut": (map_bytes()[:-4], "is truncated"),
+    "4 TB": (map_bytes(nx=10_000, ny=10_000, nz=10_000), "is truncated"),
     "complex": (map_bytes(mode=4), "is complex"),
-    "no voxel size": (map_bytes(cella=(0, 0, 0)), "the voxel size cannot be told"),
+    "no voxel size": (map_bytes(cella=(0, 0, 0)), "the voxel size is undefined"),
     "stack": (map_bytes(ispg=401), "stack of volumes"),
     "angles": (map_bytes(cellb=(90, 90, 60)), "are not 90 degrees"),
 }
@@ -149,7 +149,8 @@ def test_what_cannot_be_annotated_is_refused(folder: Path, refused: Callable) ->
 
 
 @pytest.mark.parametrize(
-    ("what", "kind"), [("stack", "MRC file, not one density map"), ("no voxel size", "density map at no known place")]
+    ("what", "kind"),
+    [("stack", "MRC file, not a single density map"), ("no voxel size", "density map without a usable position")],
 )
 def test_info_describes_files_that_are_no_single_map(folder: Path, run: Callable, what: str, kind: str) -> None:
     content, message = BAD_MAPS[what]
@@ -168,7 +169,7 @@ def test_info_tells_what_is_odd_where_other_commands_stop(folder: Path, run: Cal
     assert ended.code == 0
     assert "3 voxels are NaN or infinite" in ended.out
     assert "the machine stamp is wrong" in ended.out
-    assert "there are bytes after the data" in ended.out
+    assert "bytes after the data" in ended.out
 
 
 @pytest.mark.slow
@@ -241,7 +242,7 @@ OUTPUTS = {
     "/dev/full": (1, "No space left on device"),
     "-": (2, "maps are binary and cannot go to standard output"),
     "out.txt": (2, "end the name in .mrc"),
-    "model.mrc": (2, "is the input as well; choose another output"),
+    "model.mrc": (2, "is also the input; choose another output"),
     "folder.mrc": (2, "is a folder; give the name of the file to write"),
 }
 
@@ -284,7 +285,7 @@ def test_every_simulator_can_skip_atoms_of_unknown_element_and_says_so(
     assert refused.err.rstrip().endswith("correct the element column, or leave them out with --skip-unknown")
     skipped = run(*READING[command], "--skip-unknown", "--json")
     assert skipped.code == 0
-    assert "1 atoms are of an unknown element (the first: UNL X1); left out" in skipped.err
+    assert "1 atoms have an unknown element (the first: UNL X1); left out" in skipped.err
     assert '"n_atoms": 1' in skipped.out
 
 
@@ -302,5 +303,5 @@ def test_sites_without_mass_are_left_out_with_a_note(folder: Path, run: Callable
     (folder / "w.pdb").write_bytes(pdb(*water))
     done = run("molmap", "w.pdb", "3", "o.mrc")
     assert done.code == 0
-    assert "note: w.pdb: 1 sites without mass are left out (the first: WAT EPW)" in done.err
-    assert "1 sites without mass are left out (the first: WAT EPW)" in run("info", "w.pdb").out
+    assert "note: w.pdb: 1 massless sites are left out (the first: WAT EPW)" in done.err
+    assert "1 massless sites are left out (the first: WAT EPW)" in run("info", "w.pdb").out

@@ -106,7 +106,7 @@ def test_existing_outputs_are_left_alone_on_request(run, trypsin, tmp_path, name
     out.write_text("mine")
     result = run(*MAKE_A_MAP[name](trypsin, out), "--no-clobber")
     assert (result.code, result.out) == (0, "")
-    assert result.err == f"{out}: exists, left as it is\n"
+    assert result.err == f"{out}: exists and is kept\n"
     assert out.read_text() == "mine"
     assert run(*MAKE_A_MAP[name](trypsin, out), "-q").code == 0
     assert out.stat().st_size > 1024
@@ -248,7 +248,7 @@ def test_an_impossible_voxel_size_is_shown_and_apix_named_and_taken(run, tmp_pat
     plain = run("info", path)
     assert plain.code == 0
     assert f"voxel size A  {shown}, {shown}, {shown}" in plain.out
-    assert "no density map's" in plain.out
+    assert "impossible for a density map" in plain.out
     assert "--apix" not in plain.out
     refused = run("compare-maps", path, path)
     assert refused.code == 1

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from cryotools.cli.registry import COMMANDS
+from cryotools.cli.registry import COMMANDS, PAGES
+from cryotools.view.pages import list_pages
 
 
 def test_docs_lists_the_pages(run):
@@ -38,3 +39,9 @@ def test_help_names_no_file_of_the_clone_without_saying_how_to_get_it(run, name)
     text = run(name, "--help").out
     assert "docs/" not in text, "say `cryotools docs PAGE`"
     assert "examples/" not in text or "cryotools docs --examples" in text
+
+
+def test_help_leads_to_the_page_on_each_command(run):
+    assert set(PAGES) == set(COMMANDS)
+    assert set(PAGES.values()) <= set(list_pages())
+    assert "More: `cryotools docs sse`." in run("annotate-sse", "--help").out

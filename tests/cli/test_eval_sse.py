@@ -115,7 +115,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
     (folder / "scores.csv").write_text("mine")
     result = run("eval-sse", REAL, MODEL, "--probabilities", "a", "--csv", "scores.csv", "--no-clobber")
     assert result.code == 0
-    assert "left as it is" in result.err
+    assert "kept" in result.err
     assert (folder / "scores.csv").read_text() == "mine"
 
 
@@ -130,7 +130,7 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
         ([REAL, MODEL, "-r", 0], 2, "--res 0: give a positive number"),
         ([REAL, MODEL, "--csv", "new.csv", "--residues", "./new.csv"], 2, "name different files"),
         ([REAL, "-", "--assignment", "author"], 2, "give a file instead of -"),
-        ([REAL, MODEL, "--probabilities", "a", "--assignment", "author"], 1, "records neither helices nor sheets"),
+        ([REAL, MODEL, "--probabilities", "a", "--assignment", "author"], 1, "contains no HELIX or SHEET records"),
         ([REAL, MODEL, "--weights", "own.safetensors", "--device", "cuda:99"], 1, "--device cuda:99"),
         (["--list", "pairs.csv", "--weights", "own.safetensors", "--device", "cuda:99"], 1, "--device cuda:99"),
         (["flat.mrc", MODEL, "--weights", "own.safetensors", "-d", "cpu"], 1, "error: flat.mrc: the map is constant"),
@@ -143,10 +143,10 @@ def test_what_exists_is_left_alone_when_asked_for(run, folder):
         (["--list", "pairs.csv", "--probabilities", "a"], 2, "put {id}"),
         (["--list", "gone.csv"], 1, "gone.csv"),
         ([REAL, MODEL, "--probabilities", "gone"], 1, "gone_helix.mrc: no such file"),
-        ([REAL, MODEL, "--weights", "gone"], 1, "no such file of weights"),
+        ([REAL, MODEL, "--weights", "gone"], 1, "no such file"),
         (["gone.mrc", MODEL, "--probabilities", "a"], 1, "gone.mrc"),
         ([REAL, MODEL, "--probabilities", "a", "--csv", "nowhere/scores.csv"], 1, "does not exist"),
-        (["--list", "pairs.csv", "--probabilities", "{id}", "--csv", "pairs.csv"], 2, "is the input as well"),
+        (["--list", "pairs.csv", "--probabilities", "{id}", "--csv", "pairs.csv"], 2, "is also the input"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_one_line(run, folder, arguments, code, words):

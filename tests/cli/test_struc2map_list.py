@@ -116,7 +116,7 @@ def test_existing_maps_are_skipped_on_request(run, folder):
             2,
             "add --method molmap or --method pdb2mrc",
         ),
-        (["--list", "in/a.pdb", "out"], 1, "is named like a structure"),
+        (["--list", "in/a.pdb", "out"], 1, "has the name of a structure"),
         (["--list", "gone.txt", "out"], 1, "gone.txt: no such file"),
         (["--list", "twice.csv", "out"], 1, "would both be written to out/x.mrc"),
     ],
@@ -149,7 +149,7 @@ def test_an_output_that_is_an_input_fails_alone(run, folder):
     before = (folder / "out.mrc").read_bytes()
     done = run("struc2map", "--list", "list.csv", ".", "--method", "molmap", "--res", 6)
     assert done.code == 1
-    assert "out.mrc: is the input as well" in done.err
+    assert "out.mrc: is also the input" in done.err
     assert (folder / "out.mrc").read_bytes() == before
     assert (folder / "b.mrc").exists()
 
@@ -157,7 +157,7 @@ def test_an_output_that_is_an_input_fails_alone(run, folder):
 def test_a_list_is_not_overwritten_by_the_summary(run, folder):
     (folder / "in/summary.csv").write_text("file\na.pdb\n")
     done = run("struc2map", "--list", "in/summary.csv", "in", *OPTIONS)
-    assert (done.code, "in/summary.csv: is the input as well" in done.err) == (2, True), done.err
+    assert (done.code, "in/summary.csv: is also the input" in done.err) == (2, True), done.err
     assert (folder / "in/summary.csv").read_text() == "file\na.pdb\n"
     assert not (folder / "in/a.mrc").exists()
 

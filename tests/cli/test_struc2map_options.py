@@ -52,7 +52,7 @@ def test_a_network_of_another_kind_is_refused(make, tmp_path):
     (tmp_path / "mine.safetensors").write_bytes(b"no network")
     result = make("--method", "gan", "--network", "mine.safetensors")
     assert result.code == 1
-    assert "mine.safetensors: is damaged or no safetensors file" in result.err
+    assert "mine.safetensors: is damaged or not a safetensors file" in result.err
     assert names(tmp_path) == ["mine.safetensors"]
 
 
@@ -91,7 +91,7 @@ def test_existing_half_maps_are_left_alone_on_request(make, tmp_path):
     (tmp_path / NAMES[1]).write_text("mine")
     result = make("--half-maps", "--no-clobber")
     assert (result.code, result.out) == (0, "")
-    assert f"{NAMES[1]}: exists, left as it is" in result.err
+    assert f"{NAMES[1]}: exists and is kept" in result.err
     assert (tmp_path / NAMES[1]).read_text() == "mine"
     assert names(tmp_path) == NAMES
     assert make("--half-maps", "-q").code == 0
@@ -103,7 +103,7 @@ def test_no_half_map_replaces_an_input(make, tmp_path, option):
     make("-q", output=NAMES[2])
     before = (tmp_path / NAMES[2]).read_bytes()
     result = run_refused(make("--half-maps", option, NAMES[2]))
-    assert "is the input as well" in result
+    assert "is also the input" in result
     assert (tmp_path / NAMES[2]).read_bytes() == before
     assert names(tmp_path) == [NAMES[2]]
 

@@ -67,10 +67,10 @@ def test_resuming_goes_on_and_another_architecture_is_refused_in_one_line(run, d
     assert run("train-gan", data, out, *SMALL, "--quiet").code == 0
     again = run("train-gan", data, out, *SMALL)
     assert again.code == 2
-    assert "holds a training run; continue it with --resume" in again.err
+    assert "contains a training run; continue it with --resume" in again.err
     other = run("train-gan", data, out, *SMALL, "--resume", "--arch", "unetpp")
     assert other.code == 2
-    assert "error: " + str(out) + ": was started with another arch, generator.levels, generator.body" in other.err
+    assert "error: " + str(out) + ": was started with a different arch, generator.levels, generator.body" in other.err
     assert other.err.count("\n") == 1
     done = run("train-gan", data, out, *SMALL, "--resume", "--json", "--quiet")
     result = json.loads(done.out)
@@ -142,11 +142,11 @@ def test_mistakes_are_one_line_and_leave_nothing(run, data, tmp_path, options, c
 @pytest.mark.slow
 def test_a_damaged_or_absent_set_is_one_line(run, tmp_path):
     absent = run("train-gan", tmp_path / "set", tmp_path / "out", *SMALL)
-    assert (absent.code, "holds no curated pairs" in absent.err) == (1, True)
+    assert (absent.code, "contains no curated pairs" in absent.err) == (1, True)
     (tmp_path / "set").mkdir()
     (tmp_path / "set/x.npz").write_bytes(b"half a fi")
     damaged = run("train-gan", tmp_path / "set", tmp_path / "out", *SMALL)
-    assert (damaged.code, "damaged or no curated pair" in damaged.err) == (1, True)
+    assert (damaged.code, "damaged or not a curated pair" in damaged.err) == (1, True)
 
 
 @pytest.mark.learning
@@ -157,4 +157,4 @@ def test_a_state_cut_short_is_one_line(run, data, tmp_path):
     (tmp_path / "out/state.pt").write_bytes(state[: len(state) // 2])
     done = run("train-gan", data, tmp_path / "out", *SMALL, "--resume")
     assert (done.code, done.err.count("\n")) == (1, 1)
-    assert "state.pt: is damaged or no training state" in done.err
+    assert "state.pt: is damaged or not a training state" in done.err

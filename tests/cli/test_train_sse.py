@@ -35,7 +35,7 @@ def test_a_run_leaves_a_calibrated_network_and_goes_on_only_as_it_began(run, tra
     assert run("train-sse", training_set, tmp_path / "run", *SMALL, *simulated, "--resume").code == 0
     changed = run("train-sse", training_set, tmp_path / "run", *SMALL, "--resume")
     assert changed.code == 2
-    assert "another n_simulated" in changed.err
+    assert "different n_simulated" in changed.err
 
 
 @pytest.mark.slow

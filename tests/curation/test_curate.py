@@ -187,12 +187,12 @@ def test_a_pair_comes_back_as_it_was_saved(entry, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no", b"text"])
 def test_damaged_pairs_are_one_clear_error(tmp_path, content):
     (tmp_path / "x.npz").write_bytes(content)
-    with pytest.raises(DataError, match="damaged or no curated pair"):
+    with pytest.raises(DataError, match="damaged or not a curated pair"):
         load_folder(tmp_path)
 
 
 def test_an_empty_folder_is_one_clear_error(tmp_path):
-    with pytest.raises(DataError, match="holds no curated pairs"):
+    with pytest.raises(DataError, match="contains no curated pairs"):
         load_folder(tmp_path)
 
 
@@ -231,7 +231,7 @@ def test_the_resolution_is_the_reconstructions(tmp_path):
     assert reported_resolution(path) == 3.2
     for text in ("data_X\n_em_3d_reconstruction.resolution ?\n", "HEADER    OXYGEN TRANSPORT\n"):
         path.write_text(text)
-        with pytest.raises(DataError, match=r"does not say the map's resolution .* give it in the list"):
+        with pytest.raises(DataError, match=r"does not give the map's resolution .* give it in the list"):
             reported_resolution(path)
 
 
@@ -239,7 +239,7 @@ def test_the_resolution_is_the_reconstructions(tmp_path):
     ("text", "message"),
     [
         ("", "is an empty file"),
-        ("id,map,model,resolution,family\n", "lists no pairs"),
+        ("id,map,model,resolution,family\n", "the list is empty"),
         ("id;map;model;resolution;family\na;b;c;3,2;d\n", r"line 2: 3,2 is not a number; write 3\.2, with a point"),
         ("id,map,model,resolution,family,fold\na,b,c,3,d,one\n", "line 2: fold one is not a whole number"),
         ("id,model,resolution,family\na,c,3,d\n", "column map or emdb is missing"),
@@ -247,11 +247,11 @@ def test_the_resolution_is_the_reconstructions(tmp_path):
         ("id,map,model,resolution,family\na,b,c,3.1,d\na2,b,c,three,d\n", "line 3: three is not a number"),
         ("id,map,model,resolution,family\na,b,c,-3,d\n", "line 2: resolution -3 is not positive"),
         ("id,map,model,resolution,family\na,b,c,nan,d\n", "line 2: resolution nan is not positive"),
-        ("id,map,model,resolution,family\na,b,c,3,d\na,b,c,3,d\n", "ids repeat"),
-        ("id,map,model,resolution,family\na/b,b,c,3,d\n", "line 2: id 'a/b' cannot name a file"),
+        ("id,map,model,resolution,family\na,b,c,3,d\na,b,c,3,d\n", "IDs repeat"),
+        ("id,map,model,resolution,family\na/b,b,c,3,d\n", "line 2: id 'a/b' cannot be used as a file name"),
         ("id,map,model,resolution,family\na,b\n", "line 2: neither model nor pdb is given"),
         ("id,map,model,resolution,family,emdb\na,,c,3,d,\n", "line 2: neither map nor emdb is given"),
-        ("id,model,resolution,family,emdb\na,c,3,d,x1\n", "line 2: emdb x1 is no id; write it like EMD-3488"),
+        ("id,model,resolution,family,emdb\na,c,3,d,x1\n", "line 2: emdb x1 is not a valid ID; write it like EMD-3488"),
     ],
 )
 def test_mistakes_in_the_list_are_named(tmp_path, text, message):

@@ -187,7 +187,7 @@ def test_other_refusals_are_told_as_they_are(archive, cache):
 def test_a_file_that_changed_is_fetched_again_with_a_warning(archive, cache):
     path = cache.map_file("3488")
     path.write_bytes(gzip.compress(b"edited"))
-    with pytest.warns(CryotoolsWarning, match="has changed since it was downloaded .* fetched again"):
+    with pytest.warns(CryotoolsWarning, match="has changed since it was downloaded .* downloading it again"):
         cache.map_file("3488")
     assert path.read_bytes() == PACKED
     assert len(archive.asked) == 2
@@ -201,7 +201,7 @@ def test_a_file_put_there_by_hand_is_used_when_it_unpacks(archive, cache):
     assert path.with_name("emd_3488.map.gz.sha256").exists()
     assert archive.asked == []
     (cache.folder / "5ni1.cif.gz").write_bytes(PACKED[:100])
-    with pytest.warns(CryotoolsWarning, match=r"5ni1\.cif\.gz: is a damaged gzip file; it is fetched again"):
+    with pytest.warns(CryotoolsWarning, match=r"5ni1\.cif\.gz: is a damaged gzip file; downloading it again"):
         assert cache.model_file("5ni1").read_bytes() == PACKED
 
 

@@ -69,8 +69,8 @@ def test_background_and_small_islands_are_not_judged(volume):
     ("change", "contour", "words"),
     [
         (lambda data: np.ones_like(data), None, "constant"),
-        (lambda data: data, 1e9, "give a lower contour"),
-        (lambda data: data, -1e9, "give a higher one"),
+        (lambda data: data, 1e9, "lower `contour`"),
+        (lambda data: data, -1e9, "raise `contour`"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(volume, change, contour, words):

@@ -139,7 +139,7 @@ def test_a_wrong_value_is_named_before_anything_is_made(folder, text, error, wor
 
 
 def test_a_column_that_is_no_option_is_told(folder):
-    with pytest.warns(CryotoolsWarning, match="columns that are no options are ignored: resoltion, remark"):
+    with pytest.warns(CryotoolsWarning, match="unknown columns are ignored: resoltion, remark"):
         plan(listed(folder, "file,resoltion,remark\na.pdb,3,nice\n"), "out", BASE)
 
 

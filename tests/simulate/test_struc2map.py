@@ -269,7 +269,7 @@ def test_a_map_is_matched_where_it_lies_even_when_the_result_is_centred(trypsin,
 
 def test_voxels_too_large_for_sharpened_atoms_are_told(tmp_path):
     path = write_pdb(tmp_path / "a.pdb", dozen())
-    with pytest.warns(CryotoolsWarning, match=r"voxels of 1 A cannot hold atoms sharpened by 33 A\^2"):
+    with pytest.warns(CryotoolsWarning, match=r"voxels of 1 A are too large for atoms sharpened by 33 A\^2"):
         struc2map(str(path), Simulation(method="molmap", options=MapOptions(3.0, sharpness=33.0)))
 
 

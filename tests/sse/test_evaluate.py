@@ -17,7 +17,7 @@ from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.mapwrite import write_map
-from cryotools.core.maps.resample import grid_at_spacing, resample
+from cryotools.core.maps.resample import resample
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.curation.pairlist import Entry
@@ -86,7 +86,7 @@ def test_class_maps_may_lie_on_another_grid(truth, tmp_path):
     volume, maps = truth
     finer = Grid(tuple(2 * n - 1 for n in volume.data.shape), tuple(v / 2 for v in volume.voxel_size), volume.origin)
     for name, which in NAMES.items():
-        fine = resample(volume.with_data(maps[which]), grid_at_spacing(volume.grid, finer), "linear")
+        fine = resample(volume.with_data(maps[which]), finer, "linear")
         write_map(tmp_path / f"p_{name}.mrc", fine, label="test")
     assert read_class_maps(str(tmp_path / "p"), volume.grid) == pytest.approx(maps, abs=1e-5)
 
@@ -113,7 +113,7 @@ def test_class_maps_that_are_none_are_refused(tmp_path):
     for prefix, words in (
         ("gone", r"gone_helix\.mrc: no such file"),
         ("density", r"values from 0\.2 to 1\.4"),
-        ("elsewhere", "lies beside the map"),
+        ("elsewhere", "does not overlap the map"),
     ):
         with pytest.raises(DataError, match=words):
             read_class_maps(str(tmp_path / prefix), GRID)
@@ -144,7 +144,7 @@ def test_a_network_that_calls_density_helix_finds_the_helices_of_globin(tmp_path
     assert scores.f1_other < 0.2
 
 
-@pytest.mark.filterwarnings("ignore:no helix, sheet or nucleic acid is told")
+@pytest.mark.filterwarnings("ignore:no helix, sheet or nucleic acid is found")
 def test_a_network_that_nobody_trained_scores_below_one_class_for_all(tmp_path):
     scores = evaluate_pair(GLOBIN, by_network(at_random(tmp_path / "random.safetensors"))).scores
     assert scores.recall < 0.5
@@ -163,7 +163,7 @@ def test_a_networks_scores_are_those_of_the_class_maps_that_it_makes(tmp_path):
 
 
 def test_missing_weights_and_devices_are_said_before_any_map_is_read(weights, tmp_path):
-    with pytest.raises(DataError, match="no such file of weights"):
+    with pytest.raises(DataError, match="no such file"):
         by_network(tmp_path / "gone.safetensors")
     with pytest.raises(DataError, match="`device` cuda:99"):
         by_network(weights, Compute("cuda:99"))
@@ -187,9 +187,9 @@ def test_maps_and_models_are_read_as_asked_for(truth, tmp_path):
     assert read.same_grid_as(volume)
     assert read.data[0, 0, 0] == -7
     assert np.array_equal(read.data[1:], volume.data[1:])
-    with pytest.raises(DataError, match="records neither helices nor sheets"):
+    with pytest.raises(DataError, match="contains no HELIX or SHEET records"):
         Reading(by_author=True).model(GLOBIN.model)
-    with pytest.raises(DataError, match="records neither helices nor sheets"):
+    with pytest.raises(DataError, match="contains no HELIX or SHEET records"):
         evaluate_pair(GLOBIN, lambda entry, volume: None, Reading(by_author=True))
 
 

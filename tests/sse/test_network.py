@@ -138,5 +138,5 @@ def test_impossible_configs_are_refused(tmp_path, values, monkeypatch):
     dumps = json.dumps
     monkeypatch.setattr("cryotools.core.compute.checkpoint.json.dumps", lambda config: dumps({**config, **values}))
     save_network(path, network(), SECONDARY_STRUCTURE, SMALL)
-    with pytest.raises(DataError, match="config does not fit"):
+    with pytest.raises(DataError, match="configuration does not fit"):
         load_network(path, [SECONDARY_STRUCTURE])

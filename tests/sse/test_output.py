@@ -110,7 +110,7 @@ def test_a_failed_write_leaves_nothing_new(tmp_path):
     before = Path(files.class_maps[HELIX])
     before.write_text("mine")
     wrong = replace(annotation(), probabilities=np.full((4, 20, 22, 40), np.nan, dtype=np.float32))
-    with pytest.raises(DataError, match="not all finite"):
+    with pytest.raises(DataError, match="NaN or infinite"):
         write_files(files, wrong, [], script="", label="test")
     assert [path.name for path in tmp_path.iterdir()] == [before.name]
     far = Element(HELIX, np.full((5, 3), 20_000.0), np.ones(5), 6.0)
@@ -124,7 +124,7 @@ def test_a_failed_write_leaves_all_files_of_an_earlier_run(tmp_path):
     write_files(files, annotation(), [], script="old", label="test")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     wrong = replace(annotation(), probabilities=np.full((4, 20, 22, 40), np.nan, dtype=np.float32))
-    with pytest.raises(DataError, match="not all finite"):
+    with pytest.raises(DataError, match="NaN or infinite"):
         write_files(files, wrong, [], script="new", label="test")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

@@ -19,7 +19,7 @@ from cryotools.core.maps.resample import grid_at_spacing, interpolate, resample
 from cryotools.core.maps.volume import Volume
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.sse.network import HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, HaruspexConfig
-from cryotools.sse.predict import Annotator, annotate, classify, stands_out
+from cryotools.sse.predict import Annotator, annotate, classify
 from cryotools.sse.truth.assign import HELIX, OTHER, SHEET
 
 REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
@@ -139,15 +139,6 @@ def test_solvent_is_other_and_costs_nothing(crop, untrained, monkeypatch):
     assert (found.probabilities[OTHER, 40:64, 70:94, 50:74] < 1).all()
 
 
-def test_what_stands_out_holds_the_whole_molecule(crop):
-    density = prepare_map(crop).volume.data
-    wide = np.pad(density, 40)
-    there = stands_out(wide)
-    assert there[wide > 0.5].mean() > 0.99
-    assert not there[:20].any()
-    assert not stands_out(np.zeros((20, 21, 5), dtype=np.float32)).any()
-
-
 @pytest.mark.slow
 def test_a_turn_and_back_changes_nothing_of_a_network_without_directions(crop, simple):
     part = crop.crop((8, 8, 8), (24, 26, 20))
@@ -196,7 +187,7 @@ def test_what_is_wrong_for_every_map_is_told_before_any(simple):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Annotator(simple)  # that there is no GPU is told when the network runs
-    for wrong in ({"rotations": 2}, {"lean": np.nan}, {"compute": Compute("gpu")}, {"compute": Compute("cpu", "fp16")}):
+    for wrong in ({"rotations": 2}, {"bias": np.nan}, {"compute": Compute("gpu")}, {"compute": Compute("cpu", "fp16")}):
         with pytest.raises(UsageError):
             Annotator(simple, **wrong)
 

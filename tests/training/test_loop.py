@@ -121,7 +121,7 @@ def test_a_state_of_another_version_is_refused_in_one_line(tmp_path):
     state = load_state(tmp_path / "state.pt")
     del state["task"]
     save_state(tmp_path / "state.pt", state)
-    with pytest.raises(DataError, match="of another version"):
+    with pytest.raises(DataError, match="another network or version"):
         train(Line(), tmp_path, CONFIG, resume=True)
 
 
@@ -153,9 +153,9 @@ def test_resuming_needs_a_run_of_the_same_config_and_network(tmp_path):
         train(Line(), tmp_path, CONFIG, resume=True)
     about = {"arch": "line", "made": {"width": 1}}
     train(Line(), tmp_path, CONFIG, about=about)
-    with pytest.raises(UsageError, match="another seed;"):
+    with pytest.raises(UsageError, match="different seed;"):
         train(Line(), tmp_path, LoopConfig(**{**vars(CONFIG), "seed": 4}), about=about, resume=True)
-    with pytest.raises(UsageError, match=r"another arch, made\.width;"):
+    with pytest.raises(UsageError, match=r"a different arch, made\.width;"):
         train(Line(), tmp_path, CONFIG, about={"arch": "curve", "made": {"width": 2}}, resume=True)
     other = Line()
     other.networks = {"line": nn.Linear(2, 1)}
@@ -165,10 +165,10 @@ def test_resuming_needs_a_run_of_the_same_config_and_network(tmp_path):
 
 def test_a_run_is_not_overwritten_by_a_new_one(tmp_path):
     train(Line(), tmp_path, CONFIG)
-    with pytest.raises(UsageError, match="holds a training run; continue it with `resume=True`"):
+    with pytest.raises(UsageError, match="contains a training run; continue it with `resume=True`"):
         train(Line(), tmp_path, CONFIG)
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot be the run's folder"):
+    with pytest.raises(DataError, match="cannot be used as the run's folder"):
         train(Line(), tmp_path / "file", CONFIG)
 
 
@@ -271,7 +271,7 @@ def test_a_batch_that_does_not_fit_is_one_line(tmp_path):
     def full(step: int) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
-    with pytest.raises(DataError, match="step 0: a batch does not fit the memory; take a smaller batch"):
+    with pytest.raises(DataError, match="step 0: out of memory; use a smaller `batch`"):
         train(Line(full), tmp_path, CONFIG)
 
 

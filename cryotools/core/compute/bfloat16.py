@@ -26,9 +26,9 @@ _RESULTS = ("output", "input gradient", "weight gradient")
 def why_not_bfloat16() -> str:
     """Why this CPU does not compute in bf16; empty where it may."""
     if not has_amx():
-        return "this CPU has no AMX, without which bf16 is slow"
+        return "bf16 is slow on this CPU, which has no AMX"
     wrong = wrong_convolutions()
-    return f"torch {torch.__version__} gets bf16 convolutions wrong on this CPU ({wrong[0]})" if wrong else ""
+    return f"torch {torch.__version__} computes bf16 convolutions incorrectly on this CPU ({wrong[0]})" if wrong else ""
 
 
 def has_amx() -> bool:

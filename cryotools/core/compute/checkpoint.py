@@ -44,7 +44,7 @@ class Architecture:
 def shipped(name: str) -> Path:
     """The file of a network that comes with cryotools, one of `SHIPPED`."""
     if name not in SHIPPED:
-        raise ValueError(f"no network '{name}' comes with cryotools; there are {', '.join(SHIPPED)}")
+        raise ValueError(f"no network '{name}' is shipped with cryotools; choose from {', '.join(SHIPPED)}")
     return WEIGHTS_FOLDER / f"{name}.safetensors"
 
 
@@ -87,13 +87,13 @@ def load_network(
     known = {architecture.name: architecture for architecture in accepted}
     name = metadata.get("architecture", "unnamed")
     if metadata.get("format") != _FORMAT or name not in known:
-        raise DataError(f"{path}: holds a network of kind '{name}'; this command takes {', '.join(known)}")
+        raise DataError(f"{path}: contains a network of kind '{name}'; this command takes {', '.join(known)}")
     architecture = known[name]
     try:
         config = architecture.config(**_tuples(json.loads(metadata["config"])))
         network = architecture.build(config)
     except (TypeError, ValueError, KeyError) as error:
-        raise DataError(f"{path}: its config does not fit this version of cryotools: {error}") from error
+        raise DataError(f"{path}: its configuration does not fit this version of cryotools: {error}") from error
     expected = network.state_dict()
     missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     wrong = [key for key in expected.keys() & tensors.keys() if expected[key].shape != tensors[key].shape]
@@ -182,16 +182,16 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; there is nothing to resume") from error
+        raise DataError(f"{path}: no such file; nothing to resume") from error
     except pickle.UnpicklingError as error:
-        raise DataError(f"{path}: holds objects that are not plain numbers; it is not loaded") from error
+        raise DataError(f"{path}: contains Python objects other than plain data; refused for safety") from error
     except (RuntimeError, EOFError, ValueError, OSError) as error:
-        raise DataError(f"{path}: is damaged or no training state ({str(error).splitlines()[0]})") from error
+        raise DataError(f"{path}: is damaged or not a training state ({str(error).splitlines()[0]})") from error
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     if not path.is_file():
-        raise DataError(f"{path}: no such file of weights")
+        raise DataError(f"{path}: no such file")
     with path.open("rb") as stream:
         what = impostor(stream.read(200))
     if what:
@@ -200,7 +200,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         with safe_open(path, framework="pt", device="cpu") as stored:
             return {key: stored.get_tensor(key) for key in stored.keys()}, stored.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise DataError(f"{path}: is damaged or no safetensors file ({error})") from error
+        raise DataError(f"{path}: is damaged or not a safetensors file ({error})") from error
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:

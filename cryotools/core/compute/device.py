@@ -37,7 +37,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     if kind == "cuda":
         there = torch.cuda.device_count()
         if int(number or 0) >= there:
-            raise DataError(f"`device` {name}: {there} CUDA devices are usable here; `cryotools doctor` says why")
+            raise DataError(f"`device` {name}: {there} CUDA devices are available; `cryotools doctor` shows why")
         return torch.device("cuda", int(number or 0))
     if kind == "mps" and not torch.backends.mps.is_available():
         raise DataError("`device` mps: not available on this machine; `cryotools doctor` lists what is")

@@ -266,7 +266,7 @@ def _tiles(
         except InputTooLargeError as error:
             if largest == least:
                 raise DataError(
-                    f"tiles of {least} voxels do not fit the memory of {runner.device}; use a machine with more "
+                    f"tiles of {least} voxels do not fit into the memory of {runner.device}; use a machine with more "
                     "memory, or `device='cpu'` instead of a GPU"
                 ) from error
             # what is computed already would come out the same, and comes again

@@ -96,7 +96,8 @@ class Runner:
             torch.cuda.empty_cache()
         if len(group) == 1:
             raise InputTooLargeError(
-                f"one input of {tuple(group.shape[1:])} does not fit the memory of {self.device}; use a smaller tile"
+                f"one input of {tuple(group.shape[1:])} does not fit into the memory of {self.device}; use "
+                "smaller tiles"
             )
         self.batch = max(1, len(group) // 2)
         return self._whole_group(group)
@@ -111,7 +112,7 @@ class Runner:
             )
             output = self._apply(group, torch.float32)
         if not torch.isfinite(output).all():
-            raise DataError("the network gives numbers that are not finite; its weights or the input are broken")
+            raise DataError("the network's output is not finite; its weights or the input are damaged")
         return output
 
     def _apply(self, group: Tensor, precision: torch.dtype) -> Tensor:

@@ -15,9 +15,12 @@ from cryotools.core.files.output import atomic_path
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays, compressed, whole or not at all."""
+    """Write arrays, compressed, whole or not at all; ValueError if one holds objects, which numpy would pickle."""
+    objects = [name for name, array in arrays.items() if array.dtype.hasobject]
+    if objects:  # numpy refuses them itself from 2.3 on
+        raise ValueError(f"{path}: {', '.join(objects)} holds objects")
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
+        np.savez_compressed(stream, **arrays)
 
 
 @contextmanager
@@ -36,4 +39,4 @@ def arrays_in(path: str | os.PathLike[str], what: str, remedy: str) -> Iterator[
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise DataError(f"{path}: is damaged or no {what} ({error}); {remedy}") from error
+        raise DataError(f"{path}: is damaged or not {what} ({error}); {remedy}") from error

@@ -84,7 +84,7 @@ def _unpacked(raw: io.BufferedReader[Any], name: str) -> Iterator[BinaryIO]:
     try:
         yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{name}: the compressed data are damaged or cut short; copy the file again") from error
+        raise DataError(f"{name}: the compressed data are damaged or truncated; copy the file again") from error
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
 

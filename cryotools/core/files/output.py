@@ -44,10 +44,10 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
         raise DataError(f"{target}: the folder {folder} does not exist; create it first")
     writable = os.access(target, os.W_OK) if target.exists() else os.access(folder, os.W_OK)
     if not writable:
-        raise DataError(f"{target}: no permission to write here; choose another output")
+        raise DataError(f"{target}: no permission to write there; choose another output")
     for source in inputs:
         if target.exists() and Path(source).exists() and target.samefile(source):
-            raise UsageError(f"{target}: is the input as well; choose another output")
+            raise UsageError(f"{target}: is also the input; choose another output")
     return target
 
 

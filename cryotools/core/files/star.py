@@ -117,7 +117,7 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
             name = "" if block.name == _UNNAMED else block.name
             tables[name] = StarTable(columns, f"{path} (data_{name})")
     if not tables:
-        raise DataError(f"{path}: holds no table (data_ with loop_); is it a STAR file?")
+        raise DataError(f"{path}: contains no table (data_ with loop_); is it a STAR file?")
     return tables
 
 

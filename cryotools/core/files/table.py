@@ -126,7 +126,9 @@ def _decoded(content: bytes, path: str | os.PathLike[str]) -> str:
             "save the table as UTF-8"
         ) from error
     if "\0" in text:
-        raise DataError(f"{path}: holds null bytes (UTF-16 without its mark, or not text); save the table as UTF-8")
+        raise DataError(
+            f"{path}: contains null bytes (UTF-16 without a byte order mark, or not text); save the table as UTF-8"
+        )
     return text
 
 
@@ -146,15 +148,15 @@ def _checked_header(names: list[str], needed: Sequence[str], path: str | os.Path
     missing = [names for names in needed if not set(names.split("|")) & set(header)]
     if missing:
         column, *others = (names.replace("|", " or ") for names in [missing[0], *needed])
-        raise DataError(f"{path}: line {line}: column {column} is missing; needed are {', '.join(others)}")
+        raise DataError(f"{path}: line {line}: column {column} is missing; it must have {', '.join(others)}")
     twice = [name for name in header if name and header.count(name) > 1]
     if twice:
-        raise DataError(f"{path}: line {line}: column {twice[0]} stands there twice; keep one")
+        raise DataError(f"{path}: line {line}: column {twice[0]} appears twice; keep one")
     return header
 
 
 def _too_many(path: str | os.PathLike[str], line: int, names: int, values: list[str], separator: str) -> str:
-    remedy = "put values that hold a comma in double quotes, and write decimals with a point"
+    remedy = "put values that contain a comma in double quotes, and write decimals with a point"
     hint = f"; {remedy}" if separator == "," else ""
     return f"{path}: line {line}: has {len(values)} values where the header names {names} columns{hint}"
 

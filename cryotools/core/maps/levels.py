@@ -47,7 +47,7 @@ def in_sigma(volume: Volume) -> Volume:
     """
     mean, deviation = volume.data.mean(dtype=np.float64), volume.data.std(dtype=np.float64)
     if not deviation > 1e-6 * abs(mean):
-        raise DataError("the map is constant; it shows no density")
+        raise DataError("the map is constant; it contains no density")
     return volume.with_data((volume.data - np.float32(mean)) / np.float32(deviation))
 
 
@@ -62,14 +62,14 @@ def find_levels(volume: Volume) -> Levels:
     data = volume.data
     low, high = float(data.min()), float(data.max())
     if not high - low > 1e-6 * max(abs(low), abs(high)):
-        raise DataError("the map is constant; there is nothing to see in it")
+        raise DataError("the map is constant; it contains no density")
     filling = _filling(data)
     background = _commonest(_sample(data)) if filling is None else filling
     size = block_size(volume)
     blocks = uniform_filter(block_means(data, background, size), 3, mode="nearest")
     inside = blocks > _STRONG * _level(blocks, _STRONGEST)
     if not inside.any():
-        raise DataError("no density is above the map's background; see whether its values are inverted")
+        raise DataError("no density is above the map's background; check whether the contrast is inverted")
     values = _sample(_inside(data, inside, size)) - np.float32(background)
     strength = _level(values, _STRONGEST * int(np.prod(size)))
     return Levels(background, strength, _contrast(blocks), filling)

@@ -35,11 +35,11 @@ def read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
         _without_extended_header(header, path)
         content = skipped + bytes(content)
     if len(content) < expected:
-        raise DataError(f"{path}: is cut short: expected {expected} bytes of data, found {len(content)}; copy it again")
+        raise DataError(f"{path}: is truncated: expected {expected} bytes of data, found {len(content)}; copy it again")
     values = _values(content, header)
     if surplus := read_upto(stream, _SURPLUS):
         if not header.has_map_id:
-            raise DataError(f"{path}: is not an MRC/CCP4 map (no MAP id, and more bytes than its sizes make)")
+            raise DataError(f"{path}: is not an MRC/CCP4 map (no MAP ID, and longer than its dimensions imply)")
         values = _beside_surplus(values, content, bytes(surplus), header, path)
     return values + np.float32(header.stored_offset) if header.stored_offset else values
 
@@ -61,8 +61,8 @@ def _values(content: bytes | bytearray | np.ndarray, header: MapHeader) -> np.nd
 def _without_extended_header(header: MapHeader, path: Path) -> int:
     """Say that it is missing; its true size, 0."""
     warnings.warn(
-        f"{path}: the header announces an extended header of {header.extended_bytes} bytes (nsymbt), which the file is "
-        "too short to hold: its size is that of header and data alone; read so",
+        f"{path}: the header gives an extended header of {header.extended_bytes} bytes (nsymbt), but the file is "
+        "as long as header and data alone; read without an extended header",
         CryotoolsWarning,
         stacklevel=5,
     )
@@ -79,13 +79,13 @@ def _beside_surplus(
         last = _values((bytes(content) + surplus)[-len(content) :], header)
         if _has_statistics(last, header):
             warnings.warn(
-                f"{path}: {len(surplus)} bytes lie between header and data that the header does not announce (nsymbt = "
-                f"{header.extended_bytes}); skipped, since the last bytes have the header's statistics",
+                f"{path}: {len(surplus)} unexpected bytes lie between header and data (nsymbt = "
+                f"{header.extended_bytes}); skipped, as the statistics of the last bytes match the header",
                 CryotoolsWarning,
                 stacklevel=5,
             )
             return last
-    warnings.warn(f"{path}: there are bytes after the data; ignored", CryotoolsWarning, stacklevel=5)
+    warnings.warn(f"{path}: bytes after the data are ignored", CryotoolsWarning, stacklevel=5)
     return values
 
 
@@ -110,10 +110,10 @@ def _refuse_impossible(stream: BinaryIO, header: MapHeader, extended: int, path:
     else:
         most, found = on_disk * _DEFLATE_LIMIT, "the compressed file cannot hold them"
     if (extended if most == on_disk - HEADER_BYTES else 0) + header.data_bytes > most:
-        raise DataError(f"{path}: is cut short: expected {header.data_bytes} bytes of data, {found}; copy it again")
+        raise DataError(f"{path}: is truncated: expected {header.data_bytes} bytes of data, {found}; copy it again")
     if needed > free:
         words = f"needs {needed / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free"
-        raise DataError(f"{path}: {words}; crop or bin the map first, or take a larger machine")
+        raise DataError(f"{path}: {words}; crop or bin the map first, or use a machine with more memory")
 
 
 def statistics(data: np.ndarray) -> tuple[float, float, float, float]:

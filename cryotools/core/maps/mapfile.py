@@ -112,13 +112,11 @@ def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
     from_start = np.multiply(nstart, size)
     has_origin = any(header.origin)
     if has_origin and not np.all(np.isfinite(header.origin)):
-        raise DataError(f"{name}: ORIGIN {header.origin} is not finite; repair the header")
+        raise DataError(f"{name}: ORIGIN {header.origin} is not finite; correct the header")
     position = header.origin if has_origin else from_start
     if np.abs(position).max() > _FARTHEST:
         where = f"ORIGIN {_short(position)}" if has_origin else f"nstart {tuple(nstart)} (= {_short(position)} A)"
-        raise DataError(
-            f"{name}: {where} lies more than {_FARTHEST:g} A from 0, 0, 0, where no map is; repair the header"
-        )
+        raise DataError(f"{name}: {where} lies more than {_FARTHEST:g} A from (0, 0, 0); correct the header")
     if has_origin and any(nstart) and np.any(np.abs(from_start - header.origin) > 0.01 * np.array(size)):
         warnings.warn(
             f"{name}: ORIGIN {_short(header.origin)} and nstart {tuple(nstart)} (= {_short(from_start)} A) disagree; "
@@ -136,11 +134,11 @@ def _voxel_size(header: MapHeader, name: str) -> Triple:
     remedy = "correct the header, or give `voxel_size`"
     if not np.all(np.isfinite(size)) or min(size) <= 0:
         words = f"cell {header.cell} over sampling {header.sampling}"
-        raise DataError(f"{name}: the voxel size cannot be told ({words}); {remedy}")
+        raise DataError(f"{name}: the voxel size is undefined ({words}); {remedy}")
     units = [unit for unit, angstroms in _UNITS.items() if 0.5 <= size[0] * angstroms <= 20]
     perhaps = f" (the cell is in {units[0]}, perhaps)" if units else ""
     if min(size) < _VOXEL_SIZES[0] or max(size) > _VOXEL_SIZES[1]:
-        raise DataError(f"{name}: the voxel size, {_short(size)} A, is no density map's{perhaps}; {remedy}")
+        raise DataError(f"{name}: the voxel size, {_short(size)} A, is impossible for a density map{perhaps}; {remedy}")
     if min(size) < _USUAL_SIZES[0] or max(size) > _USUAL_SIZES[1]:
         warnings.warn(
             f"{name}: the voxel size, {_short(size)} A, is unusual{perhaps}; if it is wrong, give `voxel_size`",

@@ -27,7 +27,7 @@ MODES: dict[int, np.dtype[Any]] = {
 _REFUSED_MODES = {
     3: "mode 3 is complex, not a density",
     4: "mode 4 is complex, not a density",
-    101: "mode 101 packs 4-bit counts of raw movies, not a density",
+    101: "mode 101 holds 4-bit counts of raw movies, not a density",
 }
 _SPACE_GROUPS = range(231)  # 0 is that of images
 _VOLUME_STACKS = range(401, 631)  # MRC2014: 400 and the space group of each volume
@@ -97,14 +97,14 @@ def decode_header(raw: bytes, name: str) -> MapHeader:
         raise DataError(f"{name}: {_REFUSED_MODES.get(mode, f'mode {mode} is unknown')} ({known} read)")
     n = _integers(record, "nx", "ny", "nz")
     if min(n) < 1:
-        raise DataError(f"{name}: the header gives a size of {n[0]} x {n[1]} x {n[2]} voxels; the file is broken")
+        raise DataError(f"{name}: the header gives dimensions of {n[0]} x {n[1]} x {n[2]} voxels; the file is damaged")
     extended = int(record["nsymbt"])
     if extended < 0:
-        raise DataError(f"{name}: the extended header has a negative size (nsymbt = {extended}); the file is broken")
+        raise DataError(f"{name}: the extended header has a negative size (nsymbt = {extended}); the file is damaged")
     axes = _axes(_integers(record, "mapc", "mapr", "maps"), name, oddities)
     angles = _floats(record["cellb"], "alpha", "beta", "gamma")
     if angles == (0.0, 0.0, 0.0):
-        oddities.append("cell angles are 0; taken as 90 degrees")
+        oddities.append("cell angles are 0; read as 90 degrees")
     elif not np.allclose(angles, 90, atol=0.01):
         raise DataError(f"{name}: cell angles {angles} are not 90 degrees; resample to an orthogonal box first")
     labels, complaint = _labels(record)
@@ -132,7 +132,7 @@ def refuse_stacks(header: MapHeader, name: str) -> None:
     """Raise DataError for images and stacks, which are not one density map."""
     columns, rows, sections = header.n
     if sections == 1 or min(columns, rows) == 1:
-        raise DataError(f"{name}: holds a {columns} x {rows} x {sections} image, not a volume")
+        raise DataError(f"{name}: contains a {columns} x {rows} x {sections} image, not a volume")
     if header.space_group in _VOLUME_STACKS:
         raise DataError(f"{name}: is a stack of volumes (space group {header.space_group}); split it first")
     images = header.space_group == 0 and header.sampling[2] == 1
@@ -152,13 +152,13 @@ def _in_right_byte_order(raw: bytes, name: str) -> tuple[np.void, list[str]]:
     else:
         if raw[208:211] == b"MAP":
             return stamped if stamped is not None else little, []  # the caller names the field that is wrong
-        raise DataError(f"{name}: is not an MRC/CCP4 map (no MAP id, and the header makes no sense)")
+        raise DataError(f"{name}: is not an MRC/CCP4 map (no MAP ID, and the header makes no sense)")
     oddities = []
     if record is not stamped:
         order = "little" if record is little else "big"
-        oddities.append(f"the machine stamp is wrong; read as {order}-endian, which the sizes and mode agree with")
+        oddities.append(f"the machine stamp is wrong; read as {order}-endian, which fits the dimensions and mode")
     if raw[208:211] != b"MAP":
-        oddities.append("there is no MAP id (an old file?); sizes and mode make sense, so it was read")
+        oddities.append("there is no MAP ID (an old file?); read anyway, as dimensions and mode make sense")
     return record, oddities
 
 
@@ -169,7 +169,7 @@ def _plausible(record: np.void) -> bool:
 
 def _axes(axes: tuple[int, int, int], name: str, oddities: list[str]) -> tuple[int, int, int]:
     if axes == (0, 0, 0):
-        oddities.append("the axis order is 0,0,0; taken as x,y,z")
+        oddities.append("the axis order is 0,0,0; read as x,y,z")
         return (1, 2, 3)
     if sorted(axes) != [1, 2, 3]:
         raise DataError(f"{name}: the axis order (mapc, mapr, maps = {axes}) is not a permutation of 1, 2, 3")
@@ -180,7 +180,7 @@ def _labels(record: np.void) -> tuple[tuple[str, ...], list[str]]:
     texts = [bytes(label).split(b"\0")[0].decode("ascii", "replace").strip() for label in record["label"]]
     filled = tuple(text for text in texts if text)
     count = int(record["nlabl"])
-    complaint = [] if 0 <= count <= 10 else [f"the label count is {count}; {len(filled)} labels hold text"]
+    complaint = [] if 0 <= count <= 10 else [f"the label count is {count}; {len(filled)} labels contain text"]
     return filled, complaint
 
 
@@ -190,7 +190,7 @@ def _odd_space_group(record: np.void) -> list[str]:
         return []
     as_float = float(np.int32(group).view(np.float32))
     written = f", the float {as_float:g}" if 1e-3 < abs(as_float) < 1e4 else ""
-    return [f"the space group (ISPG) is {group}{written}, which means nothing; read as one volume"]
+    return [f"the space group (ISPG) is {group}{written}, which is not valid; read as one volume"]
 
 
 def _imod_flags(raw: bytes, record: np.void) -> int | None:

@@ -36,7 +36,7 @@ def as_volume(given: MapLike | np.ndarray, voxel_size: float | Triple | None = N
     if size is None:
         raise UsageError("an array has no voxel size of its own: give voxel_size in angstroms, or a Volume")
     if given.ndim != 3 or not given.size:
-        raise UsageError(f"an array of shape {given.shape} is no map: it needs three axes (z, y, x)")
+        raise UsageError(f"an array of shape {given.shape} is not a map: it needs three axes (z, y, x)")
     return Volume(np.array(given, dtype=np.float32), size)
 
 

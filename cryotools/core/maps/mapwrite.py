@@ -46,7 +46,7 @@ def write_map(
     stored = np.ascontiguousarray(volume.data, dtype="<f4") if mode == 2 else _as_half(volume.data, path)
     numbers = statistics(stored)
     if not np.all(np.isfinite(numbers)):
-        raise DataError(f"{path}: the values to write are not all finite numbers; nothing was changed")
+        raise DataError(f"{path}: some values are NaN or infinite; nothing was written")
     header = _header_for(volume, mode, numbers, [*labels[-9:], label])
     with atomic_path(path) as temporary, _open_to_write(temporary, Path(path).suffix) as stream:
         stream.write(header.tobytes())

@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import binary_dilation, uniform_filter
 
 from cryotools.core.errors import DataError
-from cryotools.core.maps.levels import Levels, find_levels
+from cryotools.core.maps.levels import Levels, block_means, find_levels
 from cryotools.core.maps.resample import SPACING, grid_at_spacing, resample, support
 from cryotools.core.maps.soften import blur_needed, blurred
 from cryotools.core.maps.volume import Volume
@@ -22,6 +23,9 @@ from cryotools.core.memory import check_grid_fits
 
 PREPARED_RANGE = (-2.0, 4.0)  # × the molecule's strength; what is beyond is a heavy atom or an artefact
 _SMALLEST = 6.0  # Å along each axis: one turn of a helix; less shows nothing of a molecule
+_BLOCK = 4  # Å
+_STANDS_OUT, _STRONGEST = 0.25, 64  # of the mean over so many blocks
+_AROUND = 2  # blocks
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def prepare_map(volume: Volume, resolution: float | None = None, levels: Levels 
     """
     if min(volume.grid.size) < _SMALLEST:
         size = " x ".join(f"{length:.3g}" for length in volume.grid.size)
-        raise DataError(f"the map measures {size} A; at least {_SMALLEST:g} A along each axis are needed")
+        raise DataError(f"the map measures {size} A; it must be at least {_SMALLEST:g} A along each axis")
     unit = grid_at_spacing(volume.grid, SPACING)
     check_grid_fits(unit.shape, copies=3)
     levels = levels or find_levels(volume)
@@ -59,3 +63,15 @@ def prepare_map(volume: Volume, resolution: float | None = None, levels: Levels 
             data *= kept
         data = data / np.float32(find_levels(Volume.on(unit, data)).strength)  # the volume has made its data read-only
     return PreparedMap(Volume.on(unit, np.clip(data, *PREPARED_RANGE, out=data)), levels)
+
+
+def stands_out(density: np.ndarray) -> np.ndarray:
+    """Mask (nz, ny, nx) of a prepared map: what stands out of the solvent, and some 8 Å around it."""
+    blocks = block_means(density, 0.0, [min(_BLOCK, n) for n in density.shape])
+    means = uniform_filter(blocks, 3, mode="nearest")
+    strongest = np.sort(means, axis=None)[-min(_STRONGEST, -(-means.size // 4)) :].mean()
+    there = (means > _STANDS_OUT * strongest) & (means > 0)
+    there = binary_dilation(there, np.ones((3, 3, 3), dtype=bool), iterations=_AROUND)
+    for axis, n in enumerate(density.shape):
+        there = np.repeat(there, min(_BLOCK, n), axis=axis)
+    return there[tuple(slice(n) for n in density.shape)]

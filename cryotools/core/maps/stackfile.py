@@ -54,7 +54,7 @@ class ImageStack:
         if not isinstance(which, slice):
             which = np.asarray(which, dtype=np.int64)
             if len(which) and not (which.min() >= 0 and which.max() < len(self)):
-                raise DataError(f"{self.path}: image {which.max() + 1} is asked for; the stack holds {len(self)}")
+                raise DataError(f"{self.path}: there is no image {which.max() + 1}; the stack has {len(self)}")
         images = np.asarray(self.stored[which], dtype=np.float32)
         return images + np.float32(self.offset) if self.offset else images
 
@@ -119,7 +119,7 @@ def write_stack(path: str | os.PathLike[str], images: Iterable[np.ndarray], pixe
             total += float(batch.sum(dtype=np.float64))
             squares += float(np.square(batch, dtype=np.float64).sum())
         if shape is None:
-            raise DataError(f"{path}: there are no images to write")
+            raise DataError(f"{path}: no images to write")
         mean = total / (count * shape[0] * shape[1])
         spread = np.sqrt(max(squares / (count * shape[0] * shape[1]) - mean**2, 0.0))
         stream.seek(0)
@@ -136,8 +136,8 @@ def _unpacked(stream: BinaryIO, header: MapHeader, path: Path) -> bytes:
     needed, free = header.extended_bytes + header.data_bytes, available_bytes()
     if needed > free:
         raise DataError(
-            f"{path}: unpacks to {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB of memory are free; unpack the "
-            "file first: an unpacked stack is not read whole"
+            f"{path}: unpacks to {needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB of memory are free; "
+            "decompress the file first: an uncompressed stack is not read into memory"
         )
     return bytes(read_upto(stream, needed)[header.extended_bytes :])
 
@@ -147,10 +147,10 @@ def _whole_images(header: MapHeader, there: int, path: Path) -> int:
     claimed = header.n[2]
     held = min(claimed, there // (header.data_bytes // claimed))
     if held == 0:
-        raise DataError(f"{path}: is cut short: not one of {claimed} images is whole; copy it again")
+        raise DataError(f"{path}: is truncated: not even the first of {claimed} images is complete; copy it again")
     if held < claimed:
         warnings.warn(
-            f"{path}: the header claims {claimed} images and the file holds {held}; those are used",
+            f"{path}: the header claims {claimed} images but the file contains {held}; those are used",
             CryotoolsWarning,
             stacklevel=3,
         )

@@ -104,7 +104,7 @@ def build_assembly(structure: Structure, label: np.ndarray, assembly: Assembly) 
         for matrix in _matrices(part, where):
             copies.append(moved.with_xyz(moved.xyz @ matrix[:, :3].T + matrix[:, 3]))
     if not any(len(copy) for copy in copies):
-        raise DataError(f"{where} names no chain that is in the file")
+        raise DataError(f"{where} names no chain of the file")
     return concatenate(copies)
 
 
@@ -112,18 +112,18 @@ def _check_rotation(matrix: np.ndarray, what: str) -> None:
     """Raise DataError, in a line that begins with `what`, unless `matrix` (3, 4) is a rotation and a shift."""
     turn = matrix[:, :3]
     if not np.isfinite(matrix).all():
-        raise DataError(f"{what} is incomplete: it needs twelve numbers; mend the file")
+        raise DataError(f"{what} is incomplete: it needs twelve numbers; correct the file")
     if np.abs(turn @ turn.T - np.eye(3)).max() > _TOLERANCE:
-        raise DataError(f"{what} is not a rotation: it would stretch or shear the molecule; mend its matrix")
+        raise DataError(f"{what} is not a rotation: it would stretch or shear the molecule; correct its matrix")
     if np.linalg.det(turn) < 0:
-        raise DataError(f"{what} is not a rotation: it would mirror the molecule; mend its matrix")
+        raise DataError(f"{what} is not a rotation: it would mirror the molecule; correct its matrix")
 
 
 def _matrices(part: Part, where: str) -> list[np.ndarray]:
     """The operators (3, 4) of a part, each a product of one from every bracket; the last bracket acts first."""
     brackets = _operators_named(part, where)
     if math.prod(len(names) for names in brackets) > _MOST_COPIES:
-        raise DataError(f"{where} makes more than {_MOST_COPIES} copies ({part.expression}); mend its expression")
+        raise DataError(f"{where} makes more than {_MOST_COPIES} copies ({part.expression}); correct its expression")
     for name in {name for names in brackets for name in names}:
         if name not in part.table:
             there = f"it defines {listing(list(part.table))}" if part.table else "it defines none"
@@ -143,7 +143,7 @@ def _operators_named(part: Part, where: str) -> list[list[str]]:
     """The operators in each bracket of an expression such as `1,3`, `(1-60)` or `(X0)(1-5,P)`."""
     expression = re.sub(r"\s", "", part.expression)
     if not re.fullmatch(r"(\([^()]+\))+|[^()]+", expression):
-        raise DataError(f"{where}: the operator expression '{part.expression}' cannot be read; mend it")
+        raise DataError(f"{where}: operator expression '{part.expression}' cannot be parsed; correct it")
     brackets = []
     for items in re.findall(r"[^()]+", expression):
         names: list[str] = []
@@ -152,7 +152,7 @@ def _operators_named(part: Part, where: str) -> list[list[str]]:
             if span and item not in part.table:
                 low, high = int(span[1]), int(span[2])
                 if not low <= high <= low + _MOST_COPIES:
-                    raise DataError(f"{where}: the operator expression '{part.expression}' cannot be read; mend it")
+                    raise DataError(f"{where}: operator expression '{part.expression}' cannot be parsed; correct it")
                 names += map(str, range(low, high + 1))
             elif item:
                 names.append(item)

@@ -124,7 +124,7 @@ def read_structure_text(path: str | os.PathLike[str]) -> bytes:
     with open_standard_input("a PDB or mmCIF file") if from_pipe else open_bytes(Path(path)) as stream:
         content = bytes(read_upto(stream, limit))
         if stream.read(1):
-            raise DataError(f"{name}: unpacks to more than {limit / 2**30:.1f} GiB, too much for the free memory")
+            raise DataError(f"{name}: unpacks to more than {limit / 2**30:.1f} GiB, more than the free memory")
     return _plain_text(content)
 
 
@@ -217,7 +217,11 @@ def _listed_once(structure: Structure) -> np.ndarray:
         seen.add(key)
     if not keep.all():
         repeated = int((~keep).sum())
-        warnings.warn(f"{structure.name}: {repeated} atoms are listed twice; kept once", CryotoolsWarning, stacklevel=3)
+        warnings.warn(
+            f"{structure.name}: {repeated} atoms are listed twice; the copies are ignored",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
     return keep
 
 
@@ -237,9 +241,9 @@ def _check(structure: Structure) -> None:
     bad = ~np.all(np.abs(structure.xyz) < _FARTHEST, axis=1)  # NaN compares false, so it is bad as well
     if bad.any():
         first = structure.atom_words(int(np.flatnonzero(bad)[0]))
-        raise DataError(f"{name}: {first} has no usable coordinates; mend or remove the atom")
+        raise DataError(f"{name}: {first} has no usable coordinates; correct or remove the atom")
     below = structure.b_factor < 0
     if below.any():
         warnings.warn(
-            f"{name}: {int(below.sum())} B factors are below 0 and count as 0", CryotoolsWarning, stacklevel=3
+            f"{name}: {int(below.sum())} B factors are negative; 0 is used instead", CryotoolsWarning, stacklevel=3
         )

@@ -36,11 +36,11 @@ def list_structures(source: str | os.PathLike[str], columns: Sequence[str] = ())
     elif not path.exists():
         raise DataError(f"{path}: no such file or folder")
     elif is_structure(path):
-        raise DataError(f"{path}: is named like a structure, not like a list of them")
+        raise DataError(f"{path}: has the name of a structure, not of a list")
     else:
         rows = _listed(path, columns)
     if not rows:
-        raise DataError(f"{path}: names no structures (files that end in {', '.join(_FORMATS)}, or these in .gz, .bz2)")
+        raise DataError(f"{path}: has no structures (files ending in {', '.join(_FORMATS)}, or these in .gz, .bz2)")
     return rows
 
 

@@ -1,19 +1,29 @@
-"""Write atoms as PDB text."""
+"""Write atoms as PDB text, or as mmCIF text, which knows no limits."""
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 
 import gemmi
 import numpy as np
 
 from cryotools.core.errors import DataError
-from cryotools.core.structures.structure import Structure
+from cryotools.core.structures.structure import LIGAND, NUCLEIC, PROTEIN, WATER, Structure
 
 _LOWEST, _HIGHEST = -999.9995, 9999.9995  # Å; what eight columns hold with three decimals
 _LAST_SERIAL = 99999  # of CONECT records that every reader understands
 _REMARK_WIDTH = 68
+_ENTITIES = {
+    PROTEIN: gemmi.EntityType.Polymer,
+    NUCLEIC: gemmi.EntityType.Polymer,
+    WATER: gemmi.EntityType.Water,
+    LIGAND: gemmi.EntityType.NonPolymer,
+}
 
 
 def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[tuple[int, int]] = ()) -> str:
@@ -32,10 +42,104 @@ def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[
         A position or a chain's name does not fit its columns.
     """
     if len(structure) and not (structure.xyz.min() > _LOWEST and structure.xyz.max() < _HIGHEST):
-        raise DataError(f"{structure.name}: positions beyond -999 and 9999 A do not fit a PDB file; move the map")
+        raise DataError(
+            f"{structure.name}: coordinates below -999 or above 9999 A do not fit into a PDB file; move the map"
+        )
     if max((len(chain) for chain in structure.chain), default=0) > 2:
-        raise DataError(f"{structure.name}: names of chains longer than two letters do not fit a PDB file")
-    model = gemmi.Model(1)
+        raise DataError(f"{structure.name}: chain IDs longer than two letters do not fit into a PDB file; write mmCIF")
+    whole = gemmi.Structure()
+    whole.add_model(_model(structure, 1))
+    options = gemmi.PdbWriteOptions(minimal=True, preserve_serial=True, ter_records=False, cryst1_record=False)
+    atoms = whole.make_pdb_string(options).removesuffix("END\n").rstrip()
+    parts = [*_remark_lines(remarks), atoms, *_conect_lines(bonds, len(structure)), "END"]
+    return "\n".join(part for part in parts if part) + "\n"
+
+
+def cif_text(
+    structure: Structure, remarks: Iterable[str] = (), sequences: Mapping[str, Sequence[str]] | None = None
+) -> str:
+    """All atoms as mmCIF text, every model of them, with the entities and sequences of the chains.
+
+    Names of chains may be of any length; a chain without a name gets the first letter that is free. `b_factor` goes
+    where mmCIF has B factors; of a predicted model it is confidence, as viewers take it there.
+
+    Parameters
+    ----------
+    remarks : sentences about the whole
+    sequences : the residue names of a chain from end to end, those too that have no atoms; chains that are not in it
+        have those of their atoms
+
+    Raises
+    ------
+    DataError
+        There are no atoms, a position is no number, or a chain's atoms do not fit the sequence given for it.
+    """
+    if not len(structure):
+        raise DataError(f"{structure.name or 'structure'}: has no atoms to write")
+    if not np.isfinite(structure.xyz).all():
+        raise DataError(f"{structure.name}: {structure.atom_words(_first_unplaced(structure))} has no coordinates")
+    structure = _named(structure)
+    whole = gemmi.Structure()
+    whole.name = re.sub(r"\W", "_", Path(structure.name).name.split(".")[0], flags=re.ASCII) or "model"
+    for number in dict.fromkeys(structure.model.tolist()):
+        whole.add_model(_model(structure[structure.model == number], number))
+    whole.merge_chain_parts()
+    _set_entities(whole, sequences or {}, structure.name)
+    document = whole.make_mmcif_document(gemmi.MmcifOutputGroups(True, auth_all=True, symmetry=False, cell=False))
+    about = "\n".join(" ".join(sentence.split()) for sentence in remarks)
+    if about:
+        document[0].init_loop("_database_PDB_remark.", ["id", "text"]).add_row(["3", gemmi.cif.quote(about)])
+    return document.as_string()
+
+
+def _named(structure: Structure) -> Structure:
+    """The same with a name for the chain that has none: mmCIF knows no blank ones."""
+    used = set(structure.chain.tolist())
+    if "" not in used:
+        return structure
+    free = next(letter for letter in (*ascii_uppercase, *ascii_lowercase, "blank") if letter not in used)
+    return replace(structure, chain=np.where(structure.chain == "", free, structure.chain))
+
+
+def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]], name: str) -> None:
+    """Sort chains into entities by what they are, and give polymers their sequences."""
+    whole.assign_subchains()
+    whole.ensure_entities()
+    chain_of = {part.subchain_id(): chain.name for model in whole for chain in model for part in chain.subchains()}
+    for entity in _polymers(whole):
+        (subchain,) = entity.subchains
+        observed = max(([one.name for one in _polymer(model, subchain)] for model in whole), key=len)
+        entity.full_sequence = [str(one) for one in sequences.get(chain_of[subchain], observed)]
+    whole.deduplicate_entities()
+    for number, entity in enumerate(whole.entities, 1):
+        entity.name = str(number)
+    whole.assign_label_seq_id(force=True)
+    for entity in _polymers(whole):  # found anew, those of before are gone
+        full = dict(enumerate(entity.full_sequence, 1))
+        for model in whole:
+            for subchain in entity.subchains:
+                for one in _polymer(model, subchain):
+                    if full.get(one.label_seq) != one.name:
+                        where = f"{one.name} {chain_of[subchain]}{one.seqid}"
+                        raise DataError(f"{name}: {where} does not match the sequence given for its chain")
+
+
+def _polymers(whole: gemmi.Structure) -> list[gemmi.Entity]:
+    return [entity for entity in whole.entities if entity.entity_type == gemmi.EntityType.Polymer]
+
+
+def _polymer(model: gemmi.Model, subchain: str) -> list[gemmi.Residue]:
+    """The residues of a chain's polymer; of several in one place, the first."""
+    return list(model.get_subchain(subchain).first_conformer())
+
+
+def _first_unplaced(structure: Structure) -> int:
+    return int(np.flatnonzero(~np.isfinite(structure.xyz).all(axis=1))[0])
+
+
+def _model(structure: Structure, number: int) -> gemmi.Model:
+    """The atoms as one model; where a chain's name comes again, so does the chain."""
+    model = gemmi.Model(number)
     residue = structure.residue_index() if len(structure) else np.zeros(0, dtype=int)
     chain, last = None, -1
     for at in range(len(structure)):
@@ -45,12 +149,7 @@ def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[
             last = residue[at]
             chain.add_residue(_residue(structure, at))
         chain[-1].add_atom(_atom(structure, at))
-    whole = gemmi.Structure()
-    whole.add_model(model)
-    options = gemmi.PdbWriteOptions(minimal=True, preserve_serial=True, ter_records=False, cryst1_record=False)
-    atoms = whole.make_pdb_string(options).removesuffix("END\n").rstrip()
-    parts = [*_remark_lines(remarks), atoms, *_conect_lines(bonds, len(structure)), "END"]
-    return "\n".join(part for part in parts if part) + "\n"
+    return model
 
 
 def _residue(structure: Structure, at: int) -> gemmi.Residue:
@@ -58,6 +157,7 @@ def _residue(structure: Structure, at: int) -> gemmi.Residue:
     residue.name = str(structure.residue_name[at])
     residue.seqid = gemmi.SeqId(int(structure.residue_number[at]), str(structure.insertion_code[at]) or " ")
     residue.het_flag = "H" if structure.hetero[at] else "A"
+    residue.entity_type = _ENTITIES[int(structure.kind[at])]
     return residue
 
 

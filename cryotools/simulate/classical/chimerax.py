@@ -80,7 +80,7 @@ def _choose(structure: Structure, options: MolmapOptions) -> Structure:
     """The atoms that the chains and the selection name."""
     keep = chosen(structure, options.chains, options.selection)
     if not keep.any():
-        raise DataError(f"{structure.name}: none of its {len(structure)} atoms is selected; loosen the selection")
+        raise DataError(f"{structure.name}: none of its {len(structure)} atoms is selected; widen the selection")
     return structure if keep.all() else structure[keep]
 
 

@@ -60,7 +60,7 @@ def molmap_density(
     )
     if options.sharpness and gaussians.sigma.min() < _NARROWEST * max(grid.voxel_size):
         warnings.warn(
-            f"voxels of {max(grid.voxel_size):.3g} A cannot hold atoms sharpened by {options.sharpness:g} A^2; "
+            f"voxels of {max(grid.voxel_size):.3g} A are too large for atoms sharpened by {options.sharpness:g} A^2; "
             f"{gaussians.sigma.min() / _NARROWEST:.2g} A would",
             CryotoolsWarning,
             stacklevel=2,

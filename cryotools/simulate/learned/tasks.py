@@ -104,7 +104,7 @@ def _vae_gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: Simulator
     wanted = dataclasses.replace(generator, **asked)
     if start is not None and wanted != generator:
         raise UsageError(
-            f"{options.init}: is of width {generator.width} and {generator.levels} levels; give the same, or neither"
+            f"{options.init}: has width {generator.width} and {generator.levels} levels; give the same, or neither"
         )
     config = VaeGanConfig(
         generator=wanted,

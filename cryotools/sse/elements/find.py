@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from cryotools.core.compute.tiles import bounding_box
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.sse.elements.ridges import CONFIDENT, mean_confidence, ridge_points
-from cryotools.sse.truth.assign import HELIX, SHEET
+from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, SHEET
 
 RISE = 1.5  # Å along a helix per residue, and between the points of its axis
 STRAND_RISE = 3.3  # Å along a strand per residue, and at least between the points of a sheet
@@ -31,7 +31,7 @@ _SAME_AXIS = 4.0  # Å; what is as near to a helix's axis belongs to it
 _BEND = np.cos(np.radians(50.0))  # over 6 Å on either side; helices curve, and do not turn corners
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Element:
     """A helix or a sheet: `which` (HELIX or SHEET), its `points` (n, 3) in Å, along the axis of a helix; `confidence`
     (n,), the mean of the class's probabilities of at least 0.5 around each; `length` in Å, along the axis of a helix,
@@ -42,6 +42,9 @@ class Element:
     points: np.ndarray
     confidence: np.ndarray
     length: float
+
+    def __repr__(self) -> str:
+        return f"<Element: {CLASS_NAMES[self.which]} of {self.length:.1f} A, confidence {self.confidence.mean():.2f}>"
 
 
 def find_elements(probabilities: np.ndarray, grid: Grid) -> list[Element]:

@@ -141,7 +141,7 @@ def load_example(path: str | os.PathLike[str]) -> ClassifierExample:
     DataError
         The file is missing, damaged, or no example.
     """
-    with arrays_in(path, "example", "delete it, it is made anew") as values:
+    with arrays_in(path, "an example", "delete it and it will be made again") as values:
         return ClassifierExample(**values | {"resolution": float(values["resolution"])})
 
 

@@ -81,7 +81,7 @@ def _fill(structures: Sequence[Path], files: Sequence[Path], seed: int, progress
     try:
         files[0].parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{files[0].parent}: cannot keep simulated maps: {error.strerror}") from error
+        raise DataError(f"{files[0].parent}: cannot store simulated maps: {error.strerror}") from error
     order = np.random.default_rng(seed).permutation(len(structures))
     mine = distributed.share(list(enumerate(files)))
     progress = progress if distributed.is_first() else NoProgress()
@@ -98,7 +98,7 @@ def _first_usable(structures: Sequence[Path], random: np.random.Generator) -> Cl
         try:
             return simulated_example(read_structure(path), random)
         except DataError as error:
-            warnings.warn(f"{error}; another structure is simulated", CryotoolsWarning, stacklevel=2)
+            warnings.warn(f"{error}; another structure is used instead", CryotoolsWarning, stacklevel=2)
     raise DataError(f"none of {len(structures)} structures can be simulated")
 
 

@@ -74,7 +74,7 @@ class ClassifierTask:
         start: SecondaryStructure | None = None,
     ) -> None:
         if not (experimental or simulated):
-            raise UsageError("there is nothing to train on; give experimental maps, structures to simulate, or both")
+            raise UsageError("nothing to train on; give experimental maps, structures to simulate, or both")
         self.config, self.device = config, torch.device(device)
         network = start or SecondaryStructure(config.network)
         network = network.to(self.device, memory_format=torch.channels_last_3d)

@@ -66,8 +66,8 @@ def assign(structure: Structure) -> ClassedResidues:
     whole = protein & np.isfinite(backbone).all(axis=(1, 2))
     if not (whole | nucleotide).any():
         raise DataError(
-            f"{structure.name}: no residue has its whole backbone (N, CA, C, O) and none is a nucleotide; "
-            "secondary structure cannot be told"
+            f"{structure.name}: no residue has a complete backbone (N, CA, C, O) and none is a nucleotide; "
+            "secondary structure cannot be assigned"
         )
     if whole.sum() < 0.5 * protein.sum():
         lacking = f"{int((protein & ~whole).sum())} of {int(protein.sum())}"
@@ -102,7 +102,7 @@ def with_author_records(residues: ClassedResidues, path: str | os.PathLike[str])
     spans = [(SHEET, strand.start, strand.end) for sheet in parsed.sheets for strand in sheet.strands]
     spans += [(HELIX, helix.start, helix.end) for helix in parsed.helices]  # where both are recorded, helices stay
     if not spans:
-        raise DataError(f"{path}: records neither helices nor sheets; leave the assignment to hydrogen bonds")
+        raise DataError(f"{path}: contains no HELIX or SHEET records; use the DSSP assignment instead")
     protein = residues.kind == PROTEIN
     code = np.full(len(residues), COIL)
     for which, start, end in spans:
@@ -125,7 +125,7 @@ def _records(path: str | os.PathLike[str]) -> gemmi.Structure:
                     recorded.add_item(item)
         return gemmi.make_structure_from_block(recorded)
     except (RuntimeError, ValueError) as error:
-        raise DataError(f"{path}: its helices and sheets cannot be read: {' '.join(str(error).split())}") from error
+        raise DataError(f"{path}: HELIX and SHEET records cannot be read: {' '.join(str(error).split())}") from error
 
 
 def _span(residues: Residues, start: gemmi.AtomAddress, end: gemmi.AtomAddress) -> np.ndarray:

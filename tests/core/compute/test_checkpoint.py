@@ -96,8 +96,8 @@ def test_weights_that_are_not_finite_are_refused(saved):
     ("content", "message"),
     [
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
-        (b"\x80\x04K\x01.", "damaged or no safetensors"),
-        (b"", "damaged or no safetensors"),
+        (b"\x80\x04K\x01.", "damaged or not a safetensors"),
+        (b"", "damaged or not a safetensors"),
     ],
 )
 def test_files_that_are_no_weights_say_so(tmp_path, content, message):
@@ -155,7 +155,7 @@ class Malicious:
 def test_a_malicious_pickle_is_refused_and_not_run(tmp_path):
     path, trace = tmp_path / "state.pt", tmp_path / "trace"
     torch.save({"evil": Malicious(f"touch {trace}")}, path)
-    with pytest.raises(DataError, match="not loaded"):
+    with pytest.raises(DataError, match="refused for safety"):
         load_state(path)
     assert not trace.exists()
 
@@ -227,7 +227,7 @@ def test_a_shared_network_learns_nothing(saved):
 
 def test_a_file_of_weights_takes_the_place_of_the_shipped_network(saved):
     assert load_shipped("map-generator", [CHAIN], saved[0])[0] is shared_network(saved[0], [CHAIN])[0]
-    with pytest.raises(DataError, match=r"map-generator\.safetensors: holds a network of kind 'map-generator'"):
+    with pytest.raises(DataError, match=r"map-generator\.safetensors: contains a network of kind 'map-generator'"):
         load_shipped("map-generator", [CHAIN])
-    with pytest.raises(ValueError, match="no network 'map-maker' comes with cryotools"):
+    with pytest.raises(ValueError, match="no network 'map-maker' is shipped with cryotools"):
         load_shipped("map-maker", [CHAIN])

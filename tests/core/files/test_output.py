@@ -121,14 +121,14 @@ def test_an_input_is_no_output(tmp_path: Path, how: str) -> None:
     elif how == "hard link":
         other.hardlink_to(source)
     target = {"same name": source, "another spelling": tmp_path / "." / ".." / tmp_path.name / "in.mrc"}.get(how, other)
-    with pytest.raises(UsageError, match="is the input as well; choose another output"):
+    with pytest.raises(UsageError, match="is also the input; choose another output"):
         check_output(target, ["missing.mrc", source])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(DataError, match="no permission to write here; choose another output"):
+    with pytest.raises(DataError, match="no permission to write there; choose another output"):
         check_output(tmp_path / "out.mrc")
 
 

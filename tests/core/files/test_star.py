@@ -119,7 +119,7 @@ def test_rows_are_picked_and_columns_replaced(tmp_path: Path) -> None:
     [
         ("hello there", "cannot be read as a STAR file"),
         ("data_x\nloop_\n_a\n_b\n1 2 3\n", "cannot be read as a STAR file"),
-        ("data_x\n", "holds no table"),
+        ("data_x\n", "contains no table"),
         ("version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
     ],
 )

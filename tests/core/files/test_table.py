@@ -66,10 +66,10 @@ REFUSED = {
     "nothing": ("", "is an empty file"),
     "missing column": (
         PLAIN.replace("resolution", "res"),
-        "line 1: column resolution is missing; needed are id",
+        "line 1: column resolution is missing; it must have id",
     ),
     "no header": ("a,maps/a.mrc,3.2\n", "line 1: column id is missing"),
-    "column twice": (PLAIN.replace("resolution", "resolution,id"), "line 1: column id stands there twice"),
+    "column twice": (PLAIN.replace("resolution", "resolution,id"), "line 1: column id appears twice"),
     "decimal comma": (PLAIN.replace("3.2", "3,2"), "line 2: has 4 values where the header names 3 .* with a point"),
     "too many between semicolons": ("id;file;resolution\n\na;b;3;4\n", "line 3: has 4 values .* names 3 columns$"),
     "unfinished quote with a huge field": ('id,file,resolution\n"' + "x" * 200_000, "line 2: is not CSV text"),
@@ -89,7 +89,7 @@ def test_one_of_two_columns_is_enough_where_either_will_do(tmp_path):
     needed = ("id", "map|emdb")
     for header in ("id,map", "id,emdb", "emdb;map;id"):
         assert read_table(saved(tmp_path, header + "\n"), ("id", "map", "emdb"), needed) == []
-    with pytest.raises(DataError, match="column map or emdb is missing; needed are id, map or emdb"):
+    with pytest.raises(DataError, match="column map or emdb is missing; it must have id, map or emdb"):
         read_table(saved(tmp_path, "id,mop\n"), ("id", "map", "emdb"), needed)
 
 

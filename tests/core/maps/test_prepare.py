@@ -7,7 +7,7 @@ import pytest
 
 from cryotools.core.errors import DataError
 from cryotools.core.maps.mapfile import read_map
-from cryotools.core.maps.prepare import PREPARED_RANGE, prepare_map
+from cryotools.core.maps.prepare import PREPARED_RANGE, prepare_map, stands_out
 from cryotools.core.maps.resample import grid_at_spacing, resample
 from cryotools.core.maps.volume import Volume
 
@@ -94,3 +94,12 @@ def test_what_shows_nothing_is_refused(data, words):
 def test_a_map_that_would_fill_the_memory_is_refused():
     with pytest.raises(DataError, match="GiB"):
         prepare_map(Volume(np.random.default_rng(0).random((8, 8, 8)), (1e4, 1e4, 1e4)))
+
+
+def test_what_stands_out_holds_the_whole_molecule(volume):
+    density = prepare_map(volume).volume.data
+    wide = np.pad(density, 40)
+    there = stands_out(wide)
+    assert there[wide > 0.5].mean() > 0.99
+    assert not there[:20].any()
+    assert not stands_out(np.zeros((20, 21, 5), dtype=np.float32)).any()

@@ -42,9 +42,9 @@ REFUSED = {
     "two signs": (pdb(atom_line(x="--4.5")), "the coordinate '   --4.5' is not a number"),
     "exponent": (pdb(atom_line(x="1.1e+01")), "the coordinate ' 1.1e.01' is not a number"),
     "far away": (cif([cif_atom(Cartn_x="1e9")]), "atom CA of ALA A1 has no usable coordinates"),
-    "short line": (pdb(ONE, ONE[:50]), "line 2 ends before its coordinates do; copy the file again"),
+    "short line": (pdb(ONE, ONE[:50]), "line 2 ends before its coordinates; copy the file again"),
     "short last line": (pdb(ONE)[:-4] + ONE[:40].encode(), "line 2 ends before its coordinates do"),
-    "tabs": (pdb(ONE.replace("   ", "\t")), "line 1 holds tabs, PDB columns need spaces; convert the file"),
+    "tabs": (pdb(ONE.replace("   ", "\t")), "line 1 contains tabs; PDB columns need spaces"),
     "lower case": (
         pdb(atom_line(record="atom")),
         "line 1: the record name is in lower case; PDB needs ATOM and HETATM",
@@ -52,7 +52,7 @@ REFUSED = {
     "one lower case": (pdb(ONE, atom_line(record="hetatm")), "line 2: the record name is in lower case"),
     "unknown element": (
         pdb(atom_line(" X1 ", element="X", residue="UNL")),
-        r"1 atoms are of an unknown element \(the first: UNL X1\); mend the element column",
+        r"1 atoms have an unknown element \(the first: UNL X1\); correct the element column",
     ),
     "cif loop cut": (cif()[:-10], "cannot be parsed: line 4: Wrong number of values in loop _atom_site"),
     "cif name cut": (cif()[:200], "cannot be parsed: line 12: parse error"),
@@ -77,15 +77,15 @@ def test_a_broken_model_is_refused_in_one_line_that_says_why(tmp_path: Path, wha
 
 
 ODD = {
-    "twice": (pdb(*TWO, ONE), "1 atoms are listed twice; kept once", 2),
+    "twice": (pdb(*TWO, ONE), "1 atoms are listed twice; the copies are ignored", 2),
     "occupancy no number": (pdb(ONE, atom_line(" CB ", occupancy="1.o0")), "1 occupancies are not numbers", 2),
-    "B negative": (pdb(atom_line(b="-20.00")), "1 B factors are below 0 and count as 0", 1),
-    "B stars": (pdb(ONE, atom_line(" CB ", b="******")), "1 B factors are not numbers and count as 0", 2),
-    "B text": (cif([cif_atom(B_iso_or_equiv="high")]), "1 B factors are not numbers and count as 0", 1),
-    "element wrong": (pdb(atom_line(element="Xx")), "the element of 1 atoms was told from their names", 1),
+    "B negative": (pdb(atom_line(b="-20.00")), "1 B factors are negative; 0 is used instead", 1),
+    "B stars": (pdb(ONE, atom_line(" CB ", b="******")), "1 B factors are not numbers; 0 is used instead", 2),
+    "B text": (cif([cif_atom(B_iso_or_equiv="high")]), "1 B factors are not numbers; 0 is used instead", 1),
+    "element wrong": (pdb(atom_line(element="Xx")), "the element of 1 atoms was inferred from their names", 1),
     "models": (pdb("MODEL        1", ONE, "ENDMDL", "MODEL        2", *TWO, "ENDMDL"), "has 2 models; model 1 is", 1),
     "open models": (pdb("MODEL        1", ONE, "MODEL        2", *TWO), "2 MODEL but 0 ENDMDL", 1),
-    "two blocks": (cif() + OTHER, "2 data blocks hold atoms; each counts as a model", 1),
+    "two blocks": (cif() + OTHER, "2 data blocks contain atoms; each is read as a model", 1),
 }
 
 
@@ -263,7 +263,7 @@ def test_a_model_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_atoms_of_unknown_element_are_left_out_when_asked(tmp_path: Path) -> None:
     unknown = atom_line(" X1 ", residue="UNL", element="X")
-    with pytest.warns(CryotoolsWarning, match=r"1 atoms are of an unknown element \(the first: UNL X1\); left out"):
+    with pytest.warns(CryotoolsWarning, match=r"1 atoms have an unknown element \(the first: UNL X1\); left out"):
         assert len(read_structure(saved(tmp_path, pdb(*TWO, unknown)), skip_unknown=True)) == 2
     with pytest.warns(CryotoolsWarning), pytest.raises(DataError, match="has no atom of a known element"):
         read_structure(saved(tmp_path, pdb(unknown)), skip_unknown=True)

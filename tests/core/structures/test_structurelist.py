@@ -52,10 +52,10 @@ def test_absolute_paths_stay(tmp_path):
     [
         ("list.csv", "structure,res\na.pdb,3\n", "line 1: column file is missing"),
         ("list.csv", "file,res\na.pdb,3\n,4\n", "line 3: column file is empty"),
-        ("list.csv", "file,res\n", "names no structures"),
-        ("list.csv", "file\n", "names no structures"),
+        ("list.csv", "file,res\n", "has no structures"),
+        ("list.csv", "file\n", "has no structures"),
         ("list.txt", "# nothing\n", "column file is missing"),
-        ("model.cif", "data_1abc\n", "is named like a structure, not like a list"),
+        ("model.cif", "data_1abc\n", "has the name of a structure, not of a list"),
         ("list.txt", "Präparat.pdb\n".encode("latin-1"), "line 1: is not UTF-8 text"),
     ],
 )
@@ -66,7 +66,7 @@ def test_what_is_no_list_is_named(tmp_path, name, content, words):
 
 
 def test_an_empty_folder_and_an_absent_list_are_named(tmp_path):
-    with pytest.raises(DataError, match="names no structures"):
+    with pytest.raises(DataError, match="has no structures"):
         list_structures(tmp_path)
     with pytest.raises(DataError, match=r"gone\.txt: no such file"):
         list_structures(tmp_path / "gone.txt")

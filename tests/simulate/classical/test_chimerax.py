@@ -237,7 +237,7 @@ def test_the_atoms_that_are_selected_make_the_map_and_its_grid(tmp_path):
         assert len(used) == len(kept)
         assert volume.same_grid_as(alone)
         assert np.array_equal(volume.data, alone.data)
-    with pytest.raises(DataError, match="none of its 3 atoms is selected; loosen the selection"):
+    with pytest.raises(DataError, match="none of its 3 atoms is selected; widen the selection"):
         molmap(every, MolmapOptions(4.0, selection="water"))
     with pytest.raises(DataError, match="has no chain C; it has A, B"):
         molmap(every, MolmapOptions(4.0, chains=("C",)))

@@ -155,7 +155,7 @@ def test_relatives_of_the_held_out_fold_are_left_out(tmp_path):
         writer.writerows([("file", "homolog_of_fold"), ("a.pdb", ""), ("b.pdb", "1"), ("c.pdb", "2")])
     names = [[path.name for path in unrelated_structures(str(listed), fold)] for fold in (None, 1, 2)]
     assert names == [["a.pdb", "b.pdb", "c.pdb"], ["a.pdb", "c.pdb"], ["a.pdb", "b.pdb"]]
-    with pytest.raises(DataError, match="names no structures"):
+    with pytest.raises(DataError, match="has no structures"):
         unrelated_structures(str(tmp_path), None)
     listed.write_text("homolog_of_fold;file\n;a.pdb\n1;\n")
     with pytest.raises(DataError, match="line 3: column file is empty"):

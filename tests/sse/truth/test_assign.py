@@ -227,7 +227,7 @@ def test_elements_are_runs_of_bonded_residues_of_one_class(trypsin):
 def test_a_trace_of_ca_atoms_is_refused_and_little_backbone_warned_of(tmp_path):
     helix = atoms(peptide(12, -57, -47))
     trace = write_pdb(tmp_path / "ca.pdb", [atom for atom in helix if atom.name == "CA"])
-    with pytest.raises(DataError, match="secondary structure cannot be told"):
+    with pytest.raises(DataError, match="secondary structure cannot be assigned"):
         assign(read_structure(trace))
     few = write_pdb(tmp_path / "few.pdb", [atom for atom in helix if atom.name == "CA" or atom.number < 4])
     with pytest.warns(CryotoolsWarning, match="9 of 12 amino acids lack backbone atoms"):
@@ -273,7 +273,7 @@ def test_author_records_of_pdb_files_respect_chains_and_insertion_codes(tmp_path
 
 
 def test_a_file_without_records_is_refused():
-    with pytest.raises(DataError, match="records neither helices nor sheets"):
+    with pytest.raises(DataError, match="contains no HELIX or SHEET records"):
         with_author_records(assign(read_structure(HAEMOGLOBIN)), HAEMOGLOBIN)
 
 

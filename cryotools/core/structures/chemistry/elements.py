@@ -186,15 +186,15 @@ def _words(source: ElementSource, tally: _Tally) -> str:
     counts = ", ".join(f"{element} {count}" for element, count in sorted(tally.elements.items()))
     names = ", ".join(sorted(tally.residues)[:5]) + (", ..." if len(tally.residues) > 5 else "")
     return {
-        ElementSource.ODD_COLUMN: f"{total} atoms have an element that is unusual in their residue {first}; "
+        ElementSource.ODD_COLUMN: f"{total} atoms have an element that is unusual for their residue {first}; "
         "taken from the element column",
-        ElementSource.OTHER_COLUMN: f"{total} atoms have another element than their residue and name say {first}; "
-        "taken from the element column",
-        ElementSource.WRONG_COLUMN: f"the element column cannot be right for {total} atoms {first}; "
-        f"told from their residues and names: {counts}",
-        ElementSource.NAMES: f"the element of {total} atoms was told from their names: {counts}",
-        ElementSource.LAST_RESORT: f"the element of {total} atoms of {names} is a guess from their names: {counts}; "
-        "fill the element column to be sure",
-        ElementSource.DUMMY: f"{total} sites without mass are left out {first}",
-        ElementSource.UNKNOWN: f"{total} atoms are of an unknown element {first}",
+        ElementSource.OTHER_COLUMN: f"{total} atoms have an element that contradicts their residue and name "
+        f"{first}; taken from the element column",
+        ElementSource.WRONG_COLUMN: f"the element column is wrong for {total} atoms {first}; "
+        f"inferred from their residues and names: {counts}",
+        ElementSource.NAMES: f"the element of {total} atoms was inferred from their names: {counts}",
+        ElementSource.LAST_RESORT: f"the element of {total} atoms of {names} was guessed from their names: {counts}; "
+        "fill in the element column to be sure",
+        ElementSource.DUMMY: f"{total} massless sites are left out {first}",
+        ElementSource.UNKNOWN: f"{total} atoms have an unknown element {first}",
     }.get(source, "")

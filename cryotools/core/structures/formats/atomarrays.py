@@ -85,7 +85,7 @@ def _b_factors(flat: gemmi.FlatStructure, name: str) -> np.ndarray:
     bad = ~np.isfinite(b_factor)
     if bad.any():
         warnings.warn(
-            f"{name}: {int(bad.sum())} B factors are not numbers and count as 0", CryotoolsWarning, stacklevel=5
+            f"{name}: {int(bad.sum())} B factors are not numbers; 0 is used instead", CryotoolsWarning, stacklevel=5
         )
         b_factor[bad] = 0
     return b_factor

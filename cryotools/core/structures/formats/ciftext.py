@@ -66,7 +66,7 @@ def cif_atoms(document: gemmi.cif.Document, name: str) -> tuple[gemmi.Structure,
     first, *others = (_structure_of(block, name) for block in blocks)
     if others:
         warnings.warn(
-            f"{name}: {len(blocks)} data blocks hold atoms; each counts as a model", CryotoolsWarning, stacklevel=4
+            f"{name}: {len(blocks)} data blocks contain atoms; each is read as a model", CryotoolsWarning, stacklevel=4
         )
         models = [model for structure in (first, *others) for model in structure]
         for number, model in enumerate(models, 1):
@@ -94,9 +94,9 @@ def _structure_of(block: gemmi.cif.Block, name: str) -> gemmi.Structure:
             block.find_mmcif_category(category).erase()
     missing = [tag for tag in _COORDINATES if not len(_column(block, tag))]
     if missing:
-        raise DataError(f"{name}: _atom_site has no column {listing(missing)}, so the atoms have no place")
+        raise DataError(f"{name}: _atom_site has no column {listing(missing)}, so the atoms have no coordinates")
     if not any(len(_column(block, tag)) for tag in ("type_symbol", "label_atom_id", "auth_atom_id")):
-        raise DataError(f"{name}: _atom_site has neither type_symbol nor label_atom_id, so no element can be told")
+        raise DataError(f"{name}: _atom_site has neither type_symbol nor label_atom_id, so elements are unknown")
     if all(len(_column(block, tag)) for tag in _ALWAYS_WANTED):
         try:
             return gemmi.make_structure_from_block(block)
@@ -137,7 +137,7 @@ def _mend(block: gemmi.cif.Block, name: str) -> None:
     lengths = {tag: len(column) for tag, column in columns.items()}
     if set(lengths.values()) != {n}:
         odd = next(tag for tag, length in lengths.items() if length != n)
-        raise DataError(f"{name}: _atom_site.{odd} has {lengths[odd]} values for {n} atoms; mend the file")
+        raise DataError(f"{name}: _atom_site.{odd} has {lengths[odd]} values for {n} atoms; correct the file")
     block.find_mmcif_category("_atom_site.").erase()
     block.init_loop("_atom_site.", list(columns)).set_all_values(list(columns.values()))
 
@@ -159,7 +159,7 @@ def _residue_numbers(
         codes.append(found[2] if found and found[2] and gemmi.cif.is_null(code) else code)
     if odd:
         warnings.warn(
-            f"{name}: {odd} residue numbers (_atom_site.auth_seq_id) are no whole numbers; label_seq_id or 0 is taken",
+            f"{name}: {odd} residue numbers (_atom_site.auth_seq_id) are not integers; label_seq_id or 0 is used",
             CryotoolsWarning,
             stacklevel=7,
         )
@@ -185,7 +185,7 @@ def _model_numbers(values: list[str], name: str) -> list[str]:
         return values
     if len(distinct) > 1:
         warnings.warn(
-            f"{name}: models are not numbered by whole numbers ({listing(distinct)}); they are counted from 1",
+            f"{name}: model numbers are not integers ({listing(distinct)}); models are numbered from 1",
             CryotoolsWarning,
             stacklevel=7,
         )

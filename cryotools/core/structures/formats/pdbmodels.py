@@ -90,7 +90,7 @@ def _explain(lines: PdbLines, stretches: list[_Stretch], as_numbered: bool, name
     elif None in numbers:
         why = "a MODEL has no number"
     elif not as_numbered:
-        why = f"several models are MODEL {next(number for number in numbers if numbers.count(number) > 1)}"
+        why = f"more than one model is numbered {next(number for number in numbers if numbers.count(number) > 1)}"
     else:
         return  # nothing but END inside of models
     counted = "" if as_numbered else f"; read as models 1 to {len(stretches)}"

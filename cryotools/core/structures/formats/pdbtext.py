@@ -68,7 +68,7 @@ def _check_numbers(lines: PdbLines, columns: np.ndarray, name: str) -> None:
     bad_b = ~(_is_number(columns[:, _B_FACTOR]) | _is_blank(columns[:, _B_FACTOR]))
     for count, words in (
         (bad.sum(), "occupancies are not numbers"),
-        (bad_b.sum(), "B factors are not numbers and count as 0"),
+        (bad_b.sum(), "B factors are not numbers; 0 is used instead"),
     ):
         if count:
             warnings.warn(f"{name}: {count} {words}", CryotoolsWarning, stacklevel=5)
@@ -141,9 +141,9 @@ def _explain(line: bytes, number: int, name: str) -> NoReturn:
     """Raise the DataError for a line whose coordinates are not numbers."""
     line = line.rstrip(b"\r\n")
     if b"\t" in line:
-        raise DataError(f"{name}: line {number} holds tabs, PDB columns need spaces; convert the file")
+        raise DataError(f"{name}: line {number} contains tabs; PDB columns need spaces")
     if len(line) < _COORDINATES.stop:
-        raise DataError(f"{name}: line {number} ends before its coordinates do; copy the file again")
+        raise DataError(f"{name}: line {number} ends before its coordinates; copy the file again")
     field = next(f for f in (line[at : at + 8] for at in (30, 38, 46)) if not _is_number(np.frombuffer(f, np.uint8)))
     shown = field.decode("ascii", "replace")
-    raise DataError(f"{name}: line {number}: the coordinate '{shown}' is not a number; mend or remove the atom")
+    raise DataError(f"{name}: line {number}: the coordinate '{shown}' is not a number; correct or remove the atom")

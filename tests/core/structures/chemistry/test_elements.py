@@ -97,7 +97,7 @@ IONS = {
 @pytest.mark.parametrize(("residue", "name"), IONS)
 @pytest.mark.parametrize("column", ["", "C"], ids=["no column", "a wrong column"])
 def test_a_residue_that_is_an_ion_is_its_element(elements: Callable, residue: str, name: str, column: str) -> None:
-    saying = f"element column cannot be right for 1 atoms .*{residue}" if column else ""
+    saying = f"element column is wrong for 1 atoms .*{residue}" if column else ""
     assert elements(atom(residue, name, column), saying=saying) == [IONS[residue, name]]
 
 
@@ -139,7 +139,7 @@ def test_an_element_that_a_residue_cannot_hold_is_never_taken(
 ) -> None:
     right = ABSURD[residue, name, column]
     if right:
-        saying = "a guess" if residue == "LIG" else f"first: {residue} {name} as {column.capitalize()}.*{right} 1"
+        saying = "guessed" if residue == "LIG" else f"first: {residue} {name} as {column.capitalize()}.*{right} 1"
         assert elements(atom(residue, name, column), saying=saying) == [right]
     else:
         with pytest.raises(UnknownElementError, match="first: LIG XE1 as Xe"):
@@ -157,23 +157,23 @@ def test_an_unusual_element_that_the_name_repeats_is_taken(
 
 
 def test_what_is_heavier_than_krypton_in_an_amino_acid_is_taken_with_a_warning_only(elements: Callable) -> None:
-    assert elements(atom("TYR", "I1", "I"), saying="unusual in their residue .the first: TYR I1 as I") == ["I"]
+    assert elements(atom("TYR", "I1", "I"), saying="unusual for their residue .the first: TYR I1 as I") == ["I"]
     with pytest.raises(UnknownElementError, match="the first: ALA Y1"):
         elements(atom("ALA", "Y1"))
 
 
 def test_a_column_that_repeats_names_is_not_believed_for_ligands_either(elements: Callable) -> None:
     lines = [atom("LEU", "CD1", "CD"), atom("LIG", "CA1", "CA", 2), atom("LIG", "CL1", "CL", 3)]
-    assert elements(*lines, saying="a guess from their names: C 1;") == ["C", "C", "Cl"]
+    assert elements(*lines, saying="guessed from their names: C 1;") == ["C", "C", "Cl"]
 
 
 def test_an_unknown_ligand_is_guessed_with_a_warning_that_counts(elements: Callable) -> None:
     names = ["C1", "N1", "O1", "CL1", "BR2", "F1", "CA", "NA", "CD1", "HG", "S1"]
     found = elements(
-        *(atom("LIG", name, number=i) for i, name in enumerate(names)), saying="11 atoms of LIG is a guess"
+        *(atom("LIG", name, number=i) for i, name in enumerate(names)), saying="11 atoms of LIG was guessed"
     )
     assert found == ["C", "N", "O", "Cl", "Br", "F", "C", "N", "C", "H", "S"]
-    elements(*(atom("LIG", name) for name in names[:4]), saying="C 1, Cl 1, N 1, O 1; fill the element column")
+    elements(*(atom("LIG", name) for name in names[:4]), saying="C 1, Cl 1, N 1, O 1; fill in the element column")
 
 
 @pytest.mark.parametrize(("others", "right"), [(" N1 ", ["N", "Ca", "Cd"]), ("N1  ", ["N", "C", "C"])])
@@ -181,7 +181,7 @@ def test_the_names_column_is_the_last_resort_and_only_where_it_says_something(
     elements: Callable, others: str, right: list[str]
 ) -> None:
     lines = [atom("LIG", name, number=i) for i, name in enumerate([others, "CA  ", "CD1 "])]
-    assert elements(*lines, saying="a guess") == right
+    assert elements(*lines, saying="guessed") == right
 
 
 GASES = {"PO  ": "P", "HE  ": "H", "RN  ": "", "XE1 ": "", "TH1 ": ""}
@@ -191,15 +191,17 @@ GASES = {"PO  ": "P", "HE  ": "H", "RN  ": "", "XE1 ": "", "TH1 ": ""}
 def test_no_guess_is_a_noble_gas_or_radioactive(elements: Callable, name: str) -> None:
     lines = [atom("LIG", " C1 "), atom("LIG", " C2 ", number=2), atom("LIG", name, number=3)]
     if GASES[name]:
-        assert elements(*lines, saying="a guess")[2] == GASES[name]
+        assert elements(*lines, saying="guessed")[2] == GASES[name]
     else:
         with pytest.raises(UnknownElementError, match=f"the first: LIG {name.strip()}"):
-            elements(*lines, saying="a guess")
+            elements(*lines, saying="guessed")
 
 
 def test_a_name_that_contradicts_its_column_is_told(tmp_path: Path) -> None:
     path = saved(tmp_path, pdb(atom("ALA", "CA", "N")))
-    with pytest.warns(CryotoolsNote, match="another element than their residue and name say .the first: ALA CA as N"):
+    with pytest.warns(
+        CryotoolsNote, match="an element that contradicts their residue and name .the first: ALA CA as N"
+    ):
         assert read_structure(path).element.tolist() == [7]
 
 
@@ -218,7 +220,7 @@ MODELS_OF_WATER = {
 def test_dummy_sites_of_water_weigh_nothing_and_are_left_out(tmp_path: Path, model: str, column: str) -> None:
     residue, names, dummy = MODELS_OF_WATER[model]
     lines = [atom(residue, name, column if name.strip() == dummy else "") for name in names]
-    with pytest.warns(CryotoolsNote, match=f"1 sites without mass are left out .the first: {residue} {dummy}"):
+    with pytest.warns(CryotoolsNote, match=f"1 massless sites are left out .the first: {residue} {dummy}"):
         water = read_structure(saved(tmp_path, pdb(atom("ALA", "CA"), *lines)))
     assert water.element.tolist() == [6, 8, 1, 1]
 
@@ -237,7 +239,7 @@ def test_dummy_sites_of_water_weigh_nothing_and_are_left_out(tmp_path: Path, mod
     ],
 )
 def test_dummy_sites_elsewhere_are_left_out(tmp_path: Path, residue: str, name: str) -> None:
-    with pytest.warns(CryotoolsNote, match="1 sites without mass are left out"):
+    with pytest.warns(CryotoolsNote, match="1 massless sites are left out"):
         assert len(read_structure(saved(tmp_path, pdb(atom("ALA", "CA"), atom(residue, name))))) == 1
 
 
@@ -261,7 +263,7 @@ def test_a_real_structure_without_its_element_column_has_the_same_elements(
     tmp_path: Path, trypsin: Path, left: bool
 ) -> None:
     whole = read_structure(trypsin)
-    with pytest.warns(CryotoolsWarning, match="a guess"):  # of the ligand
+    with pytest.warns(CryotoolsWarning, match="guessed"):  # of the ligand
         bare = read_structure(saved(tmp_path, without_elements(trypsin, left)))
     key = ["chain", "residue_number", "atom_name", "altloc"]
 
@@ -298,7 +300,7 @@ def test_mmcif_without_type_symbols_is_told_from_names(tmp_path: Path, given: st
             values = row.split()
             content = content.replace(row.encode(), " ".join(values[:column] + values[column + 1 :]).encode())
     with pytest.warns(
-        CryotoolsWarning, match="the element of 5 atoms was told from their names: C 1, Ca 1, Fe 1, N 1, O 1"
+        CryotoolsWarning, match="the element of 5 atoms was inferred from their names: C 1, Ca 1, Fe 1, N 1, O 1"
     ):
         structure = read_structure(saved(tmp_path, content, "model.cif"))
     assert [symbol(n) for n in structure.element] == [right for *_, right in rows]

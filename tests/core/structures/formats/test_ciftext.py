@@ -148,20 +148,20 @@ def test_every_data_block_with_atoms_is_a_model_or_more(tmp_path: Path) -> None:
     with pytest.warns(CryotoolsWarning) as caught:
         structure = read(tmp_path, content)
     assert {str(w.message).split(": ")[1] for w in caught} == {
-        "2 data blocks hold atoms; each counts as a model",
+        "2 data blocks contain atoms; each is read as a model",
         "has 3 models; model 1 is used",
     }
     assert len(structure) == 3
-    with pytest.warns(CryotoolsWarning, match="2 data blocks hold atoms"):
+    with pytest.warns(CryotoolsWarning, match="2 data blocks contain atoms"):
         every = read(tmp_path, content, model="all")
     assert every.model.tolist() == [1, 1, 1, 2, 3]
-    with pytest.warns(CryotoolsWarning, match="2 data blocks hold atoms"):
+    with pytest.warns(CryotoolsWarning, match="2 data blocks contain atoms"):
         assert read(tmp_path, content, model=3).xyz[:, 0].tolist() == [6]
 
 
 def test_a_file_behind_itself_is_two_models(tmp_path: Path) -> None:
     for content in (table() * 2, b"data_\n" + table()[len("data_x\n") :] + b"data_\n" + table()[len("data_x\n") :]):
-        with pytest.warns(CryotoolsWarning, match="2 data blocks hold atoms; each counts as a model"):
+        with pytest.warns(CryotoolsWarning, match="2 data blocks contain atoms; each is read as a model"):
             assert read(tmp_path, content, model="all").model.tolist() == [1, 1, 1, 2, 2, 2]
 
 
@@ -180,7 +180,7 @@ def test_numbers_and_letters_that_gemmi_refuses_are_read_as_near_as_can_be(tmp_p
     assert structure.insertion_code.tolist() == ["", "", "B", "", "A"]
     said = " ".join(str(w.message) for w in caught)
     assert "alternate locations of several letters are read as one: conf2 as B" in said
-    assert "1 residue numbers (_atom_site.auth_seq_id) are no whole numbers" in said
+    assert "1 residue numbers (_atom_site.auth_seq_id) are not integers" in said
 
 
 def test_residues_without_numbers_are_numbered_0(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_residues_without_numbers_are_numbered_0(tmp_path: Path) -> None:
 
 def test_models_with_names_instead_of_numbers_are_counted(tmp_path: Path) -> None:
     rows = [cif_atom(pdbx_PDB_model_num=name, Cartn_x=str(i)) for i, name in enumerate(["open", "open", "closed"])]
-    with pytest.warns(CryotoolsWarning, match=r"models are not numbered by whole numbers \(open, closed\)"):
+    with pytest.warns(CryotoolsWarning, match=r"model numbers are not integers \(open, closed\)"):
         structure = read(tmp_path, cif(rows), model="all")
     assert structure.model.tolist() == [1, 1, 2]
 

@@ -48,7 +48,7 @@ def test_poses_are_models(tmp_path: Path) -> None:
 
 def test_the_alpha_carbons_of_a_receptor_are_carbon_and_its_sodium_is_sodium(tmp_path: Path) -> None:
     lines = [line(1, " CA", "C", "ALA"), line(2, " NE2", "NA", "HIS"), line(3, "NA", "NA", "NA ")]
-    with pytest.warns(UserWarning, match="cannot be right for 1 atoms"):
+    with pytest.warns(UserWarning, match="is wrong for 1 atoms"):
         structure = read_structure(saved(tmp_path, pdbqt(*lines, tree=False)))
     assert [symbol(number) for number in structure.element] == ["C", "N", "Na"]
 
