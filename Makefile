@@ -43,9 +43,10 @@ test-lowest:  ## the fast tests with the lowest versions that pyproject.toml all
 	OMP_NUM_THREADS=1 .venv-lowest/bin/$(PYTEST) $(FAST) \
 	  --deselect tests/test_docs.py::test_the_command_reference_is_current  # rich lays it out
 
-lint: .venv/.ready  ## style and format
+lint: .venv/.ready  ## style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: .venv/.ready  ## ratios against gemmi and a numpy reference, in one run
 	$(BIN)/python tests/benchmarks/bench_struc2map.py

@@ -75,6 +75,22 @@ def test_aims_and_history_stand_in_development_notes_only(page):
     assert not re.findall(r"\b(?:[Tt]he aim|[Aa]ims?:|was missed|were missed|issue \d+)\b", text)
 
 
+def _command_lines() -> list[str]:
+    """The lines of shell blocks in README and docs that begin with the program's name."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    blocks = [block for page in pages for block in re.findall(r"```(?:ba)?sh\n(.*?)```", page.read_text(), re.DOTALL)]
+    return [
+        line for block in blocks for line in block.replace("\\\n", "").splitlines() if line.startswith("cryotools ")
+    ]
+
+
+@pytest.mark.parametrize("line", _command_lines())
+def test_commands_in_the_pages_have_the_options_that_the_pages_give_them(line):
+    _, command, *words = shlex.split(line, comments=True)
+    names = {name for option in load(command).params for name in option.opts + option.secondary_opts}
+    assert {word for word in words if re.match(r"--?[A-Za-z]", word)} <= names
+
+
 def _help_examples() -> list[list[str]]:
     epilogs = "\x00".join((load(name).epilog or "").replace("\n\n", "\x00") for name in COMMANDS)
     lines = [part.replace("\n", " ").strip() for part in epilogs.split("\x00")]

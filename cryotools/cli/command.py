@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # names that still work but are no longer shown
-RETIRED = frozenset({"--lean"})
+RETIRED = frozenset({"--lean", "--least-correlation", "--least-gain"})
 
 
 class Command(TyperCommand):
@@ -33,7 +33,10 @@ class Command(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line in the usual signs: NAME must be given, [NAME] may be."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [
+            piece.replace("{", "").replace("}", "").replace("......", "...")
+            for piece in super().collect_usage_pieces(ctx)
+        ]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help of a copy whose options have the names to show; the parser keeps all of them."""

@@ -34,6 +34,11 @@ class _State:
 state = _State()
 
 
+def reset_state() -> None:
+    """What a command knows of itself, as before any was run."""
+    vars(state).update(vars(_State()))
+
+
 def spell(text: str) -> str:
     """A message of the library in the words of the command that runs: its options, not Python's parameters."""
     return spelled(text, state.parameters)

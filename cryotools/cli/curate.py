@@ -26,24 +26,26 @@ Examples:
 
 cryotools curate pairs.csv training-set
 
-cryotools curate pairs.csv training-set --shard 1/4 --least-correlation 0.7 --json
+cryotools curate pairs.csv training-set --shard 1/4 --min-correlation 0.7 --json
 """
 
 
 def command(
     pairs: Annotated[str, typer.Argument(metavar="PAIRS", help="CSV list of maps and models.")],
     folder: Annotated[str, typer.Argument(metavar="OUT_DIR", help="Folder for the training set.")],
-    least_correlation: Annotated[
+    min_correlation: Annotated[
         float,
         opt.main(
+            "--min-correlation",
             "--least-correlation",
             metavar="X",
             help="Drop pairs whose map correlates less than this with molmap near the atoms.",
         ),
     ] = 0.6,
-    least_gain: Annotated[
+    min_gain: Annotated[
         float,
         opt.main(
+            "--min-gain",
             "--least-gain",
             metavar="X",
             help="Drop pairs whose backbone density exceeds that of shifted copies by less than this, σ.",
@@ -66,7 +68,7 @@ def command(
     ] = None,
     debug: opt.Debug = False,
 ) -> None:
-    """Check pairs of maps and models, and make a training set of the good ones."""
+    """Check pairs of maps and models, and build a training set from the good ones."""
     set_threads(threads)
     from cryotools.core.files.shards import parse_shard
     from cryotools.curation.curate import Rules, curate
@@ -85,7 +87,7 @@ def command(
     with progress() as reporter:
         reporter.start(len(entries), "pairs")
         verdicts = []
-        for found in curate(entries, folder, Rules(least_correlation, least_gain), downloads):
+        for found in curate(entries, folder, Rules(min_correlation, min_gain), downloads):
             verdict = replace(found, reason=spell(found.reason), warnings=spell(found.warnings))
             verdicts.append(verdict)
             reporter.advance()

@@ -12,7 +12,8 @@ from cryotools.cli.console import check_map_output, label, note, print_json, pro
 NAME = "eval-disc"
 EPILOG = """The voxels judged (of 1 Å) are those above a contour taken from the map's histogram or, with --structure,
 those within 3 Å of its atoms. Every map is first resampled, scaled and masked in the same way, so that none of these
-shows where it comes from. fraction_real is the fraction of voxels that the discriminator takes for experimental;
+shows where it comes from. fraction_real is the fraction of voxels that the discriminator classifies as
+experimental;
 discriminator_accuracy is its accuracy in telling real maps from molmap's on protein families it was not trained on. It
 was measured on maps of protein alone and is left empty, with a warning, where MODEL contains nucleic acid; without
 --structure it applies only if the map is of protein.

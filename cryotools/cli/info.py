@@ -1,4 +1,4 @@
-"""`cryotools info`: what a file is, where it sits, what is odd about it."""
+"""`cryotools info`: what a file contains, where it lies in space, and what is unusual about it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def command(
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Say what maps or structure files hold, and what is odd about them."""
+    """Describe map and structure files, and report anything unusual."""
     set_threads(None)
     from cryotools.view.describe import describe_file
 

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from cryotools import __version__
-from cryotools.cli.console import complain, state
+from cryotools.cli.console import complain, reset_state, state
 from cryotools.cli.registry import Program
 from cryotools.core.errors import ArgumentError, CryotoolsError, CryotoolsNote, CryotoolsWarning
 
@@ -52,7 +52,7 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; `arguments` default to the command line's."""
-    state.__init__()
+    reset_state()
     signal.signal(signal.SIGTERM, _terminated)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no Å still shows the rest

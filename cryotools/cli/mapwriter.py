@@ -36,7 +36,8 @@ class MapWriter:
     def check(self, job: Job, preview: str | None = None) -> None:
         """Refuse outputs that cannot be written, or that are inputs."""
         simulation = job.simulation
-        inputs = [job.structure, simulation.grid.like, simulation.match, simulation.options.network]
+        given = [job.structure, simulation.grid.like, simulation.match, simulation.options.network]
+        inputs: list[str | None] = [source for source in given if isinstance(source, str)]
         if self.make_folders:
             Path(job.output).parent.mkdir(parents=True, exist_ok=True)
         check_map_output(job.output, preview, inputs)
@@ -82,7 +83,7 @@ def _refinements(simulation: Simulation, sharpness: float | None) -> str:
     words = ["--bfactor"] * simulation.options.b_factors
     if sharpness is not None:
         words.append(f"--sharpen {sharpness:.4g}")
-    if simulation.match:
+    if isinstance(simulation.match, str):
         words.append(f"(of {Path(simulation.match).name[:30]})")
     if simulation.half_maps or simulation.noise:
         level = AUTO if simulation.half_maps else f"{simulation.noise:g}"

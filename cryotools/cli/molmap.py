@@ -70,14 +70,16 @@ def command(
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
-    threads: opt.Threads = None,
+    threads: opt.ClassicalThreads = None,
     cutoff_range: Annotated[
         float,
         opt.advanced("--cutoffRange", "--cutoff-range", metavar="N", help="Cut the Gaussians off at N sigma."),
     ] = 5.0,
     sigma_factor: Annotated[
         float | None,
-        opt.advanced("--sigmaFactor", "--sigma-factor", metavar="F", help="Default: 1 / (π√2) = 0.2251."),
+        opt.advanced(
+            "--sigmaFactor", "--sigma-factor", metavar="F", help="Sigma over RESOLUTION; default: 1 / (π√2) = 0.2251."
+        ),
     ] = None,
     skip_unknown: opt.SkipUnknown = False,
     debug: opt.Debug = False,
@@ -89,8 +91,8 @@ def command(
     set_threads(threads, classical=True)
     check_map_output(output, preview, [structure, on_grid])
     from cryotools.cli.mapresult import MapResult
+    from cryotools.core.maps.splat import SIGMA_PER_RESOLUTION
     from cryotools.simulate.classical.chimerax import MolmapOptions, molmap
-    from cryotools.simulate.classical.gaussians import SIGMA_PER_RESOLUTION
 
     options = MolmapOptions(
         resolution=angstroms,

@@ -74,6 +74,11 @@ def weights(trainer: str) -> Any:
     return main("--weights", metavar="FILE", help=text)
 
 
+def threads(text: str) -> Any:
+    """The option that says how many threads to use, with `text` as its help."""
+    return compute("--threads", "-j", min=1, metavar="N", help=text)
+
+
 def one_output(positional: str | None, option: str | None, name: str = "OUTPUT") -> str:
     """The output, whichever way it was given.
 
@@ -167,9 +172,7 @@ Verbose = Annotated[
         is_eager=True,
     ),
 ]
-SkipUnknown = Annotated[
-    bool, advanced("--skip-unknown", metavar="", help="Leave out atoms whose element cannot be told.")
-]
+SkipUnknown = Annotated[bool, advanced("--skip-unknown", metavar="", help="Leave out atoms of unknown element.")]
 Debug = Annotated[
     bool,
     advanced(
@@ -192,16 +195,8 @@ TrainingPrecision = Annotated[
         help="Numerical precision: fp32, bf16, or auto (bf16 where the hardware is fast at it).",
     ),
 ]
-Threads = Annotated[
-    int | None,
-    compute(
-        "--threads",
-        "-j",
-        min=1,
-        metavar="N",
-        help="CPU threads; default: SLURM_CPUS_PER_TASK, else all available processors (classical maps: 1).",
-    ),
-]
+Threads = Annotated[int | None, threads("CPU threads; default: SLURM_CPUS_PER_TASK, else all available processors.")]
+ClassicalThreads = Annotated[int | None, threads("CPU threads; default: 1, as more rarely help.")]
 Seed = Annotated[int, compute("--seed", min=0, metavar="N", help="Seed for all random numbers.")]
 ReplaceNan = Annotated[
     float | None,

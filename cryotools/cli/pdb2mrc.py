@@ -59,7 +59,7 @@ def command(
         opt.output("--verbose", "-v", metavar="N", help="Level, as in the original; above 0 prints more detail."),
     ] = 0,
     seed: opt.Seed = 0,
-    threads: opt.Threads = None,
+    threads: opt.ClassicalThreads = None,
     omit: Annotated[
         float, opt.advanced("--omit", metavar="PERCENT", help="Leave out this percentage of the atoms at random.")
     ] = 0.0,

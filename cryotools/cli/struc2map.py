@@ -120,7 +120,9 @@ def command(
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
     precision: opt.ResultPrecision = opt.Precision.fp32,
-    threads: opt.Threads = None,
+    threads: Annotated[
+        int | None, opt.threads("CPU threads; default: 1 (gan and vae-gan: SLURM_CPUS_PER_TASK, else all available).")
+    ] = None,
     shard: opt.Shard = None,
     altloc: Annotated[
         str,

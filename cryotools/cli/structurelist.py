@@ -21,7 +21,7 @@ HELP = """--list makes a map of each structure of a folder, of a text file with 
 one process. A table has the column file, and optionally out (the name of the map) and columns named like options (res,
 apix, box, like, chains, select, model, assembly, method, network, sharpen, match, noise, seed, ...), which override the
 command line for that structure. Relative paths are relative to the list. Maps are named after their structures, and
-OUT_DIR/summary.csv says how each went. The seed of each map is derived from --seed and its name."""
+OUT_DIR/summary.csv reports the outcome for each. The seed of each map is derived from --seed and its name."""
 
 
 def check_list_options(output: str | None, preview: str | None) -> None:

@@ -13,12 +13,12 @@ from cryotools.core.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 NAME = "train-sse"
-EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used in as many versions as --versions says: as
-it is, and rotated, blurred, sharpened or at lower resolution. Maps can also be simulated from --structures, with
+EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used in as many versions as --versions says: the
+original, and rotated, blurred, sharpened or at lower resolution. Maps can also be simulated from --structures, with
 noise, masks and uneven local resolution; OUT/simulated (or --cache) keeps them for the next run. --structures is a
 folder, a text file with one path per line, or a CSV table with the column file and optionally homolog_of_fold, to
 leave out relatives of the held-out fold. OUT receives model.safetensors (for annotate-sse --weights), metrics.csv,
@@ -49,9 +49,7 @@ def command(
     ] = None,
     versions: Annotated[
         int,
-        opt.main(
-            "--versions", min=1, metavar="N", help="Versions of each experimental map, counting the map as it is."
-        ),
+        opt.main("--versions", min=1, metavar="N", help="Versions of each experimental map, including the original."),
     ] = 10,
     fold: run.Fold = "0",
     steps: run.Steps = 5000,
@@ -79,6 +77,7 @@ def command(
     device: opt.Device = "auto",
     precision: opt.TrainingPrecision = opt.Precision.auto,
     threads: opt.Threads = None,
+    workers: run.Workers = None,
     debug: opt.Debug = False,
 ) -> None:
     """Train a network that finds helices, sheets and nucleotides in maps."""
@@ -87,7 +86,7 @@ def command(
             if given:
                 raise UsageError(f"{option} is for simulated maps; add --structures")
 
-    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
         from cryotools.sse.learning.tasks import (
             ClassifierOptions,
             Simulations,
@@ -99,13 +98,13 @@ def command(
         from cryotools.sse.network import SecondaryStructureConfig
 
         config = ClassifierTraining(SecondaryStructureConfig(width), cube, batch, experimental)
-        kept = Path(cache) if cache else Path(out) / "simulated"
+        boxes = Path(cache) if cache else Path(out) / "simulated"
         held = held_out[0].fold if held_out else None
-        simulations = Simulations(unrelated_structures(structures, held), simulated, kept) if structures else None
-        options = ClassifierOptions(config, versions, simulations, init, place, seed)
+        simulations = Simulations(unrelated_structures(structures, held), simulated, boxes) if structures else None
+        options = ClassifierOptions(config, versions, simulations, init, place, seed, kept)
         with progress() as reporter:
             task = make_classifier_task(pairs, held_out, options, reporter)
         return task, describe_classifier(task, options)
 
-    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, workers, resume)
     run.train_and_report(asked, build, json)

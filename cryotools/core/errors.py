@@ -41,11 +41,11 @@ class ArgumentError(UsageError):
 
 
 class CryotoolsNote(UserWarning):
-    """Something a user may not expect, though nothing is odd; shown once by commands that are not quiet."""
+    """Something a user may not expect, although nothing is wrong; shown once, unless a command is quiet."""
 
 
 class CryotoolsWarning(UserWarning):
-    """Something odd that does not stop the work; shown to the user once."""
+    """Something unusual that does not stop the work; shown once."""
 
 
 def listing(items: Sequence[object]) -> str:

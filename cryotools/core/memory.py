@@ -1,4 +1,4 @@
-"""How much memory is free, to this process too; and refuse a grid that cannot fit before anything is allocated."""
+"""How much memory is free to this process; a grid that cannot fit is refused before anything is allocated."""
 
 from __future__ import annotations
 

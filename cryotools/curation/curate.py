@@ -1,4 +1,4 @@
-"""From maps and models as they are deposited to a training set: judged, resampled, masked, scaled.
+"""From deposited maps and models to a training set: judged, resampled, masked, scaled.
 
 What is kept and what is dropped, and why, is part of the result (struc2mapGAN's curation made measurable).
 """
@@ -40,12 +40,12 @@ _UNMODELLED_SIGMA = 1.0
 
 @dataclass(frozen=True)
 class Rules:
-    """When a pair is dropped: `least_correlation` with molmap at the reported resolution (ChimeraX's, over the voxels
-    within 3 Å of atoms), `least_gain` of the backbone over its shifted control in σ.
+    """When a pair is dropped: `min_correlation` with molmap at the reported resolution (ChimeraX's, over the voxels
+    within 3 Å of atoms), `min_gain` of the backbone over its shifted control in σ.
     """
 
-    least_correlation: float = 0.6
-    least_gain: float = 0.5
+    min_correlation: float = 0.6
+    min_gain: float = 0.5
 
 
 def curate(
@@ -53,8 +53,8 @@ def curate(
 ) -> Iterator[PairVerdict]:
     """Judge every entry, write the pairs that are kept to `folder` as ID.npz, and yield each verdict.
 
-    Files that are not there are downloaded to `cache`; without one the network is left alone. A broken entry fails with
-    its reason and does not stop the rest. What is odd about a map or a model is told in its verdict.
+    Files that are not there are downloaded to `cache`; without one nothing is downloaded. A broken entry fails with
+    its reason and does not stop the rest. Anything unusual about a map or a model is reported in its verdict.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def with_files(entry: Entry, cache: Cache | None = None) -> Entry:
     Raises
     ------
     DataError
-        A file is neither there nor to be had, or the resolution is said nowhere.
+        A file is missing and cannot be downloaded, or no resolution is given.
     """
     if cache is None and not (entry.map and entry.model):
         raise DataError(f"{entry.id}: the list gives an accession ID instead of a file; download it, or give a `cache`")
@@ -113,7 +113,7 @@ def reported_resolution(path: str | os.PathLike[str]) -> float:
     Raises
     ------
     DataError
-        The file cannot be read, is no mmCIF, or does not say.
+        The file cannot be read, is not mmCIF, or gives no resolution.
     """
     with open_bytes(path) as stream:
         content = stream.read()
@@ -210,9 +210,9 @@ def _backbone_sigma(volume: Volume, structure: Structure, shift: float) -> tuple
 def _reason(found: dict[str, float], rules: Rules) -> str:
     if np.isnan(found["correlation"]):
         return "the map is 0 at all atoms"
-    if found["correlation"] < rules.least_correlation:
-        return f"correlation with molmap {found['correlation']:.2f} is below {rules.least_correlation:g}"
+    if found["correlation"] < rules.min_correlation:
+        return f"correlation with molmap {found['correlation']:.2f} is below {rules.min_correlation:g}"
     gain = found["backbone_sigma"] - found["control_sigma"]
-    if gain < rules.least_gain:
-        return f"the backbone gains {gain:.2f} sigma over its shifted control, less than {rules.least_gain:g}"
+    if gain < rules.min_gain:
+        return f"the backbone density exceeds its shifted control by {gain:.2f} sigma, less than {rules.min_gain:g}"
     return ""

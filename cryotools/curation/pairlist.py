@@ -1,4 +1,4 @@
-"""Lists of maps and models: what `curate` and `eval-sse` are told to work on."""
+"""Lists of maps and models: the input of `curate` and `eval-sse`."""
 
 from __future__ import annotations
 

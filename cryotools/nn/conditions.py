@@ -1,4 +1,4 @@
-"""Numbers that hold for a whole map and are told to a network beside it: its resolution, and whether that is known."""
+"""Numbers that hold for a whole map and are given to a network beside it: its resolution, and whether that is known."""
 
 from __future__ import annotations
 

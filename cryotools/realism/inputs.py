@@ -1,6 +1,6 @@
 """One form for every map that is judged: real, simulated or generated, masked or not, in any scale.
 
-A discriminator learns whatever tells the classes apart, were it the mask, the scale of the values or the voxel size.
+A discriminator learns whatever distinguishes the classes, even the mask, the scale of the values or the voxel size.
 So all maps are resampled to 1 Å, scaled by their own structured voxels, and masked around those, from the map alone.
 """
 

@@ -1,4 +1,4 @@
-"""Ask the evaluation discriminator: which part of a map does it take for experimental?"""
+"""Apply the evaluation discriminator: which part of a map looks experimental?"""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Verdict:
         }
 
     def words(self) -> str:
-        """How far the discriminator itself is to be believed, as the end of a sentence."""
+        """How reliable the discriminator itself is, as the end of a sentence."""
         known = "unknown" if np.isnan(self.accuracy) else f"{self.accuracy:.0%}"
         if self.molecule or not self.accuracy_holds_for:
             return f"{known} on maps of {self.molecule}" if self.molecule else known

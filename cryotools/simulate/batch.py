@@ -1,4 +1,4 @@
-"""Maps of many structures in one process: what to make of a list, and how each went."""
+"""Maps of many structures in one process: the jobs of a list, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job went: `status` is made, skipped (its output was there) or failed; `warnings` and `error` are text."""
+    """The outcome of a job: `status` is made, skipped (its output exists) or failed; `warnings`, `error` are text."""
 
     job: Job
     status: str
@@ -116,7 +116,7 @@ def check_distinct(jobs: Iterable[Job], writer: Writer) -> None:
 
 
 def run_jobs(jobs: Iterable[Job], writer: Writer, *, no_clobber: bool = False) -> Iterator[Outcome]:
-    """Do each job and say how it went; one that fails does not stop the rest.
+    """Run each job and yield its outcome; one that fails does not stop the rest.
 
     Warnings on a structure belong to its outcome; those on the machine are warned as elsewhere.
     """

@@ -67,7 +67,7 @@ def grid_around(structure: Structure, apix: float, resolution: float, box: tuple
     Raises
     ------
     DataError
-        The grid would not fit the memory.
+        The grid would not fit into memory.
     """
     low, high = structure.bounds()
     if box is None:

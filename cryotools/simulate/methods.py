@@ -16,7 +16,7 @@ from cryotools.simulate.classical.formulas import MapOptions, molmap_density, pd
 
 
 def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
-    """Density as experimental maps have it, by the shipped generator; 1 is strong density.
+    """Density that resembles experimental maps, by the shipped generator; 1 is strong density.
 
     Weights and occupancies do not apply; B factors sharpen and blur atoms where `options.b_factors` is set;
     `options.sharpness` None leaves the sharpness to the network.

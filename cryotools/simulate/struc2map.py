@@ -28,7 +28,7 @@ _OVERLAID = 0.5  # standard deviations of the map; experimental ones have 1.2 an
 @dataclass(frozen=True)
 class GridChoice:
     """Where the map lies: voxels of `apix` Å (None is 1), in a `box`, or on the grid of the map `like`; `center` moves
-    the atoms' centre of weight to (0, 0, 0).
+    the atoms' centre of mass to (0, 0, 0).
     """
 
     apix: float | None = None
@@ -39,10 +39,10 @@ class GridChoice:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Everything `struc2map` needs to know but the structure.
+    """Everything that `struc2map` needs apart from the structure.
 
-    `match` is a map whose sharpness is taken over; `noise` a level of white noise; with `half_maps` the map is the mean
-    of two that have noise of their own. `samples` more maps are drawn from the latent of the vae-gan.
+    `match` is a map whose sharpness is matched; `noise` a level of white noise; with `half_maps` the map is the mean
+    of two with independent noise. `samples` more maps are drawn from the latent of the vae-gan.
     """
 
     options: MapOptions
@@ -100,7 +100,7 @@ def struc2map(source: StructureLike, simulation: Simulation, progress: Progress 
 
 
 def centred(structure: Structure, options: MapOptions) -> Structure:
-    """The structure with its centre of weight at (0, 0, 0)."""
+    """The structure with its centre of mass at (0, 0, 0)."""
     weight = structure.element * (structure.usable_occupancy() if options.occupancy else 1.0)
     weight = weight if np.any(weight) else np.ones(len(structure))
     shift = np.average(structure.xyz, axis=0, weights=weight)

@@ -1,4 +1,4 @@
-"""What a user should be told of a map before its annotation is believed: noise, inverted, the wrong hand, too coarse.
+"""Checks of a map before its annotation is trusted: noise, inverted contrast, wrong handedness, low resolution.
 
 Each check warns and none refuses: a map that looks like one of these may still be right.
 """
@@ -28,7 +28,7 @@ _LEAST_VOLUME = 100.0  # Å3 of one class: about a turn of a helix
 
 
 def check_voxels(volume: Volume) -> None:
-    """Warn where voxels are no cubes, by more than 1 %."""
+    """Warn where voxels deviate from cubes by more than 1 %."""
     if max(volume.voxel_size) > (1 + _SAME_STEP) * min(volume.voxel_size):
         size = " x ".join(f"{step:.4g}" for step in volume.voxel_size)
         _warn(
@@ -41,8 +41,8 @@ def check_values(volume: Volume) -> Levels:
     """The levels of a map, and a warning where it looks inverted or like noise.
 
     Density is rare and strong in its box, so the means of blocks of some 4 Å are skewed to high values; those of an
-    inverted map are skewed to low ones by as much, and noise is even. Both all blocks and those that no mask has
-    emptied have to say so, and the contrast between the strongest and the weakest blocks, too.
+    inverted map are skewed to low ones by as much, and noise is even. Both the blocks of
+    the whole map and those outside a mask must show it, and so must the contrast between the strongest and the weakest.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def check_resolution(resolution: float | None) -> None:
 
 
 def check_confidence(probabilities: np.ndarray, voxel_volume: float) -> None:
-    """Warn where hardly a voxel (of `voxel_volume` Å3) of class maps (4, nz, ny, nx) has a class."""
+    """Warn where hardly any voxel (of `voxel_volume` Å3) of class maps (4, nz, ny, nx) has a class with confidence."""
     confident = sum(int(np.count_nonzero(plane >= _CONFIDENT)) for one in probabilities[1:] for plane in one)
     if confident * voxel_volume < _LEAST_VOLUME:
         _warn(
@@ -88,7 +88,7 @@ def check_confidence(probabilities: np.ndarray, voxel_volume: float) -> None:
 
 
 def check_hand(volume: Volume, elements: Sequence[Element]) -> Winding:
-    """Warn where density winds to the left around most helices; how it winds (`sse.elements.hand`)."""
+    """Warn where most helices look left-handed; how density winds around them (`sse.elements.hand`)."""
     found = winding(volume, elements)
     if found.stretches >= _LEAST_STRETCHES and found.left >= LEFT_HANDED * found.right:
         _warn(

@@ -54,7 +54,7 @@ class Reading:
     ----------
     voxel_size : Å, in place of what a map's header says
     replace_non_finite : put in place of NaN and infinite values
-    invert : turn a map's values over
+    invert : invert the contrast (negate the map's values)
     by_author : classes of residues from the model's own records in place of DSSP's hydrogen bonds
     """
 
@@ -97,7 +97,7 @@ class Evaluation:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Errors of what is done with a file begin with its name."""
+    """Errors raised inside begin with the name of the file."""
     try:
         yield
     except DataError as error:
@@ -145,12 +145,12 @@ def by_network(
     bias: float = 0.0,
     progress: Progress | None = None,
 ) -> Predict:
-    """Class maps by a network, the shipped one where `weights` is None; a map's resolution is told where it is known.
+    """Class maps by a network, the shipped one where `weights` is None, which is given a map's resolution if known.
 
     Raises
     ------
     DataError
-        The weights are missing or damaged, or the device is not there.
+        The weights are missing or damaged, or the device is not available.
     UsageError
         There is no such device, maps cannot be averaged over so many rotations, or `bias` is not finite.
     """

@@ -24,7 +24,7 @@ CLASSES = len(CLASS_NAMES)
 @dataclass(frozen=True)
 class SecondaryStructureConfig:
     """Channels at the finest level and levels of the U-Net; `temperature` divides logits before the softmax, so that
-    probabilities are what they say. It is fitted after training.
+    probabilities are calibrated. It is fitted after training.
     """
 
     width: int = 24
@@ -51,7 +51,7 @@ class SecondaryStructure(UNetBased):
 
 @dataclass(frozen=True)
 class HaruspexConfig:
-    """The published network has nothing to choose but the `temperature`, which it is given here to be comparable."""
+    """The published network has no settings; the `temperature` is added here for a fair comparison."""
 
     temperature: float = 1.0
 
@@ -66,7 +66,7 @@ class Haruspex(nn.Module):
     40 > 38 > 36, pooled to 18 > 16, pooled to 8, enlarged to 16 > 14 > 12, enlarged to 24 > 22 > 20. Any size that is a
     multiple of 4 and at least 24 will do. Its 6,034,756 parameters are those of convolutions of 3³ with a bias and of
     enlargements of 2³ without one; biases there would add 384. The published classes come in another order: sheet,
-    helix, nucleotide, none. The resolution is not told to it.
+    helix, nucleotide, none. It is not given the resolution.
     """
 
     halo = 20
@@ -102,6 +102,7 @@ class Classifier(Wrapper):
     """
 
     conditions: Tensor
+    network: SecondaryStructure | Haruspex
 
     def __init__(self, network: SecondaryStructure | Haruspex, conditions: Tensor, bias: float = 0.0) -> None:
         super().__init__(network)

@@ -21,7 +21,7 @@ from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SH
 from cryotools.view.chimerax import ChimeraxScript, colour_residues
 
 COLOURS = {OTHER: "#b2b2b2", HELIX: "red", SHEET: "blue", NUCLEOTIDE: "orange"}
-CONTOUR = 0.5  # × the molecule's strength: where its surface is drawn
+CONTOUR = 0.5  # × the molecule density: where its surface is drawn
 
 _MAPPED = (HELIX, SHEET, NUCLEOTIDE)
 
@@ -116,7 +116,7 @@ def write_files(
 
 @dataclass(frozen=True)
 class MapSource:
-    """The `file` of a map, and how it was read: with its values turned over, with another voxel size and origin than
+    """The `file` of a map, and how it was read: with inverted contrast, or with a voxel size and origin other than
     its header says.
     """
 

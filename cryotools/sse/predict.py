@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from cryotools.sse.check import (
     check_voxels,
 )
 from cryotools.sse.elements.find import Element, find_elements
-from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier
+from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, SecondaryStructure
 from cryotools.sse.score import ResidueScores, score_residues
 from cryotools.sse.truth.assign import CLASS_NAMES, OTHER, assign
 
@@ -99,7 +100,7 @@ class Annotator:
     Raises
     ------
     DataError
-        The weights are missing or damaged, or the device is not there.
+        The weights are missing or damaged, or the device is not available.
     UsageError
         Rotations are none of 1, 4 and 24, `bias` is not finite, or there is no such device.
     """
@@ -116,7 +117,8 @@ class Annotator:
             raise ArgumentError("bias", bias, "give a finite number")
         self.compute = compute or Compute()
         self.compute.check()
-        self.network, _, _ = load_shipped("secondary-structure", [SECONDARY_STRUCTURE, HARUSPEX], weights)
+        network, _, _ = load_shipped("secondary-structure", [SECONDARY_STRUCTURE, HARUSPEX], weights)
+        self.network = cast(SecondaryStructure | Haruspex, network)
         self.rotations, self.bias = rotations, bias
 
     def annotate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> Annotation:

@@ -57,7 +57,7 @@ def draw_annotation(path: str, annotation: Annotation, title: str) -> None:
 
 
 def _fine(annotation: Annotation) -> tuple[Volume, np.ndarray]:
-    """The map in units of its strength and the classes, uint8, on cubic voxels of about the size of a pixel."""
+    """The map in units of its molecule density and the classes, uint8, on cubic voxels of about the size of a pixel."""
     levels, whole = annotation.levels, annotation.volume
     shown = (whole.data > levels.background + CONTOUR * levels.strength) | (annotation.labels != OTHER)
     box = bounding_box(shown) or tuple(slice(n) for n in whole.data.shape)

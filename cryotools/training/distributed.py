@@ -39,7 +39,7 @@ def joined(device: torch.device) -> Iterator[None]:
     Raises
     ------
     DataError
-        The processes do not find one another.
+        The processes cannot connect to each other.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield

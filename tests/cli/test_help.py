@@ -91,7 +91,16 @@ def test_lean_still_sets_the_bias_but_is_not_shown(run, shown, command):
         assert (result.code, "--bias inf: give a finite number" in result.err) == (2, True)
 
 
+def test_names_of_before_still_work_but_are_not_shown(run, shown):
+    text = shown("curate", 80)
+    for name, former in (("--min-correlation", "--least-correlation"), ("--min-gain", "--least-gain")):
+        assert name in text
+        assert former not in text
+        assert "gone.csv" in run("curate", "gone.csv", "set", former, "0.7").err
+
+
 def test_arguments_that_must_be_given_have_no_brackets(shown):
+    assert "Usage: cryotools info [OPTIONS] FILE... " in shown("info", 80)
     assert "Usage: cryotools curate [OPTIONS] PAIRS OUT_DIR" in shown("curate", 80)
     assert "Usage: cryotools eval-sse [OPTIONS] [MAP] [MODEL]" in shown("eval-sse", 80)
 

@@ -63,8 +63,8 @@ def test_a_model_in_the_wrong_place_is_dropped_with_its_reason(entry, tmp_path, 
     _, verdict = curate_entry(entry, Rules())
     assert verdict.status == DROPPED
     assert "correlation with molmap" in verdict.reason
-    _, lenient = curate_entry(entry, Rules(least_correlation=0.0))
-    assert "the backbone gains" in lenient.reason
+    _, lenient = curate_entry(entry, Rules(min_correlation=0.0))
+    assert "the backbone density exceeds" in lenient.reason
 
 
 def test_density_that_no_atom_explains_does_not_count(entry, tmp_path, volume):
@@ -127,7 +127,7 @@ def test_what_is_odd_about_the_files_is_in_the_report_of_each_pair_and_nowhere_e
 def test_the_page_shows_every_entry_with_text_escaped_and_pictures_inside(entry, tmp_path):
     far = replace(entry, id="far & away", map=str(tmp_path / "<absent>.mrc"))
     unlike = replace(entry, id="unlike")
-    verdicts = [*curate([far, entry], tmp_path, Rules()), *curate([unlike], tmp_path, Rules(least_correlation=1.0))]
+    verdicts = [*curate([far, entry], tmp_path, Rules()), *curate([unlike], tmp_path, Rules(min_correlation=1.0))]
     write_page(tmp_path / "report.html", verdicts)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page

@@ -22,7 +22,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     UsageError
         The name is none of these.
     DataError
-        The device is not there.
+        The device is not available.
     """
     kind, _, number = name.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (number and (kind != "cuda" or not number.isdecimal())):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -46,6 +47,21 @@ class Tiling:
     bytes_per_voxel: int = 110
 
 
+class NetworkReach(Protocol):
+    """What a network that is applied to maps says of itself."""
+
+    @property
+    def halo(self) -> int: ...
+
+    @property
+    def multiple(self) -> int: ...
+
+
+def reach_of(network: nn.Module) -> NetworkReach:
+    """The network itself, to a type checker, for which any attribute of a module may be a tensor or a module."""
+    return cast(NetworkReach, network)
+
+
 class Wrapper(nn.Module):
     """A network around another, `network`, which sees as far and takes the same tiles."""
 
@@ -56,12 +72,12 @@ class Wrapper(nn.Module):
     @property
     def halo(self) -> int:
         """Voxels on each side that an output voxel can see."""
-        return self.network.halo
+        return reach_of(self.network).halo
 
     @property
     def multiple(self) -> int:
         """Voxels that inputs must be whole multiples of, along each axis."""
-        return self.network.multiple
+        return reach_of(self.network).multiple
 
     @property
     def tiling(self) -> Tiling:
@@ -136,21 +152,21 @@ def apply_network(
     Raises
     ------
     DataError
-        The result or a single tile does not fit the memory, or the network gives numbers that are not finite.
+        The result or a single tile does not fit into memory, or the network gives numbers that are not finite.
     UsageError
         There are no such rotations, device or precision.
     """
     network = rotation_average(network, rotations)
-    runner = Runner(network, (compute or Compute()).for_large_tiles())
+    runner, reach = Runner(network, (compute or Compute()).for_large_tiles()), reach_of(network)
     progress = progress or NoProgress()
     if isinstance(where, Blocks):
         source = channels if callable(channels) else _source(channels)
-        return run_boxes(runner, source, where, halo=network.halo, progress=progress)
+        return run_boxes(runner, source, where, halo=reach.halo, progress=progress)
     if callable(channels):
         raise TypeError("channels that are made box by box need blocks to say where")
     if where is not None:
         return _masked(runner, channels, where, progress)
-    return run_tiled(runner, channels, halo=network.halo, multiple=network.multiple, core=_CORE, progress=progress)
+    return run_tiled(runner, channels, halo=reach.halo, multiple=reach.multiple, core=_CORE, progress=progress)
 
 
 def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Compute | None = None) -> np.ndarray:
@@ -160,10 +176,10 @@ def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Comput
     Raises
     ------
     DataError
-        The map does not fit the memory.
+        The map does not fit into memory.
     """
-    shape = channels.shape[1:]
-    filled = np.zeros((len(channels), *(-(-n // network.multiple) * network.multiple for n in shape)), dtype=np.float32)
+    shape, multiple = channels.shape[1:], reach_of(network).multiple
+    filled = np.zeros((len(channels), *(-(-n // multiple) * multiple for n in shape)), dtype=np.float32)
     inside = (slice(None), *(slice(n) for n in shape))
     filled[inside] = channels
     whole = torch.from_numpy(filled)[None].to(memory_format=torch.channels_last_3d)[0]  # as cubes lie in training
@@ -188,7 +204,7 @@ def run_boxes(
     Raises
     ------
     DataError
-        The result or a single box does not fit the memory.
+        The result or a single box does not fit into memory.
     """
     if halo % blocks.edge:
         raise ValueError(f"a halo of {halo} voxels is no whole number of blocks of {blocks.edge}")
@@ -226,8 +242,9 @@ def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: P
     """The network's outputs where a mask says so: in the smallest box around that and what the network sees from there,
     in tiles as large as the memory allows.
     """
-    edge = runner.network.multiple
-    halo = -(-runner.network.halo // edge) * edge
+    reach = reach_of(runner.network)
+    edge = reach.multiple
+    halo = -(-reach.halo // edge) * edge
     box = bounding_box(where)
     if box is None:
         return _nothing(runner, _source(channels), halo, Blocks(where, edge, where.shape))
@@ -237,6 +254,7 @@ def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: P
     for plan, start, tile in _tiles(runner, channels[inside], where[part], progress):
         result = _zeros(len(tile), where.shape) if result is None else result
         plan.paste(result[inside], tile, start)
+    assert result is not None  # what is True in the mask lies in a tile
     for plane, wanted in zip(result[inside].swapaxes(0, 1), where[part], strict=True):
         plane[:, ~wanted] = 0
     return result
@@ -248,13 +266,13 @@ def _tiles(
     """The plan, the start and the output (k, *tile) of the tiles that hold something of `where` (nz, ny, nx), all again
     in smaller tiles where the memory does not hold one.
     """
-    network = runner.network
-    tiling: Tiling = getattr(network, "tiling", Tiling())
-    least = 2 * network.halo + _LEAST_CORE
+    reach = reach_of(runner.network)
+    tiling: Tiling = getattr(runner.network, "tiling", Tiling())
+    least = 2 * reach.halo + _LEAST_CORE
     most = min(tiling.most, tiling.largest**3)
     short = runner.device.type == "cpu" and tiling.bytes_per_voxel * most > available_bytes()  # Linux would kill us
     largest = least if short else max(tiling.largest, least)
-    sizes = {"halo": network.halo, "multiple": network.multiple, "beyond": tiling.beyond}
+    sizes = {"halo": reach.halo, "multiple": reach.multiple, "beyond": tiling.beyond}
     while True:
         plan = plan_few_tiles(where.shape, largest=largest, most=max(most, least**3), **sizes)
         starts = [start for start in plan.starts() if where[_core(plan, start)].any()]

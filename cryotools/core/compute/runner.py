@@ -28,7 +28,7 @@ _DEFAULT_BATCH = {"cpu": 4, "cuda": 16, "mps": 8}
 
 
 class InputTooLargeError(DataError):
-    """A single input does not fit the memory; smaller ones may."""
+    """A single input does not fit into memory; smaller ones may."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Runner:
         Raises
         ------
         InputTooLargeError
-            A single input does not fit the memory.
+            A single input does not fit into memory.
         DataError
             The network gives numbers that are not finite.
         """
@@ -148,7 +148,7 @@ def run_tiled(
     Raises
     ------
     DataError
-        The result or a single tile does not fit the memory.
+        The result or a single tile does not fit into memory.
     """
     progress = progress or NoProgress()
     channels = np.ascontiguousarray(channels, dtype=np.float32)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -20,7 +21,8 @@ def save_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> 
     if objects:  # numpy refuses them itself from 2.3 on
         raise ValueError(f"{path}: {', '.join(objects)} holds objects")
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+        values: dict[str, Any] = dict(arrays)  # to a type checker, any of them could be the option allow_pickle
+        np.savez_compressed(stream, **values)
 
 
 @contextmanager

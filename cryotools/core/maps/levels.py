@@ -1,4 +1,4 @@
-"""The background of a map and the strength of its molecule, from the map alone.
+"""The background of a map and its molecule density, from the map alone.
 
 Both are the same whatever the scale and the offset of the values, however large the box is and whether the map was
 masked: quantiles over all voxels, as histograms give them, move with the share of the box that is empty, so none is
@@ -25,10 +25,10 @@ _AT_MOST = 1_000_000  # values that are sorted
 
 @dataclass(frozen=True)
 class Levels:
-    """`background` is the level of solvent and `strength` the mean height above it of those voxels of the molecule that
-    are higher than half of that mean, both in the map's own scale. `contrast` compares the strongest blocks with the
-    weakest: far above 1 in a map, near 1 in noise, below 1 where density is negative. `filling` is the exact value of
-    masked voxels, or None.
+    """`background` is the level of the solvent and `strength` the molecule density: the mean height above the
+    background of those voxels of the molecule that are higher than half of that mean. Both are in the map's own scale.
+    `contrast` compares the strongest blocks with the weakest: far above 1 in a map, near 1 in noise, below 1 where
+    density is negative. `filling` is the mask value, the exact value of masked voxels, or None.
     """
 
     background: float

@@ -1,10 +1,9 @@
 """The one form in which networks see maps, made by one function in training and in use.
 
-Voxels are cubes of 1 Å. Values count from the solvent in units of the molecule's strength (`core.maps.levels`): neither
-depends on the scale of the values, the size of the box or a mask. Maps that are too sharp are blurred
-(`core.maps.soften`). Crops that hold no solvent do not know its level, so take them from maps that are prepared, not
-before. Nothing is cut away around the molecule, since weak parts of it would go, too; what a mask has cut away is
-exactly 0.
+Voxels are cubes of 1 Å. Values are heights above the background in units of the molecule density (`core.maps.levels`):
+neither depends on the scale of the values, the size of the box or a mask. Maps that are too sharp are blurred
+(`core.maps.soften`). Crops without solvent do not show its level, so cut them from prepared maps, not before. Nothing
+is masked around the molecule, as its weak parts would be lost, too; what a mask has already removed is exactly 0.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from cryotools.core.maps.soften import blur_needed, blurred
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
 
-PREPARED_RANGE = (-2.0, 4.0)  # × the molecule's strength; what is beyond is a heavy atom or an artefact
+PREPARED_RANGE = (-2.0, 4.0)  # × the molecule density; what is beyond is a heavy atom or an artefact
 _SMALLEST = 6.0  # Å along each axis: one turn of a helix; less shows nothing of a molecule
 _BLOCK = 4  # Å
 _STANDS_OUT, _STRONGEST = 0.25, 64  # of the mean over so many blocks
@@ -43,7 +42,7 @@ def prepare_map(volume: Volume, resolution: float | None = None, levels: Levels 
     Raises
     ------
     DataError
-        The map is constant, has nothing above its background, is thinner than 6 Å or does not fit the memory.
+        The map is constant, has nothing above its background, is thinner than 6 Å or does not fit into memory.
     """
     if min(volume.grid.size) < _SMALLEST:
         size = " x ".join(f"{length:.3g}" for length in volume.grid.size)

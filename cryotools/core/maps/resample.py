@@ -35,7 +35,7 @@ def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
     Raises
     ------
     DataError
-        The target grid does not fit the memory.
+        The target grid does not fit into memory.
     """
     check_choice("method", method, METHODS)
     if volume.same_grid_as(target):
@@ -72,7 +72,7 @@ def interpolate(volume: Volume, target: Grid) -> Volume:
     Raises
     ------
     DataError
-        The target grid does not fit the memory.
+        The target grid does not fit into memory.
     """
     from scipy.ndimage import affine_transform
 
@@ -93,7 +93,7 @@ def interpolate_each(maps: np.ndarray, source: Grid, target: Grid) -> np.ndarray
     Raises
     ------
     DataError
-        The maps do not fit the memory.
+        The maps do not fit into memory.
     """
     check_grid_fits(target.shape, copies=len(maps))
     result = np.empty((len(maps), *target.shape), dtype=np.float32)

@@ -99,8 +99,8 @@ class Volume:
 
     Two volumes are equal when their grids and all their values are, NaN being equal to NaN.
 
-    A float32 array that owns its memory is handed over and not copied: it becomes read-only, so who wants to go on
-    writing hands over a copy. A view of memory that somebody may still write to is copied.
+    A float32 array that owns its memory is used without copying and becomes read-only: pass a copy to keep writing to
+    it. A view of memory that may still be written to is copied.
     """
 
     data: np.ndarray

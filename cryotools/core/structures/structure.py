@@ -87,12 +87,12 @@ class Structure:
         return f"atom {self.atom_name[at]} of {self.residue_name[at]} {self.chain[at]}{self.residue_number[at]}"
 
     def usable_occupancy(self) -> np.ndarray:
-        """`occupancy` as float64 (n,), for who weighs atoms by it.
+        """`occupancy` as float64 (n,), for callers that weight atoms by it.
 
         Raises
         ------
         DataError
-            An occupancy is below 0 or no number; reading lets it pass, since few uses need it.
+            An occupancy is negative or not a number; reading accepts it, as few uses need it.
         """
         bad = np.flatnonzero(~(self.occupancy >= 0))
         if len(bad):

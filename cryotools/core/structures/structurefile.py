@@ -50,7 +50,7 @@ def read_structure(
     assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350), or "first"
     ncs : apply the file's non-crystallographic symmetry that is not given explicitly (PDB MTRIX records); an assembly
         is built without it
-    skip_unknown : leave out atoms whose element cannot be told; without it they are an error
+    skip_unknown : leave out atoms whose element cannot be determined; without it they are an error
 
     Raises
     ------

@@ -115,11 +115,11 @@ def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]]
         entity.name = str(number)
     whole.assign_label_seq_id(force=True)
     for entity in _polymers(whole):  # found anew, those of before are gone
-        full = dict(enumerate(entity.full_sequence, 1))
+        full: dict[int | None, str] = dict(enumerate(entity.full_sequence, 1))
         for model in whole:
             for subchain in entity.subchains:
                 for one in _polymer(model, subchain):
-                    if full.get(one.label_seq) != one.name:
+                    if one.label_seq is None or full.get(one.label_seq) != one.name:
                         where = f"{one.name} {chain_of[subchain]}{one.seqid}"
                         raise DataError(f"{name}: {where} does not match the sequence given for its chain")
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cryotools.core.compute.checkpoint import load_shipped
-from cryotools.core.compute.inference import apply_network
+from cryotools.core.compute.inference import apply_network, reach_of
 from cryotools.core.compute.regions import Blocks, Box, blocks_within, everywhere
 from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import CryotoolsWarning
@@ -45,14 +45,14 @@ def generate(
     Raises
     ------
     DataError
-        The weights are missing or damaged, or the map does not fit the memory.
+        The weights are missing or damaged, or the map does not fit into memory.
     """
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
     channels = DensityChannels(structure, unit, condition.resolution, b_factors=condition.b_factors)
     generator = load_generator(weights)
     network = folded(Conditioned(generator, torch.from_numpy(simulator_conditions(condition))))
-    where = needed(structure, unit, grid, network.multiple)
+    where = needed(structure, unit, grid, reach_of(network).multiple)
     made = apply_network(network, channels.part, where, compute=compute, progress=progress)
     return placed(made[0], unit, structure, grid)
 

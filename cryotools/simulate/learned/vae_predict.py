@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from cryotools.core.compute.checkpoint import load_shipped
-from cryotools.core.compute.inference import apply_network
+from cryotools.core.compute.inference import apply_network, reach_of
 from cryotools.core.compute.regions import Box
 from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Grid
@@ -43,11 +43,11 @@ def generate_vae(
     Raises
     ------
     DataError
-        The weights are missing or damaged, or the map does not fit the memory.
+        The weights are missing or damaged, or the map does not fit into memory.
     """
     warn_of_resolution(condition.resolution)
     unit = unit_grid(structure)
-    generator, _, _ = load_shipped("vae-map-generator", [VAE_GENERATOR], weights)
+    generator, config, _ = load_shipped("vae-map-generator", [VAE_GENERATOR], weights)
     elements = ElementChannels(structure, unit)
     noise = None
     if sample is not None:
@@ -63,8 +63,7 @@ def generate_vae(
 
     conditions = torch.from_numpy(simulator_conditions(Condition(condition.resolution, False, condition.sharpness)))
     network = folded(Conditioned(Noised(generator), conditions))
-    where = needed(structure, unit, grid, network.multiple, _REACH)
+    where = needed(structure, unit, grid, reach_of(network).multiple, _REACH)
     inside = apply_network(network, part, where, compute=compute, progress=progress)[0]
-    config = generator.config
     made = (inside - np.float32(MEAN)) * np.float32(config.deviation / DEVIATION) + np.float32(config.mean)
     return placed(made, unit, structure, grid, _REACH)

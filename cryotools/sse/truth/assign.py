@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import cast
 
 import gemmi
 import numpy as np
@@ -120,7 +122,8 @@ def _records(path: str | os.PathLike[str]) -> gemmi.Structure:
         recorded = gemmi.cif.Block("records")
         for block in parse_cif(content):
             for item in block:
-                tag = item.loop.tags[0] if item.loop else item.pair[0] if item.pair else ""
+                pair = cast("Sequence[str]", item.pair)
+                tag = item.loop.tags[0] if item.loop else pair[0] if pair else ""
                 if tag.lower().startswith(("_struct_conf.", "_struct_sheet")):
                     recorded.add_item(item)
         return gemmi.make_structure_from_block(recorded)

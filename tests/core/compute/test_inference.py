@@ -208,7 +208,7 @@ def test_tiles_shrink_where_memory_runs_out(monkeypatch):
     hungry = Hungry(inner, 44)
     assert np.allclose(apply_network(hungry, density, where, compute=CPU), closed_form(density), atol=1e-6)
     assert hungry.refused == 1  # at 68 voxels; at 40 there is room
-    with pytest.raises(DataError, match="tiles of 16 voxels do not fit the memory of cpu"):
+    with pytest.raises(DataError, match="tiles of 16 voxels do not fit into the memory of cpu"):
         apply_network(Hungry(inner, 12), density, where, compute=CPU)
 
 

@@ -25,7 +25,7 @@ def atom_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple
     Raises
     ------
     DataError
-        There are no atoms, or none of a known element; or, without `skip_unknown`, one whose element cannot be told.
+        There are no atoms, or none of a known element; or, without `skip_unknown`, one of an unknown element.
     """
     flat, full = _flattened(parsed)
     if len(flat.pos) == 0:

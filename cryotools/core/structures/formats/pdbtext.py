@@ -1,4 +1,4 @@
-"""PDB text as gemmi should see it: checked where it turns mistakes into zeros, mended where it stops for nothing.
+"""PDB text as gemmi should see it: checked where it turns mistakes into zeros, corrected where it stops without need.
 
 Numbers are checked here; `pdbnames` sees to residue names of four letters, `pdbmodels` to END and MODEL, `pdbelements`
 and `pdbqt` to elements.
