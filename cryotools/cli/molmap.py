@@ -91,8 +91,8 @@ def command(
     set_threads(threads, classical=True)
     check_map_output(output, preview, [structure, on_grid])
     from cryotools.cli.mapresult import MapResult
+    from cryotools.core.maps.splat import SIGMA_PER_RESOLUTION
     from cryotools.simulate.classical.chimerax import MolmapOptions, molmap
-    from cryotools.simulate.classical.gaussians import SIGMA_PER_RESOLUTION
 
     options = MolmapOptions(
         resolution=angstroms,

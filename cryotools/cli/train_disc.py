@@ -8,10 +8,12 @@ from cryotools.cli import options as opt
 from cryotools.cli import trainrun as run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 NAME = "train-disc"
 EPILOG = """DATA is a folder made by `cryotools curate`. The discriminator learns to tell its maps from classical
@@ -53,17 +55,18 @@ def command(
     device: opt.Device = "auto",
     precision: opt.TrainingPrecision = opt.Precision.auto,
     threads: opt.Threads = None,
+    workers: run.Workers = None,
     debug: opt.Debug = False,
 ) -> None:
     """Train a discriminator that tells experimental maps from simulated ones."""
 
-    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
         from cryotools.realism.network import EvaluatorConfig
         from cryotools.realism.train import EvaluatorTraining, make_evaluator_task
 
         config = EvaluatorTraining(EvaluatorConfig(width), cube, batch)
-        task = make_evaluator_task(pairs, held_out, config, against, place, seed)
+        task = make_evaluator_task(pairs, held_out, config, against, place, seed, kept)
         return task, {"arch": "evaluator", "against": against or "", "width": width, "cube": cube, "batch": batch}
 
-    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, workers, resume)
     run.train_and_report(asked, build, json)

@@ -9,10 +9,12 @@ from cryotools.cli import options as opt
 from cryotools.cli import trainrun as run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 NAME = "train-gan"
 EPILOG = """DATA is a folder made by `cryotools curate`. OUT receives model.safetensors (the generator), metrics.csv and
@@ -79,16 +81,17 @@ def command(
     device: opt.Device = "auto",
     precision: opt.TrainingPrecision = opt.Precision.auto,
     threads: opt.Threads = None,
+    workers: run.Workers = None,
     debug: opt.Debug = False,
 ) -> None:
     """Train a map generator against a discriminator on curated pairs."""
 
-    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
         from cryotools.simulate.learned.tasks import SimulatorOptions, describe_simulator, make_simulator_task
 
-        options = SimulatorOptions(arch.value, width, levels, cube, batch, adversarial, init, place, seed)
+        options = SimulatorOptions(arch.value, width, levels, cube, batch, adversarial, init, place, seed, kept)
         task = make_simulator_task(pairs, held_out, options)
         return task, describe_simulator(task, arch.value)
 
-    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, workers, resume)
     run.train_and_report(asked, build, json)

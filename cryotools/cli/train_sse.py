@@ -13,8 +13,8 @@ from cryotools.core.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 NAME = "train-sse"
 EPILOG = """DATA is a folder made by `cryotools curate`. Each map is used in as many versions as --versions says: the
@@ -77,6 +77,7 @@ def command(
     device: opt.Device = "auto",
     precision: opt.TrainingPrecision = opt.Precision.auto,
     threads: opt.Threads = None,
+    workers: run.Workers = None,
     debug: opt.Debug = False,
 ) -> None:
     """Train a network that finds helices, sheets and nucleotides in maps."""
@@ -85,7 +86,7 @@ def command(
             if given:
                 raise UsageError(f"{option} is for simulated maps; add --structures")
 
-    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device) -> tuple[Task, dict[str, Any]]:
+    def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
         from cryotools.sse.learning.tasks import (
             ClassifierOptions,
             Simulations,
@@ -97,13 +98,13 @@ def command(
         from cryotools.sse.network import SecondaryStructureConfig
 
         config = ClassifierTraining(SecondaryStructureConfig(width), cube, batch, experimental)
-        kept = Path(cache) if cache else Path(out) / "simulated"
+        boxes = Path(cache) if cache else Path(out) / "simulated"
         held = held_out[0].fold if held_out else None
-        simulations = Simulations(unrelated_structures(structures, held), simulated, kept) if structures else None
-        options = ClassifierOptions(config, versions, simulations, init, place, seed)
+        simulations = Simulations(unrelated_structures(structures, held), simulated, boxes) if structures else None
+        options = ClassifierOptions(config, versions, simulations, init, place, seed, kept)
         with progress() as reporter:
             task = make_classifier_task(pairs, held_out, options, reporter)
         return task, describe_classifier(task, options)
 
-    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, resume)
+    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, workers, resume)
     run.train_and_report(asked, build, json)

@@ -17,8 +17,8 @@ from cryotools.core.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from cryotools.training.loop import Task
     from cryotools.training.pairs import Pair
+    from cryotools.training.task import Task
 
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help="Training set made by curate.")]
@@ -32,6 +32,15 @@ LearningRate = Annotated[
 ]
 Resume = Annotated[bool, opt.main("--resume", metavar="", help="Continue the run in OUT.")]
 Every = Annotated[int, opt.output("--every", min=1, metavar="N", help="Validate and save every N steps.")]
+Workers = Annotated[
+    int | None,
+    opt.compute(
+        "--workers",
+        min=0,
+        metavar="N",
+        help="Processes that prepare batches; default: 0 on a CPU, up to 8 for a GPU. Results do not depend on it.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -48,22 +57,26 @@ class Run:
     device: str
     precision: opt.Precision
     threads: int | None
+    workers: int | None
     resume: bool
 
 
-Build = Callable[[list["Pair"], list["Pair"], "torch.device"], tuple["Task", dict[str, Any]]]
+_ENOUGH = 8  # processes make batches faster than a GPU takes them
+
+Build = Callable[[list["Pair"], list["Pair"], "torch.device", Path], tuple["Task", dict[str, Any]]]
 
 
 def train_and_report(run: Run, build: Build, as_json: bool) -> None:
-    """Train what `build` makes of the pairs, those held out and the device (a task, and what the run is of in plain
-    values); then print its held-out scores.
+    """Train what `build` makes of the pairs, those held out, the device and a folder for examples (a task, and what the
+    run is of in plain values); then print its held-out scores.
     """
     held = _fold(run.fold)
-    _share_threads(run.threads)
+    threads = _share_threads(run.threads)
     from cryotools.core.compute.device import resolve_device
     from cryotools.training import distributed
     from cryotools.training.loop import LoopConfig, check_folder, train, training_precision
     from cryotools.training.pairs import hold_out, load_folder
+    from cryotools.training.store import examples_of_run
 
     folder = Path(run.out)
     check_folder(folder, run.resume)
@@ -80,20 +93,33 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
     )
     with distributed.joined(place), progress() as reporter:
         pairs, held_out = hold_out(load_folder(run.data), held)
-        task, about = build(pairs, held_out, place)
         ids = {"trained_on": [pair.id for pair in pairs], "held_out": [pair.id for pair in held_out]}
-        metrics = train(task, folder, config, about=about | ids, resume=run.resume, progress=reporter)
+        with examples_of_run(folder, run.resume) as kept:
+            task, about = build(pairs, held_out, place, kept)
+            pairs.clear()  # what is made of them is on disk
+            held_out.clear()
+            metrics = train(
+                task,
+                folder,
+                config,
+                about=about | ids,
+                resume=run.resume,
+                progress=reporter,
+                workers=_workers(run.workers, place, threads),
+            )
         if not distributed.is_first():
             return
     scores = {name: value for name, value in metrics.items() if name.startswith("held_out")}
     if as_json:
-        counts = {"n_trained_on": len(pairs), "n_held_out": len(held_out)}
+        counts = {"n_trained_on": len(ids["trained_on"]), "n_held_out": len(ids["held_out"])}
         print_json({"folder": run.out, "arch": about["arch"], **counts, **metrics, "step": int(metrics["step"])})
         return
     for name, value in scores.items():
         typer.echo(f"{name.removeprefix('held_out_')} {value:.4f}")
-    judged = f"scores are means over {len(held_out)} held-out maps" if scores else "no scores, as no map was held out"
-    note(f"{folder / 'model.safetensors'}: trained on {len(pairs)} maps; {judged}")
+    judged = (
+        f"scores are means over {len(ids['held_out'])} held-out maps" if scores else "no scores, as no map was held out"
+    )
+    note(f"{folder / 'model.safetensors'}: trained on {len(ids['trained_on'])} maps; {judged}")
 
 
 def _fold(text: str) -> int | None:
@@ -104,9 +130,19 @@ def _fold(text: str) -> int | None:
     return int(text)
 
 
-def _share_threads(threads: int | None) -> None:
-    """Fix the threads as everywhere; the processes that torchrun started on this node share them."""
+def _workers(asked: int | None, place: torch.device, threads: int) -> int:
+    """Processes that make batches: as asked, else none on a CPU, which they would take from the network, and for a GPU
+    some of those that this process may use.
+    """
+    if asked is not None or place.type != "cuda":
+        return asked or 0
+    return max(1, min(_ENOUGH, threads - 1))
+
+
+def _share_threads(threads: int | None) -> int:
+    """Fix the threads as everywhere and return their number; the processes that torchrun started on this node share
+    them.
+    """
     together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     usable = set_threads(threads)
-    if threads is None and together > 1:
-        set_threads(max(1, usable // together))
+    return usable if threads is not None or together == 1 else set_threads(max(1, usable // together))

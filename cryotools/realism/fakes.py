@@ -8,9 +8,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from cryotools.core.maps.resample import SPACING
+from cryotools.core.maps.splat import sigma_of_resolution
 from cryotools.core.maps.volume import Volume
 from cryotools.simulate.classical.formulas import MapOptions, molmap_density
-from cryotools.simulate.classical.gaussians import sigma_of_resolution
 from cryotools.simulate.learned.sharpness import envelope
 from cryotools.simulate.noise import half_maps
 from cryotools.training.pairs import Pair

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
@@ -21,7 +22,6 @@ from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import ArgumentError
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.core.maps.shells import Shells
-from cryotools.core.maps.volume import Volume
 from cryotools.realism.fakes import classical, generated, noisy, random_density
 from cryotools.realism.inputs import mask_map
 from cryotools.realism.molecules import molecule_of
@@ -31,6 +31,9 @@ from cryotools.simulate.learned.predict import generate
 from cryotools.training import distributed
 from cryotools.training.pairs import Pair
 from cryotools.training.seeds import random_for
+from cryotools.training.step import sqrt_shares, update
+from cryotools.training.store import ExampleStore, Kept
+from cryotools.training.task import Batch
 
 REAL = "real"
 _SHARPER = (0.0, 60.0, -40.0)  # Å² of B given to real maps, so that their sharpness is no sign
@@ -51,21 +54,25 @@ class EvaluatorTraining:
 
 @dataclass(frozen=True)
 class _JudgedMap:
-    """A map in the common form: `data` float16, `structured` bool, both (nz, ny, nx); `index` (n, 3) of the latter."""
+    """A map of a `kind` in the common form: `data` float16, `structured` bool, both (nz, ny, nx); `index` (n, 3) of
+    the latter.
+    """
 
+    kind: str
     data: np.ndarray
     structured: np.ndarray
     index: np.ndarray
 
 
-_Kinds = dict[str, list[_JudgedMap]]
+_Kinds = dict[str, Kept[_JudgedMap]]
 _SHARES = {"molmap": 0.45, "noisy": 0.4, "random": 0.15}
 
 
 class EvaluatorTask:
     """The evaluation discriminator on curated pairs, as `training.loop` trains it on `device`.
 
-    `against` makes a generated map of a pair with or without its B factors; None leaves generated maps out.
+    `against` makes a generated map of a pair with or without its B factors; None leaves generated maps out. The maps
+    are kept in `folder` (None: while the task lives).
     """
 
     def __init__(
@@ -76,6 +83,7 @@ class EvaluatorTask:
         against: Callable[[Pair, bool], np.ndarray] | None = None,
         device: str | torch.device = "cpu",
         seed: int = 0,
+        folder: Path | None = None,
     ) -> None:
         self.config, self.device = config, torch.device(device)
         network = Evaluator(config.evaluator).to(self.device, memory_format=torch.channels_last_3d)
@@ -83,28 +91,28 @@ class EvaluatorTask:
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "evaluator": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
-        self.maps = [_kinds(pair, random_for(seed, pair.id), against) for pair in pairs]
-        judged = held_out if distributed.is_first() else []
-        self.held_out = [_kinds(pair, random_for(seed, pair.id), against) for pair in judged]
-        sizes = np.array([len(kinds[REAL][0].index) for kinds in self.maps], dtype=float)
-        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()
+        store = ExampleStore(_JudgedMap, folder)
+        learned, judged = (
+            {f"{what}-{number:05d}": partial(_examples, pair, seed, against) for number, pair in enumerate(of)}
+            for what, of in (("map", pairs), ("held-out", held_out))
+        )
+        store.fill(learned | judged)
+        self.maps = [_kinds(store.versions(name)) for name in learned]
+        self.held_out = [_kinds(store.versions(name)) for name in judged] if distributed.is_first() else []
+        self.share = sqrt_shares([len(kinds[REAL][0].index) for kinds in self.maps])
         self.molecules = sorted(filter(None, {molecule_of(pair.structure) for pair in held_out}))
         self.scores: dict[str, float] = {}
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
-        density, real, counted = (part.to(self.device) for part in self._batch(random))
+        density, real, counted = batch
         network = self.networks["evaluator"]
         network.train()
         logits = network(density)
         wanted = real[:, None, None, None, None].expand_as(logits)
         loss = functional.binary_cross_entropy_with_logits(logits, wanted, counted, reduction="sum") / counted.sum()
         right = (((logits > 0) == (wanted > 0.5)) * counted).sum() / counted.sum()
-        self.optimizers["evaluator"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(network)
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        self.optimizers["evaluator"].step()
+        update(network, self.optimizers["evaluator"], loss)
         return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
@@ -114,7 +122,8 @@ class EvaluatorTask:
         right: dict[str, list[float]] = {}
         for kinds in self.held_out:
             for kind, examples in kinds.items():
-                judged = examples[:1] if kind == REAL else examples  # the real map as it is, not sharpened or blurred
+                # the real map as it is, not sharpened or blurred
+                judged = examples.select([0]) if kind == REAL else examples
                 called = float(np.mean([self._fraction_real(averaged["evaluator"], example) for example in judged]))
                 right.setdefault(kind, []).append(called if kind == REAL else 1 - called)
         self.scores = {f"held_out_{kind}": float(np.mean(values)) for kind, values in right.items()}
@@ -138,7 +147,7 @@ class EvaluatorTask:
         """Take up what `state` gave."""
         self.scores = state["scores"]
 
-    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Cubes (b, 1, n, n, n), whether each is real (b,), and the voxels that count (b, 1, n, n, n)."""
         size, cubes = self.config.cube, []
         for number, at in enumerate(random.choice(len(self.maps), self.config.batch, p=self.share)):
@@ -171,6 +180,7 @@ def make_evaluator_task(
     against: str | None,
     device: torch.device,
     seed: int,
+    folder: Path | None = None,
 ) -> EvaluatorTask:
     """The task of `config`; `against` is "gan" for the shipped generator, a file of weights, or None.
 
@@ -187,7 +197,8 @@ def make_evaluator_task(
     if config.cube % multiple:
         raise ArgumentError("cube", config.cube, f"give a multiple of {multiple}")
     torch.manual_seed(seed)
-    return EvaluatorTask(pairs, held_out, config, _generator(against, device) if against else None, device, seed)
+    generator = _generator(against, device) if against else None
+    return EvaluatorTask(pairs, held_out, config, generator, device, seed, folder)
 
 
 def _generator(against: str, device: torch.device) -> Callable[[Pair, bool], np.ndarray]:
@@ -201,14 +212,20 @@ def _generator(against: str, device: torch.device) -> Callable[[Pair, bool], np.
     return make
 
 
-def _kinds(
-    pair: Pair, random: np.random.Generator, against: Callable[[Pair, bool], np.ndarray] | None
-) -> dict[str, list[_JudgedMap]]:
+def _kinds(maps: Kept[_JudgedMap]) -> _Kinds:
+    """Maps by their kinds."""
+    numbers: dict[str, list[int]] = {}
+    for number, one in enumerate(maps):
+        numbers.setdefault(one.kind, []).append(number)
+    return {kind: maps.select(of) for kind, of in numbers.items()}
+
+
+def _examples(pair: Pair, seed: int, against: Callable[[Pair, bool], np.ndarray] | None) -> Iterator[_JudgedMap]:
     """The pair's real map in several sharpnesses, and everything that is to be told from it."""
+    random = random_for(seed, pair.id)
     shells = Shells(pair.target.grid.shape, pair.target.voxel_size)
-    within = np.minimum(shells.frequency, 1 / pair.resolution)
     real = [
-        pair.target.with_data(shells.scale(pair.target.data, np.exp(-b * within**2 / 4))) if b else pair.target
+        pair.target.with_data(shells.change_b(pair.target.data, b, pair.resolution)) if b else pair.target
         for b in _SHARPER
     ]
     volumes = {
@@ -219,10 +236,8 @@ def _kinds(
     }
     if against:
         volumes["generated"] = generated(pair, against)
-    return {kind: list(_examples(each)) for kind, each in volumes.items()}
-
-
-def _examples(volumes: list[Volume]) -> Iterator[_JudgedMap]:
-    for volume in volumes:
-        prepared = mask_map(volume)
-        yield _JudgedMap(prepared.volume.data.astype(np.float16), prepared.structured, np.argwhere(prepared.structured))
+    for kind, each in volumes.items():
+        for volume in each:
+            prepared = mask_map(volume)
+            data, structured = prepared.volume.data.astype(np.float16), prepared.structured
+            yield _JudgedMap(kind, data, structured, np.argwhere(structured))

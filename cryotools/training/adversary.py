@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.training import distributed
+from cryotools.training.step import update
 
 HELD_BACK = 0.8  # accuracy from which a discriminator is not updated, as the cryo-GAN authors hold theirs back
 
@@ -26,9 +27,6 @@ def update_discriminator(
     loss = (functional.softplus(-real) + functional.softplus(false)).mean()
     right = float(((real > 0).float().mean() + (false < 0).float().mean()) / 2)
     accuracy = distributed.mean([right])[0]  # all processes update, or none
-    optimizer.zero_grad()
-    loss.backward()
-    distributed.average_gradients(discriminator)
     if accuracy < HELD_BACK:
-        optimizer.step()
+        update(discriminator, optimizer, loss, clip=None)
     return {"discriminator": float(loss.detach()), "accuracy": accuracy}

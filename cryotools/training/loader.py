@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-Batch = tuple[Tensor, ...]
+from cryotools.core.errors import CryotoolsError, DataError
+from cryotools.training.task import Batch
+
+Make = Callable[[np.random.Generator, int], Batch]
 _AHEAD = 4  # batches that a worker makes ahead
 
 
@@ -25,25 +28,30 @@ def random_of(seed: int, step: int, rank: int = 0) -> np.random.Generator:
 
 
 @dataclass(frozen=True)
-class _Steps(Dataset[Batch]):
-    make: Callable[[np.random.Generator], Batch]
+class _Steps(Dataset[Batch | CryotoolsError]):
+    make: Make
     seed: int
     rank: int
 
-    def __getitem__(self, step: int) -> Batch:
-        return self.make(random_of(self.seed, step, self.rank))
+    def __getitem__(self, step: int) -> Batch | CryotoolsError:
+        try:
+            return self.make(random_of(self.seed, step, self.rank), step)
+        except CryotoolsError as error:  # handed over, not raised: a worker's traceback is no message to a user
+            return error
 
 
 def batches(
-    make: Callable[[np.random.Generator], Batch],
+    make: Make,
     steps: range,
     *,
     seed: int = 0,
     rank: int = 0,
     workers: int = 0,
     pinned: bool = False,
-) -> Iterator[Batch]:
-    """The batch of each of `steps` in turn, which `make` draws from the random numbers of that step.
+) -> Generator[Batch, None, None]:
+    """The batch of each of `steps` in turn, which `make` draws from the random numbers of that step and its number.
+
+    Closing the generator ends its workers.
 
     Parameters
     ----------
@@ -51,8 +59,26 @@ def batches(
     pinned : batches are put where a GPU copies them from without waiting
     """
     source = _Steps(make, seed, rank)
-    if not workers:
-        return (source[step] for step in steps)
+    for batch in _ahead(source, steps, workers, pinned) if workers else map(source.__getitem__, steps):
+        if isinstance(batch, CryotoolsError):
+            raise batch
+        yield tuple(batch)
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """While inside, a worker that was killed, as it is where memory ends, is a DataError of one line; torch raises it
+    anywhere, a RuntimeError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker (pid"):
+            raise
+        raise DataError("a process that makes batches was killed, probably out of memory; use fewer workers") from error
+
+
+def _ahead(source: _Steps, steps: range, workers: int, pinned: bool) -> Generator[Batch | CryotoolsError, None, None]:
     loader = DataLoader(
         source,
         batch_size=None,
@@ -61,10 +87,11 @@ def batches(
         prefetch_factor=_AHEAD,
         pin_memory=pinned,
         worker_init_fn=_begin_worker,
+        generator=torch.Generator(),  # the run's own random numbers stay as they are
         # a forked worker shares the examples; elsewhere than on Linux it gets a copy
         multiprocessing_context="fork" if sys.platform == "linux" else "spawn",
     )
-    return iter(loader)
+    yield from loader
 
 
 def _begin_worker(number: int) -> None:

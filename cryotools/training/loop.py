@@ -1,54 +1,33 @@
 """The one training loop: schedule, averaged weights, metrics, checkpoints, signals.
 
-A task owns its networks, optimizers and data; the loop calls it step by step. Every random choice of a step comes from
-(seed, step, rank), so a run that is stopped and resumed continues as if it had not been (bit for bit on a CPU). Under
-torchrun every process draws its own cubes; the first one alone validates, records and saves.
+A task owns its networks, optimizers and data; the loop has batches made, by other processes if that is asked for, and
+calls the task step by step. Every random choice of a step comes from (seed, step, rank), so a run that is stopped and
+resumed continues as if it had not been (bit for bit on a CPU). Under torchrun every process draws its own cubes; the
+first one alone validates, records and saves.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from cryotools.core.compute.checkpoint import load_state, save_state
 from cryotools.core.compute.device import resolve_precision
 from cryotools.core.errors import ArgumentError, DataError, UsageError
 from cryotools.core.files.output import write_text
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.training import distributed
+from cryotools.training.loader import batches, watched
 from cryotools.training.plot import add_metrics, draw_losses, forget_metrics_after, read_metrics
-
-
-class Task(Protocol):
-    """What is trained."""
-
-    networks: dict[str, nn.Module]
-    optimizers: dict[str, torch.optim.Optimizer]
-
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
-        """One update of every network; the losses by name. `distributed.average_gradients` comes before an update."""
-
-    def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
-        """Scores of the averaged networks on held-out maps, by name."""
-
-    def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
-        """Write the networks that a user needs."""
-
-    def state(self) -> dict[str, Any]:
-        """What it has found out beside its networks and optimizers, in plain values, such as its last scores."""
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+from cryotools.training.runstate import RunState
+from cryotools.training.task import Batch, Task
 
 
 @dataclass(frozen=True)
@@ -56,6 +35,9 @@ class LoopConfig:
     """`steps` in all; the learning rate rises over `warmup` steps to `learning_rate` and falls as a cosine to a
     hundredth; weights are averaged with `averaging` (an exponential mean) for validation and shipping. `precision` is
     auto, fp32 or bf16, and holds for the steps; weights, updates and validation stay in float32.
+
+    `epochs` takes the place of `steps` for a task that says how many steps an epoch has; `validate_every` and
+    `save_every` count epochs then, and metrics.csv has a column for them.
     """
 
     steps: int = 5000
@@ -66,17 +48,7 @@ class LoopConfig:
     save_every: int = 500
     seed: int = 0
     precision: str = "fp32"
-
-
-class _Record:
-    """What the next line of metrics.csv is made of: the losses since the last one, and the time of the whole run."""
-
-    def __init__(self, losses: Sequence[dict[str, float]] = (), seconds: float = 0.0) -> None:
-        self.losses, self._before, self._began = list(losses), seconds, time.monotonic()
-
-    def seconds(self) -> float:
-        """Time spent on the run, before it was resumed too."""
-        return self._before + time.monotonic() - self._began
+    epochs: int | None = None
 
 
 def train(
@@ -87,14 +59,17 @@ def train(
     about: Mapping[str, Any] | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    workers: int = 0,
 ) -> dict[str, float]:
     """Train `task` to the end, leaving config.json, metrics.csv, losses.png, state.pt and the task's networks in
-    `folder`; the last line of metrics.csv. `about` says what else the run is of (plain values, for config.json).
+    `folder`; the last line of metrics.csv. `about` says what else the run is of (plain values, for config.json);
+    `workers` processes make its batches, which are the same with any number of them.
 
     Raises
     ------
     UsageError
-        `resume` was asked for with another config or `about`, or not asked for where `folder` holds a run.
+        `resume` was asked for with another config or `about`, or not asked for where `folder` holds a run; epochs are
+        asked of a task that has none.
     DataError
         There is nothing to resume, a file cannot be written, a batch does not fit into memory, or a loss is not finite:
         the last good checkpoint stays.
@@ -102,30 +77,32 @@ def train(
         143 after SIGTERM or SIGUSR1, once a checkpoint is written.
     """
     check_folder(folder, resume)
-    precision = training_precision(config.precision, _device(task))
-    settings = {**asdict(config), **(about or {})}
-    averaged = {name: _copy(network) for name, network in task.networks.items()}
-    first, record = _restore(task, averaged, folder, settings) if resume else (0, _Record())
+    device = _device(task)
+    precision = training_precision(config.precision, device)
+    settings = {key: value for key, value in asdict(config).items() if value is not None} | dict(about or {})
+    run, config = RunState(task, folder, settings, config.averaging), _in_steps(config, task)
+    first = run.restore() if resume else 0
     distributed.on_first(_begin, folder, settings, first)
-    networks = [*task.networks.values(), *averaged.values()]
-    for network in networks:
+    for network in run.networks():
         distributed.share_weights(network)
     progress = progress if progress and distributed.is_first() else NoProgress()
     progress.start(config.steps - first, "training")
-    with distributed.stop_signals() as asked_to_stop:
+    given = {"seed": config.seed, "rank": distributed.rank(), "workers": workers, "pinned": device.type == "cuda"}
+    made = batches(task.batch, range(first, config.steps), **given)
+    with distributed.stop_signals() as asked_to_stop, closing(made), watched():
         for step in range(first, config.steps):
-            record.losses.append(_update(task, averaged, config, precision, step, folder))
+            run.record.losses.append(_update(run, config, precision, step, next(made)))
             progress.advance()
             done, stopped = step + 1, asked_to_stop()
             due = [done % every == 0 or done == config.steps for every in (config.validate_every, config.save_every)]
             if any(due) or stopped:
-                for network in networks:
+                for network in run.networks():
                     distributed.average_buffers(network)
             if due[0]:
-                distributed.on_first(_add_line, task, averaged, folder, done, record)
-                record.losses.clear()
+                distributed.on_first(_add_line, run, config, done)
+                run.record.losses.clear()
             if due[1] or stopped:
-                distributed.on_first(_save, task, averaged, folder, settings, done, record)
+                distributed.on_first(run.save, done)
             if stopped:
                 raise SystemExit(143)
     metrics = read_metrics(folder / "metrics.csv")
@@ -167,40 +144,6 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
     return resolve_precision(name, device)
 
 
-def _device(task: Task) -> torch.device:
-    return next(next(iter(task.networks.values())).parameters()).device
-
-
-def _update(
-    task: Task,
-    averaged: dict[str, nn.Module],
-    config: LoopConfig,
-    precision: torch.dtype,
-    step: int,
-    folder: Path,
-) -> dict[str, float]:
-    """One step of the task at the step's learning rate, and of the averages; losses are means over the processes."""
-    for optimizer in task.optimizers.values():
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
-    rank = distributed.rank()
-    torch.manual_seed(config.seed * 1_000_003 + step + rank * 1_000_000_007)
-    random = np.random.default_rng([config.seed, step, rank] if rank else [config.seed, step])
-    # nothing is cached, since a step may update a network and use it again
-    mixed = {"enabled": precision != torch.float32, "cache_enabled": False}
-    try:
-        with torch.autocast(_device(task).type, precision, **mixed):
-            losses = task.step(random, step)
-    except torch.OutOfMemoryError as error:
-        raise DataError(f"step {step}: out of memory; use a smaller `batch`, `cube` or `width`") from error
-    losses = dict(zip(losses, distributed.mean(list(losses.values())), strict=True))
-    if not all(math.isfinite(value) for value in losses.values()):
-        raise DataError(f"step {step}: a loss is not finite ({losses}); {_what_stays(folder)}")
-    for name, network in task.networks.items():
-        _average(averaged[name], network, min(config.averaging, (1 + step) / (10 + step)))
-    return losses
-
-
 def learning_rate(config: LoopConfig, step: int) -> float:
     """Linear warm-up, then a cosine to a hundredth of the peak."""
     if step < config.warmup:
@@ -209,87 +152,50 @@ def learning_rate(config: LoopConfig, step: int) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def _copy(network: nn.Module) -> nn.Module:
-    return copy.deepcopy(network).eval().requires_grad_(False)
+def _in_steps(config: LoopConfig, task: Task) -> LoopConfig:
+    """The config with its epochs counted in steps."""
+    if config.epochs is None:
+        return config
+    length = getattr(task, "steps_per_epoch", None)
+    if not length:
+        raise UsageError("this task has no epochs; say how many steps it is to be trained")
+    every = {"validate_every": config.validate_every * length, "save_every": config.save_every * length}
+    return replace(config, steps=config.epochs * length, **every)
 
 
-@torch.no_grad()
-def _average(mean: nn.Module, network: nn.Module, keep: float) -> None:
-    for old, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - keep)
-        else:
-            old.copy_(new)
+def _device(task: Task) -> torch.device:
+    return next(next(iter(task.networks.values())).parameters()).device
 
 
-def _add_line(task: Task, averaged: dict[str, nn.Module], folder: Path, step: int, record: _Record) -> None:
+def _update(run: RunState, config: LoopConfig, precision: torch.dtype, step: int, batch: Batch) -> dict[str, float]:
+    """One step of the task at the step's learning rate, and of the averages; losses are means over the processes."""
+    for optimizer in run.task.optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step) * group.get("lr_scale", 1.0)
+    device = _device(run.task)
+    torch.manual_seed(config.seed * 1_000_003 + step + distributed.rank() * 1_000_000_007)
+    # nothing is cached, since a step may update a network and use it again
+    mixed = {"enabled": precision != torch.float32, "cache_enabled": False}
+    try:
+        with torch.autocast(device.type, precision, **mixed):
+            losses = run.task.step(tuple(part.to(device, non_blocking=True) for part in batch), step)
+    except torch.OutOfMemoryError as error:
+        raise DataError(f"step {step}: out of memory; use a smaller `batch`, `cube` or `width`") from error
+    losses = dict(zip(losses, distributed.mean(list(losses.values())), strict=True))
+    if not all(math.isfinite(value) for value in losses.values()):
+        raise DataError(f"step {step}: a loss is not finite ({losses}); {run.what_stays()}")
+    run.average(step)
+    return losses
+
+
+def _add_line(run: RunState, config: LoopConfig, step: int) -> None:
     """Add a line to metrics.csv (whole or not at all) and draw losses.png anew."""
-    means = {key: float(np.mean([losses[key] for losses in record.losses])) for key in record.losses[0]}
-    values = {"step": step, **means, **task.validate(averaged), "seconds": record.seconds()}
-    add_metrics(folder / "metrics.csv", values)
-    draw_losses(folder / "losses.png", read_metrics(folder / "metrics.csv"))
-
-
-def _save(
-    task: Task,
-    averaged: dict[str, nn.Module],
-    folder: Path,
-    settings: dict[str, Any],
-    step: int,
-    record: _Record,
-) -> None:
-    state = {
-        "step": step,
-        "config": settings,
-        "networks": {name: network.state_dict() for name, network in task.networks.items()},
-        "averaged": {name: network.state_dict() for name, network in averaged.items()},
-        "optimizers": {name: optimizer.state_dict() for name, optimizer in task.optimizers.items()},
-        "task": task.state(),
-        "losses": record.losses,
-        "seconds": record.seconds(),
-    }
-    for name, network in task.networks.items():
-        if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
-            raise DataError(f"step {step}: weights of the {name} are not finite; {_what_stays(folder)}")
-    try:
-        task.save(folder, averaged)  # first: a run that is done at its last checkpoint has its networks
-        save_state(folder / "state.pt", state)
-    except DataError as error:
-        raise DataError(f"step {step}: {error}; {_what_stays(folder)}") from error
-
-
-def _what_stays(folder: Path) -> str:
-    if (folder / "state.pt").exists():
-        return f"the last checkpoint in {folder} is intact and can be resumed"
-    return f"{folder} has no checkpoint yet"
-
-
-def _restore(task: Task, averaged: dict[str, nn.Module], folder: Path, settings: dict[str, Any]) -> tuple[int, _Record]:
-    """Put the state of the last checkpoint into the task; the steps done, and what the next line is made of."""
-    state = load_state(folder / "state.pt")
-    try:
-        before, now = _flat(state["config"]), _flat(settings)
-        changed = [key for key in now | before if before.get(key) != now.get(key)]
-        if changed:
-            raise UsageError(
-                f"{folder}: was started with a different {', '.join(changed)}; give the same, or choose a new folder"
-            )
-        for name, network in task.networks.items():
-            network.load_state_dict(state["networks"][name])
-            averaged[name].load_state_dict(state["averaged"][name])
-        for name, optimizer in task.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
-        task.load_state(state["task"])
-        return int(state["step"]), _Record(state["losses"], state["seconds"])
-    except (KeyError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{folder}: contains a run of another network or version ({str(error).splitlines()[0]})"
-        ) from error
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings by dotted names."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {before + key: value}
-    return flat
+    losses = run.record.losses
+    means = {key: float(np.mean([each[key] for each in losses])) for key in losses[0]}
+    epochs = {"epoch": round(step * config.epochs / config.steps)} if config.epochs else {}
+    with run.judged() as averaged:
+        scores = run.task.validate(averaged)
+    add_metrics(
+        run.folder / "metrics.csv", {"step": step, **epochs, **means, **scores, "seconds": run.record.seconds()}
+    )
+    draw_losses(run.folder / "losses.png", read_metrics(run.folder / "metrics.csv"))

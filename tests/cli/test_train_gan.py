@@ -127,7 +127,7 @@ def test_a_run_starts_from_trained_weights_of_its_own_kind_only(run, data, tmp_p
         (["--arch", "vgg"], 2, "--arch"),
         (["--device", "cuda:77"], 1, "--device cuda:77"),
         (["--precision", "fp16"], 2, "--precision"),
-        (["--resume"], 1, "there is nothing to resume"),
+        (["--resume"], 1, "nothing to resume"),
         (["--init", "absent.safetensors"], 1, "absent.safetensors: no such file"),
     ],
 )

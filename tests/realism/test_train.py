@@ -60,7 +60,7 @@ def test_what_is_made_of_a_map_does_not_depend_on_the_maps_beside_it(pair):
 @pytest.mark.slow
 def test_batches_are_half_real_and_never_empty(pair):
     task = EvaluatorTask([pair], [], SMALL)
-    density, real, counted = task._batch(np.random.default_rng(0))
+    density, real, counted = task.batch(np.random.default_rng(0), 0)
     assert real.tolist() == [1, 0] * 4
     assert (counted.sum(dim=(1, 2, 3, 4)) > 0).all()
     assert density.shape == counted.shape == (8, 1, 16, 16, 16)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import DataError
-from cryotools.core.maps.splat import splat
+from cryotools.core.maps.splat import sigma_of_resolution, splat
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.simulate.classical.formulas import CUTOFF, MapOptions
-from cryotools.simulate.classical.gaussians import atoms_as_gaussians, sigma_of_resolution
+from cryotools.simulate.classical.gaussians import atoms_as_gaussians
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.methods import METHODS
 

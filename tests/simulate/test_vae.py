@@ -97,7 +97,7 @@ def test_the_generator_s_step_leaves_the_discriminator_as_it_is(pair, monkeypatc
     task = VaeGanTask([pair], [], SMALL)
     monkeypatch.setattr(vae_train, "update_discriminator", lambda *_: {})
     before = [parameter.clone() for parameter in task.networks["discriminator"].parameters()]
-    task.step(np.random.default_rng(0), 0)
+    task.step(task.batch(np.random.default_rng(0), 0), 0)
     after = task.networks["discriminator"].parameters()
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 

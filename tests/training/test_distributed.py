@@ -33,8 +33,11 @@ class Line:
         self.optimizers = {"line": torch.optim.SGD(network.parameters())}
         self.drawn = []
 
-    def step(self, random, step):
-        x = torch.from_numpy(random.standard_normal((16, 1), dtype="float32"))
+    def batch(self, random, step):
+        return (torch.from_numpy(random.standard_normal((16, 1), dtype="float32")),)
+
+    def step(self, batch, step):
+        (x,) = batch
         self.drawn.append(x)
         network = self.networks["line"].train()
         loss = ((network[1](x) - 2 * x - 1) ** 2).mean()

@@ -11,7 +11,7 @@ import torch
 from cryotools.training.loader import batches
 
 
-def _batch(random: np.random.Generator) -> tuple[torch.Tensor, ...]:
+def _batch(random: np.random.Generator, step: int) -> tuple[torch.Tensor, ...]:
     return torch.from_numpy(random.normal(size=(2, 3))), torch.tensor(os.getpid())
 
 
@@ -41,7 +41,7 @@ def test_ranks_and_seeds_draw_other_batches() -> None:
 
 
 def test_what_goes_wrong_in_a_worker_reaches_the_run() -> None:
-    def broken(random: np.random.Generator) -> tuple[torch.Tensor, ...]:
+    def broken(random: np.random.Generator, step: int) -> tuple[torch.Tensor, ...]:
         raise ValueError("no such cube")
 
     with pytest.raises(ValueError, match="no such cube"):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from torch import nn
 
 from cryotools.core.compute.checkpoint import load_state, save_state
 from cryotools.core.errors import DataError, UsageError
-from cryotools.training import loop
+from cryotools.training import loop, runstate
 from cryotools.training.loop import LoopConfig, learning_rate, train
 from cryotools.training.plot import draw_losses, read_metrics
+from cryotools.training.step import update
 
 CONFIG = LoopConfig(steps=40, learning_rate=0.05, warmup=4, averaging=0.9, validate_every=10, save_every=10, seed=3)
 
@@ -39,8 +41,11 @@ class Line:
         self.at_step = at_step or (lambda step: None)
         self.best = -1.0
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
-        x = torch.from_numpy(random.standard_normal((16, 1), dtype=np.float32))
+    def batch(self, random: np.random.Generator, step: int) -> tuple[torch.Tensor, ...]:
+        return (torch.from_numpy(random.standard_normal((16, 1), dtype=np.float32)),)
+
+    def step(self, batch: tuple[torch.Tensor, ...], step: int) -> dict[str, float]:
+        (x,) = batch
         y = 2 * x + 1 + 0.01 * torch.randn(16, 1)  # torch's own random numbers must repeat as well
         loss = ((self.networks["line"](x) - y) ** 2).mean()
         self.optimizers["line"].zero_grad()
@@ -108,7 +113,7 @@ def test_a_resumed_run_is_the_run_bit_for_bit(tmp_path):
 
 def test_the_time_of_a_run_goes_on_when_it_is_resumed(tmp_path, monkeypatch):
     clock = iter(range(0, 1000, 7))
-    monkeypatch.setattr(loop.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(runstate.time, "monotonic", lambda: next(clock))
     with pytest.raises(DataError):
         train(Line(lambda step: float("nan") if step == 25 else None), tmp_path, CONFIG)
     train(Line(), tmp_path, CONFIG, resume=True)
@@ -212,6 +217,7 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(tmp_path, monkeyp
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from typing import ClassVar
 sys.path.insert(0, {tests!r})
 import importlib.util
 spec = importlib.util.spec_from_file_location("loop_tests", {file!r})
@@ -249,9 +255,9 @@ def test_steps_run_in_the_precision_asked_for_and_weights_stay_in_float32(tmp_pa
     seen = set()
 
     class Task(Line):
-        def step(self, random, step):
+        def step(self, batch, step):
             seen.add(self.networks["line"](torch.ones(1, 1)).dtype)
-            return super().step(random, step)
+            return super().step(batch, step)
 
         def validate(self, averaged):
             seen.add(averaged["line"](torch.ones(1, 1)).dtype)
@@ -284,7 +290,7 @@ def test_the_curves_are_drawn_from_the_metrics(tmp_path):
     draw_losses(tmp_path / "losses.png", metrics)
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "metrics.csv").write_text("step,loss\n10\n")
-    with pytest.raises(DataError, match="is no table of a training run"):
+    with pytest.raises(DataError, match="is not a table of a training run"):
         read_metrics(tmp_path / "metrics.csv")
 
 
@@ -295,3 +301,131 @@ def test_the_learning_rate_rises_then_falls_to_a_hundredth():
     assert np.argmax(rates) in (9, 10)
     assert max(rates) == pytest.approx(1.0)
     assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_a_group_of_an_optimizer_has_its_own_share_of_the_learning_rate(tmp_path):
+    class Scaled(Line):
+        def __init__(self):
+            super().__init__()
+            line = self.networks["line"]
+            groups = [{"params": [line.weight]}, {"params": [line.bias], "lr_scale": 0.25}]
+            self.optimizers = {"line": torch.optim.SGD(groups)}
+            self.rates = []
+
+        def step(self, batch, step):
+            self.rates.append([group["lr"] for group in self.optimizers["line"].param_groups])
+            return super().step(batch, step)
+
+    task = Scaled()
+    train(task, tmp_path, CONFIG)
+    expected = [learning_rate(CONFIG, step) for step in range(40)]
+    assert task.rates == [[rate, rate / 4] for rate in expected]
+
+
+class Poses(Line):
+    """A line beside a table that is learned, but must not be averaged."""
+
+    averaging: ClassVar = {"line": 0.5, "poses": None}
+
+    def __init__(self, at_step=None):
+        super().__init__(at_step)
+        self.networks["poses"] = nn.Sequential(nn.Linear(1, 1), nn.Dropout())
+        self.optimizers["poses"] = torch.optim.SGD(self.networks["poses"].parameters())
+        self.judged = []
+
+    def step(self, batch, step):
+        poses = self.networks["poses"]
+        assert poses.training
+        update(poses, self.optimizers["poses"], ((poses[0](batch[0]) - 3) ** 2).mean(), clip=None)
+        return super().step(batch, step)
+
+    def validate(self, averaged):
+        assert averaged["poses"] is self.networks["poses"]
+        assert not averaged["poses"].training
+        self.judged.append([float(averaged["line"].weight), float(self.networks["line"].weight.detach())])
+        return super().validate(averaged)
+
+
+def test_a_task_says_which_of_its_networks_are_averaged(tmp_path):
+    task = Poses()
+    train(task, tmp_path / "whole", CONFIG)
+    assert all(mean != now for mean, now in task.judged)
+    state = load_state(tmp_path / "whole/state.pt")
+    assert set(state["averaged"]) == {"line"}
+    with pytest.raises(SystemExit):
+        train(Poses(lambda step: os.kill(os.getpid(), signal.SIGTERM) if step == 7 else None), tmp_path / "p", CONFIG)
+    resumed = Poses()
+    train(resumed, tmp_path / "p", CONFIG, resume=True)
+    for name, network in task.networks.items():
+        assert all(
+            torch.equal(a, b) for a, b in zip(network.parameters(), resumed.networks[name].parameters(), strict=True)
+        )
+    assert resumed.judged == task.judged
+
+
+def test_a_task_with_epochs_is_trained_and_validated_by_them(tmp_path):
+    class Epochs(Line):
+        steps_per_epoch = 5
+
+    config = LoopConfig(epochs=6, learning_rate=0.05, warmup=4, validate_every=2, save_every=4, seed=3)
+    last = train(Epochs(), tmp_path / "run", config)
+    assert (last["step"], last["epoch"]) == (30, 6)
+    assert [(row["step"], row["epoch"]) for row in rows(tmp_path / "run")] == [("10", "2"), ("20", "4"), ("30", "6")]
+    with pytest.raises(UsageError, match="has no epochs"):
+        train(Line(), tmp_path / "other", config)
+
+
+def test_a_batch_knows_its_step_so_that_an_epoch_can_show_everything_once(tmp_path):
+    class Items(Line):
+        def __init__(self):
+            super().__init__()
+            self.shown = []
+
+        def batch(self, random, step):
+            return (*super().batch(random, step), torch.tensor(step % 10))
+
+        def step(self, batch, step):
+            self.shown.append(int(batch[1]))
+            return super().step(batch[:1], step)
+
+    alone, helped = Items(), Items()
+    train(alone, tmp_path / "alone", CONFIG)
+    train(helped, tmp_path / "helped", CONFIG, workers=2)
+    assert alone.shown == helped.shown == 4 * list(range(10))
+    assert weights(alone) == weights(helped)
+
+
+def test_a_resumed_run_with_workers_is_the_run_without(tmp_path):
+    whole = Line()
+    train(whole, tmp_path / "whole", CONFIG)
+    with pytest.raises(SystemExit):
+        train(
+            Line(lambda step: os.kill(os.getpid(), signal.SIGTERM) if step == 17 else None),
+            tmp_path / "p",
+            CONFIG,
+            workers=1,
+        )
+    resumed = Line()
+    train(resumed, tmp_path / "p", CONFIG, resume=True, workers=2)
+    assert weights(resumed) == weights(whole)
+
+
+def test_a_worker_s_error_is_one_line_and_a_killed_worker_is_one(tmp_path):
+    class Broken(Line):
+        def __init__(self, fail):
+            super().__init__()
+            self.fail = fail
+
+        def batch(self, random, step):
+            if step == 3:
+                self.fail()
+            return super().batch(random, step)
+
+    def damaged():
+        raise DataError("example 7: is damaged")
+
+    for workers in (0, 1):
+        with pytest.raises(DataError, match=r"^example 7: is damaged$"):
+            train(Broken(damaged), tmp_path / str(workers), CONFIG, workers=workers)
+    with pytest.raises(DataError, match=r"a process that makes batches was killed.*fewer workers"):
+        train(Broken(lambda: os.kill(os.getpid(), signal.SIGKILL)), tmp_path / "killed", CONFIG, workers=1)

@@ -64,16 +64,16 @@ def classifier(pair):
     return ClassifierTask([[example]], [replace(example, resolution=6.0)], [pair], config)
 
 
-def run(make, pair, folder, stop=None):
+def run(make, pair, folder, stop=None, workers=0):
     """What every save of a run left for a user: tensors, config and metadata of its network, and other tables."""
     torch.manual_seed(4)
     task = make(pair)
     step, save, saved = task.step, task.save, []
 
-    def stepping(random, number):
+    def stepping(batch, number):
         if number + 1 == stop:
             os.kill(os.getpid(), signal.SIGTERM)
-        return step(random, number)
+        return step(batch, number)
 
     def saving(path, averaged):
         save(path, averaged)
@@ -83,7 +83,7 @@ def run(make, pair, folder, stop=None):
 
     task.step, task.save = stepping, saving
     try:
-        train(task, folder, CONFIG, resume=(folder / "state.pt").exists())
+        train(task, folder, CONFIG, resume=(folder / "state.pt").exists(), workers=workers)
     except SystemExit:
         assert stop
     return saved
@@ -96,7 +96,7 @@ def test_a_resumed_task_is_the_task_bit_for_bit(make, pair, tmp_path, monkeypatc
     whole = run(make, pair, tmp_path / "whole")
     parts = run(make, pair, tmp_path / "parts", stop=STOPPED)
     assert len(parts) == STOPPED
-    parts += run(make, pair, tmp_path / "parts")
+    parts += run(make, pair, tmp_path / "parts", workers=2)  # whoever makes the batches
     assert len(whole) == len(parts) == CONFIG.steps
     for one, other in zip(whole, parts, strict=True):
         assert all(torch.equal(tensor, other[0][name]) for name, tensor in one[0].items())

@@ -55,6 +55,17 @@ class Shells:
         """
         return self.inverse(self.transform(data) * np.interp(self.radius, self.frequency, factor).astype(np.float32))
 
+    def falloff(self, b: float, resolution: float) -> np.ndarray:
+        """Factors (n,) that raise a map's B factor by `b` Å² up to `resolution` Å. From there the factor stays, so that
+        a negative `b` does not sharpen noise beyond the resolution.
+        """
+        within = np.minimum(self.frequency, 1 / resolution)
+        return np.exp(-b * within**2 / 4)
+
+    def change_b(self, data: np.ndarray, b: float, resolution: float) -> np.ndarray:
+        """A map of `resolution` Å with its B factor raised by `b` Å²."""
+        return self.scale(data, self.falloff(b, resolution))
+
     @property
     def _weight(self) -> np.ndarray:
         """A real map's half spectrum holds every coefficient once but for x = 0 and x = Nyquist, their own mates."""

@@ -20,7 +20,15 @@ from cryotools.core.progress import NoProgress, Progress
 
 _BLOCK = (16, 8, 16)  # voxels (z, y, x): wide enough that margins do not dominate, small enough for the cache
 _CHUNK_VALUES = 1 << 19  # float32 values of y ⊗ x profiles in flight: 2 MB stay in the cache
+SIGMA_PER_RESOLUTION = 1 / (np.pi * np.sqrt(2))
 _RADIUS_STEP = 1.3  # atoms share blocks when their cut-off radii are within this factor
+
+
+def sigma_of_resolution(resolution: float) -> float:
+    """Standard deviation in Å of the blur for a resolution in Å, as molmap and e2pdb2mrc.py mean it: its Fourier
+    transform falls to 1/e at 1/resolution, so sigma = resolution / (pi sqrt(2)) = 0.2251 resolution.
+    """
+    return resolution * SIGMA_PER_RESOLUTION
 
 
 @dataclass(frozen=True)

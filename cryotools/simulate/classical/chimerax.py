@@ -13,13 +13,13 @@ import numpy as np
 
 from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.maplike import MapLike, as_grid
-from cryotools.core.maps.splat import Gaussians, splat
+from cryotools.core.maps.splat import SIGMA_PER_RESOLUTION, Gaussians, splat
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.selection import chosen
 from cryotools.core.structures.structure import Structure
 from cryotools.core.structures.structurefile import StructureLike, as_structure
-from cryotools.simulate.classical.gaussians import SIGMA_PER_RESOLUTION, unit_height
+from cryotools.simulate.classical.gaussians import unit_height
 from cryotools.simulate.classical.symmetry import apply, operators, parse_axis, parse_point
 from cryotools.simulate.layout import check_inside, make_grid
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError
-from cryotools.core.maps.splat import Gaussians, splat
+from cryotools.core.maps.splat import Gaussians, sigma_of_resolution, splat
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.selection import in_chains
 from cryotools.core.structures.structure import Structure
 from cryotools.core.structures.structurefile import StructureLike, as_structure
-from cryotools.simulate.classical.gaussians import sigma_of_resolution, unit_height
+from cryotools.simulate.classical.gaussians import unit_height
 from cryotools.simulate.layout import check_inside, check_sampling, make_grid, parse_box
 
 # the original ends each profile where exp(-r²/w²) falls to 1e-7, w = sqrt(2) sigma

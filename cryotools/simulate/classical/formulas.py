@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning
-from cryotools.core.maps.splat import splat
+from cryotools.core.maps.splat import sigma_of_resolution, splat
 from cryotools.core.maps.volume import Grid
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
-from cryotools.simulate.classical.gaussians import atoms_as_gaussians, sigma_of_resolution, unit_height
+from cryotools.simulate.classical.gaussians import atoms_as_gaussians, unit_height
 
 # the tails that 5 sigma leaves out stay below 1e-5 of a protein map's maximum (tests/simulate/test_methods.py)
 CUTOFF = 5.0

@@ -1,7 +1,6 @@
 """Atoms as Gaussians: widths from resolution and B factors, heights from atomic numbers or electron scattering.
 
-One meaning of resolution throughout, the one of molmap and e2pdb2mrc.py: the Fourier transform of the blur falls to
-1/e at 1/resolution, so sigma = resolution / (pi sqrt(2)) = 0.2251 resolution.
+One meaning of resolution throughout, that of `core.maps.splat`.
 """
 
 from __future__ import annotations
@@ -10,17 +9,11 @@ import gemmi
 import numpy as np
 
 from cryotools.core.errors import DataError, UsageError, check_choice
-from cryotools.core.maps.splat import Gaussians
+from cryotools.core.maps.splat import Gaussians, sigma_of_resolution
 from cryotools.core.structures.chemistry.elements import HEAVIEST
 from cryotools.core.structures.structure import Structure
 
-SIGMA_PER_RESOLUTION = 1 / (np.pi * np.sqrt(2))
 WEIGHTS = ("number", "electron")
-
-
-def sigma_of_resolution(resolution: float) -> float:
-    """Standard deviation in Å of the blur for a resolution in Å."""
-    return resolution * SIGMA_PER_RESOLUTION
 
 
 def unit_height(sigma: float | np.ndarray) -> float | np.ndarray:

@@ -11,10 +11,10 @@ import numpy as np
 
 from cryotools.core.compute.regions import Box, blocks_within, box_atoms, cover
 from cryotools.core.maps.distance import near_points
-from cryotools.core.maps.splat import Gaussians, splat
+from cryotools.core.maps.splat import Gaussians, sigma_of_resolution, splat
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.structure import Structure
-from cryotools.simulate.classical.gaussians import sigma_of_resolution, unit_height
+from cryotools.simulate.classical.gaussians import unit_height
 
 ELEMENT_CHANNELS = ("H", "C", "O", "S", "N")
 _CARBON, _NITROGEN, _OXYGEN = 6, 7, 8

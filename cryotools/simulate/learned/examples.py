@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,12 +12,15 @@ import numpy as np
 from cryotools.core.maps.distance import near_points
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.splat import sigma_of_resolution
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.structure import Structure
-from cryotools.simulate.classical.gaussians import sigma_of_resolution
 from cryotools.simulate.learned.inputs import NEAR
 from cryotools.simulate.learned.sharpness import measure_sharpness
+from cryotools.training import distributed
 from cryotools.training.pairs import Pair
+from cryotools.training.step import sqrt_shares
+from cryotools.training.store import ExampleStore
 
 _LOSS_REACH = 4.0  # Å from an atom: where the loss counts fully
 _VERSIONS = ((0.0, 0.0), (0.0, 60.0), (0.0, -40.0), (0.8, 0.0), (2.0, 0.0))  # Å coarser, Å² of B more
@@ -37,6 +41,7 @@ class SimulatorExample:
     target : float16 (nz, ny, nx), the map in the scale that the pair's version gives
     weight : float16 (nz, ny, nx), 1 near atoms, 0 beyond, -1 where the map does not count
     near : bool (nz, ny, nx), within 3 Å of atoms; `index` (n, 3) of those voxels
+    mean, deviation : of the target where the loss counts fully
     """
 
     id: str
@@ -47,15 +52,29 @@ class SimulatorExample:
     weight: np.ndarray
     near: np.ndarray
     index: np.ndarray
+    mean: float
+    deviation: float
 
 
 class SimulatorExamples:
-    """Versions of each pair, whose channels `channels` makes of atoms, grid and resolution."""
+    """Versions of each pair, whose channels `channels` makes of atoms, grid and resolution, and those held out as they
+    are, kept in `folder` (None: until this is forgotten) by all processes together; the first alone has the latter.
+    """
 
-    def __init__(self, pairs: Sequence[Pair], channels: Channels) -> None:
-        self.versions = [_versions(pair, channels) for pair in pairs]
-        sizes = np.array([len(versions[0].index) for versions in self.versions], dtype=float)
-        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum()  # large maps count more, but not by their whole volume
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        channels: Channels,
+        held_out: Sequence[Pair] = (),
+        folder: str | os.PathLike[str] | None = None,
+    ) -> None:
+        store = ExampleStore(SimulatorExample, folder)
+        learned = {f"{number:05d}": partial(_versions, pair, channels) for number, pair in enumerate(pairs)}
+        judged = {f"held-out-{number:05d}": partial(_plain, pair, channels) for number, pair in enumerate(held_out)}
+        store.fill(learned | judged)
+        self.versions = [store.versions(name) for name in learned]
+        self.held_out = [store.versions(name) for name in judged] if distributed.is_first() else []
+        self.share = sqrt_shares([len(versions[0].index) for versions in self.versions])
 
     def draw(self, random: np.random.Generator, count: int, size: int) -> Iterator[tuple[SimulatorExample, Cut]]:
         """`count` random examples, each with a function that cuts its volumes (…, nz, ny, nx): one turned cube of
@@ -72,37 +91,50 @@ class SimulatorExamples:
 def make_simulator_example(
     pair: Pair, channels: Channels, coarser: float = 0.0, more_b: float = 0.0, like: SimulatorExample | None = None
 ) -> SimulatorExample:
-    """`pair` at a resolution `coarser` Å worse, and with its B factor raised by `more_b` Å²; `like` lends its channels
-    where the resolution stays.
+    """`pair` at a resolution `coarser` Å worse, and with its B factor raised by `more_b` Å²; `like`, another
+    version of the pair, lends what is the same: all that depends on atoms alone, and its channels where the resolution
+    stays.
     """
     resolution, grid = pair.resolution + coarser, pair.target.grid
-    near = near_points(grid, pair.structure.xyz, NEAR)
+    near = near_points(grid, pair.structure.xyz, NEAR) if like is None else like.near
     target = pair.target
     if coarser or more_b:
         gained = 8 * np.pi**2 * (sigma_of_resolution(resolution) ** 2 - sigma_of_resolution(pair.resolution) ** 2)
         shells = Shells(grid.shape, grid.voxel_size)
-        known = np.minimum(shells.frequency, 1 / resolution)  # noise beyond the resolution is not sharpened
-        target = target.with_data(shells.scale(target.data, np.exp(-(more_b + gained) * known**2 / 4)))
+        target = target.with_data(shells.change_b(target.data, more_b + gained, resolution))
     density = None if like is None or coarser else like.density
-    within = near_points(grid, pair.structure.xyz, _LOSS_REACH)
-    counted = np.where(pair.weight > 0, within.astype(np.float32), np.float32(-1))
+    if like is None:
+        within = near_points(grid, pair.structure.xyz, _LOSS_REACH)
+        weight = np.where(pair.weight > 0, within.astype(np.float32), np.float32(-1)).astype(np.float16)
+    else:
+        weight = like.weight
+    scaled = (target.data / np.percentile(target.data[near], 99)).astype(np.float16)
+    level = scaled[weight > 0].astype(np.float32)
     return SimulatorExample(
         id=pair.id,
         resolution=resolution,
         sharpness=measure_sharpness(target, pair.structure, resolution),
         density=channels(pair.structure, grid, resolution).astype(np.float16) if density is None else density,
-        target=(target.data / np.percentile(target.data[near], 99)).astype(np.float16),
-        weight=counted.astype(np.float16),
+        target=scaled,
+        weight=weight,
         near=near,
-        index=np.argwhere(near),
+        index=np.argwhere(near) if like is None else like.index,
+        mean=float(level.mean()),
+        deviation=float(level.std()),
     )
 
 
-def _versions(pair: Pair, channels: Channels) -> list[SimulatorExample]:
+def _plain(pair: Pair, channels: Channels) -> Iterator[SimulatorExample]:
+    yield make_simulator_example(pair, channels)
+
+
+def _versions(pair: Pair, channels: Channels) -> Iterator[SimulatorExample]:
     """`pair` as it is, blurred and sharpened, and at coarser resolutions; the first ones share their channels."""
     first = make_simulator_example(pair, channels)
-    kept = [how for how in _VERSIONS[1:] if pair.resolution + how[0] <= _COARSEST]
-    return [first, *(make_simulator_example(pair, channels, *how, like=first) for how in kept)]
+    yield first
+    for how in _VERSIONS[1:]:
+        if pair.resolution + how[0] <= _COARSEST:
+            yield make_simulator_example(pair, channels, *how, like=first)
 
 
 def _turned_cube(volume: np.ndarray, start: np.ndarray, size: int, turn: int) -> np.ndarray:

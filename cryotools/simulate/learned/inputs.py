@@ -16,10 +16,10 @@ import numpy as np
 
 from cryotools.core.compute.regions import Box, blocks_within, box_atoms, cover
 from cryotools.core.maps.distance import near_points
-from cryotools.core.maps.splat import Gaussians, splat
+from cryotools.core.maps.splat import Gaussians, sigma_of_resolution, splat
 from cryotools.core.maps.volume import Grid, shape_of
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
-from cryotools.simulate.classical.gaussians import sigma_of_resolution, unit_height
+from cryotools.simulate.classical.gaussians import unit_height
 
 DENSITY_CHANNELS = 12
 SIMULATOR_CONDITIONS = 4

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -19,8 +20,8 @@ from cryotools.simulate.learned.network import GENERATOR, GeneratorConfig
 from cryotools.simulate.learned.train import GanConfig, GanTask
 from cryotools.simulate.learned.vae_network import VAE_GENERATOR, VaeConfig
 from cryotools.simulate.learned.vae_train import VaeGanConfig, VaeGanTask
-from cryotools.training.loop import Task
 from cryotools.training.pairs import Pair
+from cryotools.training.task import Task
 
 _LEVELS = {"unet": 2, "unetpp": 4}
 _ADVERSARIAL = 0.01  # struc2mapGAN's
@@ -30,7 +31,7 @@ _ADVERSARIAL = 0.01  # struc2mapGAN's
 class SimulatorOptions:
     """`arch` and what it is made of: None leaves `width` and `levels` to the architecture, or to the weights `init` to
     start from; cubes of `cube` voxels, `batch` of them a step; `adversarial` is the weight of the adversary, None the
-    architecture's own.
+    architecture's own; examples are kept in `folder`, None in one that goes with the task.
     """
 
     arch: str = "unet"
@@ -42,6 +43,7 @@ class SimulatorOptions:
     init: str | None = None
     device: str | torch.device = "cpu"
     seed: int = 0
+    folder: Path | None = None
 
 
 class SimulatorTask(Task, Protocol):
@@ -90,7 +92,7 @@ def _gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: SimulatorOpti
         adversarial=_ADVERSARIAL if options.adversarial is None else options.adversarial,
     )
     _check_sizes(config)
-    return GanTask(pairs, held_out, config, options.device, start)
+    return GanTask(pairs, held_out, config, options.device, start, options.folder)
 
 
 def _vae_gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: SimulatorOptions) -> VaeGanTask:
@@ -113,7 +115,7 @@ def _vae_gan(pairs: Sequence[Pair], held_out: Sequence[Pair], options: Simulator
     )
     if options.adversarial is not None:
         config = dataclasses.replace(config, adversarial=options.adversarial)
-    return VaeGanTask(pairs, held_out, config, options.device, start)
+    return VaeGanTask(pairs, held_out, config, options.device, start, options.folder)
 
 
 def _check_sizes(config: GanConfig) -> None:

@@ -21,7 +21,7 @@ from cryotools.core.compute.inference import apply_in_one_piece, apply_network
 from cryotools.core.compute.runner import Compute
 from cryotools.metrics.correlation import pearson
 from cryotools.nn.unet import Conditioned
-from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples, make_simulator_example
+from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples
 from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
 from cryotools.simulate.learned.network import (
     GENERATOR,
@@ -30,10 +30,11 @@ from cryotools.simulate.learned.network import (
     Generator,
     GeneratorConfig,
 )
-from cryotools.training import distributed
 from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
+from cryotools.training.step import update
+from cryotools.training.task import Batch
 
 _WHOLE = 160**3  # voxels that a network takes in one piece; larger maps are tiled
 
@@ -60,7 +61,8 @@ class GanConfig:
 class GanTask:
     """Generator and discriminator on curated pairs, as `training.loop` trains them on `device`.
 
-    `start` is a generator of the config's shape to go on from, in place of a new one.
+    `start` is a generator of the config's shape to go on from, in place of a new one; the examples are kept in `folder`
+    (None: while the task lives).
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class GanTask:
         config: GanConfig,
         device: str | torch.device = "cpu",
         start: nn.Module | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.config, self.device = config, torch.device(device)
         generator = Generator(config.generator).to(memory_format=torch.channels_last_3d)
@@ -83,14 +86,12 @@ class GanTask:
             name: torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay, betas=betas)
             for name, network in self.networks.items()
         }
-        self.examples = SimulatorExamples(pairs, density_channels)
-        held = held_out if distributed.is_first() else []
-        self.held_out = [make_simulator_example(pair, density_channels) for pair in held]
+        self.examples = SimulatorExamples(pairs, density_channels, held_out, folder)
         self.scores: dict[str, dict[str, float]] = {}  # of the last validation, by map
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update of the generator, and of the discriminator where there is one."""
-        channels, conditions, target, weight = (part.to(self.device) for part in self._batch(random))
+        channels, conditions, target, weight = batch
         generator = self.networks["generator"]
         generator.train()
         made = generator(channels, conditions)
@@ -105,11 +106,7 @@ class GanTask:
             fooled = fooling_loss(discriminator(made, channels))
             loss = loss + self.config.adversarial * fooled
             losses["adversarial"] = float(fooled.detach())
-        self.optimizers["generator"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(generator)
-        nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-        self.optimizers["generator"].step()
+        update(generator, self.optimizers["generator"], loss)
         return losses
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
@@ -117,8 +114,8 @@ class GanTask:
         map's sharpness told beside them. Nothing where no map is held out.
         """
         asked = {"pearson": (True, False), "pearson_no_b": (False, False), "pearson_sharpness": (True, True)}
-        self.scores = {example.id: {} for example in self.held_out}
-        for example in self.held_out:
+        self.scores = {example.id: {} for (example,) in self.examples.held_out}
+        for (example,) in self.examples.held_out:
             for name, (b_factors, told) in asked.items():
                 condition = Condition(example.resolution, b_factors, example.sharpness if told else None)
                 made = _whole(averaged["generator"], example, condition, self.device)
@@ -142,7 +139,7 @@ class GanTask:
         """Take up what `state` gave."""
         self.scores = state["scores"]
 
-    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Channels (b, c, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""
         cubes = []
         for example, cube_of in self.examples.draw(random, self.config.batch, self.config.cube):

@@ -24,13 +24,14 @@ from cryotools.metrics.correlation import pearson
 from cryotools.nn.patch import PatchDiscriminator
 from cryotools.nn.unet import Conditioned
 from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS, element_channels
-from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples, make_simulator_example
+from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples
 from cryotools.simulate.learned.inputs import Condition, simulator_conditions
 from cryotools.simulate.learned.vae_network import DEVIATION, MEAN, VAE_GENERATOR, Noised, VaeConfig, VaeGenerator
-from cryotools.training import distributed
 from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
+from cryotools.training.step import update
+from cryotools.training.task import Batch
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ class VaeGanConfig:
 
 
 class VaeGanTask:
-    """VAE generator and discriminator on curated pairs, as `training.loop` trains them on `device`."""
+    """VAE generator and discriminator on curated pairs, as `training.loop` trains them on `device`; the examples are
+    kept in `folder` (None: while the task lives).
+    """
 
     def __init__(
         self,
@@ -61,10 +64,10 @@ class VaeGanTask:
         config: VaeGanConfig,
         device: str | torch.device = "cpu",
         start: nn.Module | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.device = torch.device(device)
-        self.examples = SimulatorExamples(pairs, _channels)
-        self.held_out = [make_simulator_example(pair, _channels) for pair in held_out] if distributed.is_first() else []
+        self.examples = SimulatorExamples(pairs, _channels, held_out, folder)
         levels = np.mean([_level(versions[0]) for versions in self.examples.versions], axis=0)
         mean, deviation = (round(float(value), 5) for value in levels)
         self.config = replace(config, generator=replace(config.generator, mean=mean, deviation=deviation))
@@ -82,9 +85,9 @@ class VaeGanTask:
         }
         self.scores: dict[str, dict[str, float]] = {}
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update of the generator, and of the discriminator unless it is ahead."""
-        atoms, conditions, target, weight = (part.to(self.device) for part in self._batch(random))
+        atoms, conditions, target, weight = batch
         generator, config = self.networks["generator"], self.config
         generator.train()
         mean, log_variance = generator.latent(atoms, conditions)
@@ -106,17 +109,13 @@ class VaeGanTask:
             "adversarial": config.adversarial,
         }
         loss = sum(weights[name] * part for name, part in parts.items())
-        self.optimizers["generator"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(generator)
-        nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-        self.optimizers["generator"].step()
+        update(generator, self.optimizers["generator"], loss)
         return {name: float(part.detach()) for name, part in parts.items()} | losses
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
         """Mean Pearson correlation within 3 Å of atoms over the held-out maps, of the latent's mean and of a sample."""
         self.scores = {}
-        for example in self.held_out:
+        for (example,) in self.examples.held_out:
             wanted = example.target[example.near].astype(np.float32)
             made = {name: self._whole(averaged["generator"], example, of) for name, of in (("", 0.0), ("_sample", 1.0))}
             self.scores[example.id] = {
@@ -145,7 +144,7 @@ class VaeGanTask:
         """The discriminator's logits of maps beside their atoms."""
         return self.networks["discriminator"](torch.cat([(made - MEAN) / DEVIATION, atoms], dim=1))
 
-    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Atoms (b, 5, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""
         cubes = []
         for example, cube_of in self.examples.draw(random, self.config.batch, self.config.cube):
@@ -176,8 +175,7 @@ def _channels(structure: Structure, grid: Grid, resolution: float) -> np.ndarray
 
 def _level(example: SimulatorExample) -> tuple[np.float32, np.float32]:
     """Mean and standard deviation of an example's target where the loss counts fully."""
-    counted = example.target[example.weight > 0].astype(np.float32)
-    return counted.mean(), counted.std()
+    return np.float32(example.mean), np.float32(example.deviation)
 
 
 def _statistics(made: Tensor, weight: Tensor) -> Tensor:

@@ -1,7 +1,4 @@
-"""Make probabilities mean what they say: one temperature for a network's logits (C. Guo et al., ICML 2017).
-
-It is fitted on residues of maps that the network has not learned from: on others it would be too sure.
-"""
+"""The temperature (`training.calibration`) that suits residues, whose probabilities are means over their backbone."""
 
 from __future__ import annotations
 
@@ -9,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import softmax
 
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.residues import polymer_backbone
 from cryotools.core.structures.structure import Structure
 from cryotools.sse.truth.assign import ClassedResidues
+from cryotools.training.calibration import least_temperature
 
-_LIMITS = (0.2, 5.0)
 _LEAST = 1e-6  # a probability's logarithm is taken
 
 
@@ -66,13 +62,9 @@ def negative_log_likelihood(maps: Sequence[BackboneLogits], temperature: float) 
     return float(np.mean(means))
 
 
-def fit_temperature(maps: Sequence[BackboneLogits]) -> float:
+def fit_backbone_temperature(maps: Sequence[BackboneLogits]) -> float:
     """The temperature with the least negative log likelihood, from 0.2 to 5; 1 where there is no residue."""
     maps = [one for one in maps if len(one.classes)]
     if not maps:
         return 1.0
-    low, high = np.log(_LIMITS)
-    found = minimize_scalar(
-        lambda log: negative_log_likelihood(maps, np.exp(log)), bounds=(low, high), method="bounded"
-    )
-    return float(np.exp(found.x))
+    return least_temperature(lambda temperature: negative_log_likelihood(maps, temperature))

@@ -1,8 +1,8 @@
-"""Labelled maps as the network trains on them: experimental ones in several forms, and files to keep them in."""
+"""Labelled maps as the network trains on them: experimental ones in several forms."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +11,14 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from cryotools.core.errors import DataError
-from cryotools.core.files.arrayfile import arrays_in, save_arrays
 from cryotools.core.maps.levels import Levels
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.residues import polymer_backbone
 from cryotools.core.structures.structure import Structure
-from cryotools.sse.learning.degrade import lowered, random_b
 from cryotools.sse.truth.assign import NUCLEOTIDE, OTHER, ClassedResidues, assign
 from cryotools.sse.truth.labels import label_voxels
+from cryotools.training.augment import lowered, random_b
 from cryotools.training.pairs import Pair
 from cryotools.training.seeds import random_for
 
@@ -94,7 +93,7 @@ def make_classifier_example(
     return ClassifierExample(density.astype(np.float16), classes, counts, float(resolution), centres.astype(np.int16))
 
 
-def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[ClassifierExample]:
+def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> Iterator[ClassifierExample]:
     """`pair` as it is, and `versions` - 1 times turned by an arbitrary angle, blurred or sharpened, and at lower
     resolutions down to 8 Å: what is random comes from the seed and the pair's id.
 
@@ -106,11 +105,8 @@ def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Clas
     random = random_for(seed, pair.id)
     residues = assign(pair.structure)
     prepared = prepare_map(pair.target, pair.resolution)
-    made = [
-        make_classifier_example(
-            pair.target, prepared.volume.data, pair.structure, residues, pair.resolution, pair.weight
-        )
-    ]
+    seen = prepared.volume.data
+    yield make_classifier_example(pair.target, seen, pair.structure, residues, pair.resolution, pair.weight)
     for _ in range(versions - 1):
         resolution = pair.resolution
         if resolution < _COARSEST and random.random() < 0.5:
@@ -120,29 +116,8 @@ def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> list[Clas
         volume = lowered(volume, pair.resolution, resolution, random_b(resolution, random))
         if prepared.levels.filling is not None:  # a mask stays one
             volume = volume.with_data(np.where(emptied, 0, volume.data))
-        made.append(
-            make_classifier_example(
-                volume, prepare_map(volume, resolution).volume.data, structure, residues, resolution, weight
-            )
-        )
-    return made
-
-
-def save_example(path: str | os.PathLike[str], example: ClassifierExample) -> None:
-    """Write an example atomically, without pickle."""
-    save_arrays(path, {key: np.asarray(value) for key, value in vars(example).items()})
-
-
-def load_example(path: str | os.PathLike[str]) -> ClassifierExample:
-    """Read an example.
-
-    Raises
-    ------
-    DataError
-        The file is missing, damaged, or no example.
-    """
-    with arrays_in(path, "an example", "delete it and it will be made again") as values:
-        return ClassifierExample(**values | {"resolution": float(values["resolution"])})
+        seen = prepare_map(volume, resolution).volume.data
+        yield make_classifier_example(volume, seen, structure, residues, resolution, weight)
 
 
 def _around(volume: Volume, xyz: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,11 +14,13 @@ from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import ArgumentError, DataError
 from cryotools.core.progress import Progress
 from cryotools.core.structures import structurelist
-from cryotools.sse.learning.examples import experimental_examples
-from cryotools.sse.learning.simulated import KEPT, digest, simulated_examples
+from cryotools.simulate.boxes import BOX
+from cryotools.sse.learning.examples import ClassifierExample, experimental_examples
+from cryotools.sse.learning.simulated import digest, simulated_examples
 from cryotools.sse.learning.train import ClassifierTask, ClassifierTraining
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
 from cryotools.training.pairs import Pair
+from cryotools.training.store import ExampleStore
 
 _RELATED = "homolog_of_fold"  # a column
 
@@ -36,7 +39,7 @@ class Simulations:
 @dataclass(frozen=True)
 class ClassifierOptions:
     """What a run trains: `versions` of each experimental map, `simulations` beside them, the network of `config` or, in
-    its place, that of the file of weights `init`.
+    its place, that of the file of weights `init`. Versions are kept in `folder`, None in one that goes with the task.
     """
 
     config: ClassifierTraining
@@ -45,6 +48,7 @@ class ClassifierOptions:
     init: str | None = None
     device: str | torch.device = "cpu"
     seed: int = 0
+    folder: Path | None = None
 
 
 def unrelated_structures(path: str, fold: int | None) -> list[Path]:
@@ -86,10 +90,15 @@ def make_classifier_task(
         start, _, _ = load_network(options.init, [SECONDARY_STRUCTURE])
         config = replace(config, network=start.config)
     network = start or SecondaryStructure(config.network)
-    if config.cube % network.multiple or config.cube > KEPT:
-        raise ArgumentError("cube", config.cube, f"give a multiple of {network.multiple}, {KEPT} at most")
-    real = [experimental_examples(pair, options.versions, seed) for pair in pairs]
-    simulated = []
+    if config.cube % network.multiple or config.cube > BOX:
+        raise ArgumentError("cube", config.cube, f"give a multiple of {network.multiple}, {BOX} at most")
+    store = ExampleStore(ClassifierExample, options.folder)
+    makers = {
+        f"{at:05d}": partial(experimental_examples, pair, options.versions, seed) for at, pair in enumerate(pairs)
+    }
+    store.fill(makers, progress, "preparing maps")
+    real = [store.versions(name) for name in makers]
+    simulated: Sequence[ClassifierExample] = []
     if simulations:
         count = simulations.count or 3 * len(simulations.structures)
         simulated = simulated_examples(simulations.structures, count, simulations.cache, seed, progress)

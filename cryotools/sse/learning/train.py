@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
@@ -27,22 +27,19 @@ from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.core.structures.residues import backbone_sigma
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.unet import Conditioned
-from cryotools.sse.learning.calibrate import BackboneLogits, backbone_logits, fit_temperature
-from cryotools.sse.learning.degrade import blobs, noise
+from cryotools.sse.learning.calibrate import BackboneLogits, backbone_logits, fit_backbone_temperature
 from cryotools.sse.learning.examples import CHAIN, ELSEWHERE, ClassifierExample
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
 from cryotools.sse.score import ResidueScores, score_map
 from cryotools.sse.truth.assign import ClassedResidues, assign
 from cryotools.training import distributed
+from cryotools.training.augment import CubeNoise, blobs
 from cryotools.training.pairs import Pair
+from cryotools.training.step import sqrt_shares, update
+from cryotools.training.task import Batch
 
-_SCALE = (0.8, 1.25)  # of the densities: the molecule density is only estimated
-_OFFSET = 0.04
-_NOISE = (0.03, 0.25)
-_NOISY = 0.5  # of the cubes
 _DETERGENT = 0.3  # of the cubes have coarse density beside the chain, which is no nucleic acid
 _ERROR = 0.08  # of the resolution, as reported
-_NOISES, _NOISE_SIZE = 12, 96
 _SCORES = ("q3", "q3_baseline", "recall", "precision", "f1_helix", "f1_sheet", "f1_nucleotide", "ece")
 
 
@@ -83,28 +80,22 @@ class ClassifierTask:
             "classifier": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
         self.experimental, self.simulated = experimental, simulated
-        sizes = np.array([len(versions[0].centres) for versions in experimental], dtype=float)
-        self.share = np.sqrt(sizes) / np.sqrt(sizes).sum() if len(sizes) else sizes
+        self.share = sqrt_shares([len(versions[0].centres) for versions in experimental])
         self.held_out = [(pair, assign(pair.structure)) for pair in held_out] if distributed.is_first() else []
         self.density = [backbone_sigma(pair.target, pair.structure, residues) for pair, residues in self.held_out]
-        random = np.random.default_rng(0)
-        self.noises = [noise((_NOISE_SIZE,) * 3, random).astype(np.float16) for _ in range(_NOISES)]
+        self.noise = CubeNoise()
         self.temperature = network.config.temperature
         self.scores: dict[str, float] = {}
 
-    def step(self, random: np.random.Generator, step: int) -> dict[str, float]:
+    def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
-        density, conditions, classes, counted = (part.to(self.device) for part in self._batch(random))
+        density, conditions, classes, counted = batch
         network = self.networks["classifier"]
         network.train()
         logits = network(density.to(memory_format=torch.channels_last_3d), conditions)
         each = functional.cross_entropy(logits.float(), classes, reduction="none")
         loss = (each * counted).sum() / counted.sum()
-        self.optimizers["classifier"].zero_grad()
-        loss.backward()
-        distributed.average_gradients(network)
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        self.optimizers["classifier"].step()
+        update(network, self.optimizers["classifier"], loss)
         chain = counted == 1
         right = ((logits.argmax(dim=1) == classes) & chain).sum() / chain.sum().clamp(min=1)
         return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
@@ -116,7 +107,7 @@ class ClassifierTask:
         if not self.held_out:
             return self.scores
         logits = [self._at_backbone(averaged["classifier"], pair, residues) for pair, residues in self.held_out]
-        self.temperature = fit_temperature(logits)
+        self.temperature = fit_backbone_temperature(logits)
         scores = [
             score_map(ResidueScores(residues, one.of_residues(len(residues), self.temperature), density))
             for one, (_, residues), density in zip(logits, self.held_out, self.density, strict=True)
@@ -143,7 +134,7 @@ class ClassifierTask:
         """Take up what `state` gave."""
         self.temperature, self.scores = state["temperature"], state["scores"]
 
-    def _batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Cubes (b, 1, n, n, n), conditions (b, 2), classes (b, n, n, n) and how much each voxel counts."""
         weight_of = np.zeros(CHAIN + 1, dtype=np.float32)
         weight_of[ELSEWHERE], weight_of[CHAIN] = self.config.elsewhere, 1.0
@@ -159,7 +150,7 @@ class ClassifierTask:
             density = density.astype(np.float32)
             if random.random() < _DETERGENT:
                 density += blobs(distance_transform_edt(counts != CHAIN), random) * (density != 0)
-            seen = self._disturbed(density, random)
+            seen = self.noise.disturbed(density, random)
             told = random.random() >= self.config.untold
             condition = resolution_conditions(example.resolution * random.normal(1, _ERROR) if told else None)
             parts.append((seen[None], condition, classes.astype(np.int64), weight_of[counts]))
@@ -173,18 +164,6 @@ class ClassifierTask:
             return self.simulated[random.integers(len(self.simulated))]
         versions = self.experimental[random.choice(len(self.experimental), p=self.share)]
         return versions[random.integers(len(versions))]
-
-    def _disturbed(self, density: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """A cube scaled, shifted and, at times, noisy; what is masked stays 0."""
-        filled = density != 0
-        low, high = np.log(_SCALE)
-        density = density * np.float32(np.exp(random.uniform(low, high))) + np.float32(random.normal(0, _OFFSET))
-        if random.random() < _NOISY:
-            low, high = np.log(_NOISE)
-            start = random.integers(0, _NOISE_SIZE - self.config.cube, 3, endpoint=True)
-            grains = cut(self.noises[random.integers(_NOISES)], start, self.config.cube).astype(np.float32)
-            density += np.float32(np.exp(random.uniform(low, high))) * grains
-        return density * filled
 
     def _at_backbone(self, network: nn.Module, pair: Pair, residues: ClassedResidues) -> BackboneLogits:
         """A held-out map's logits at its backbone; its resolution is told."""

@@ -7,10 +7,10 @@ from small_structures import A, dozen, numbers, positions, write_pdb
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.mapwrite import write_map
-from cryotools.core.maps.splat import splat
+from cryotools.core.maps.splat import sigma_of_resolution, splat
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.simulate.classical.eman import EmanOptions, pdb2mrc
-from cryotools.simulate.classical.gaussians import atoms_as_gaussians, sigma_of_resolution
+from cryotools.simulate.classical.gaussians import atoms_as_gaussians
 
 ATOMS = dozen(centre=(2.0, -3.0, 1.0))
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import DataError, UsageError
-from cryotools.core.maps.splat import Gaussians, splat
+from cryotools.core.maps.splat import Gaussians, sigma_of_resolution, splat
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.chemistry.elements import HEAVIEST
 from cryotools.core.structures.structure import LIGAND, Structure
-from cryotools.simulate.classical.gaussians import WEIGHTS, atoms_as_gaussians, sigma_of_resolution
+from cryotools.simulate.classical.gaussians import WEIGHTS, atoms_as_gaussians
 
 EVERY_ELEMENT = range(1, HEAVIEST + 1)
 

@@ -114,7 +114,7 @@ def test_what_does_not_count_does_not_count(pair):
     task = GanTask([replace(pair, weight=weight, target=pair.target.with_data(target))], [], SMALL)
     spoiled, seen = [], []
     for step in range(20):
-        _, _, targets, weights = task._batch(np.random.default_rng(step))
+        _, _, targets, weights = task.batch(np.random.default_rng(step), 0)
         spoiled.append(float(targets.max()))
         seen.append(float((targets * (weights > 0)).max()))
     assert max(spoiled) > 500
@@ -124,6 +124,6 @@ def test_what_does_not_count_does_not_count(pair):
 @pytest.mark.slow
 def test_the_same_step_draws_the_same_cubes(pair):
     task = GanTask([pair], [], SMALL)
-    one, two, three = (task._batch(np.random.default_rng([0, step])) for step in (5, 5, 6))
+    one, two, three = (task.batch(np.random.default_rng([0, step]), 0) for step in (5, 5, 6))
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
     assert not torch.equal(one[0], three[0])

@@ -6,7 +6,12 @@ from scipy.special import softmax
 
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.sse.learning.calibrate import BackboneLogits, backbone_logits, fit_temperature, negative_log_likelihood
+from cryotools.sse.learning.calibrate import (
+    BackboneLogits,
+    backbone_logits,
+    fit_backbone_temperature,
+    negative_log_likelihood,
+)
 from cryotools.sse.truth.assign import assign
 
 
@@ -22,7 +27,7 @@ def drawn(temperature, seed, residues=3000):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
 def test_the_temperature_that_classes_were_drawn_at_is_found(temperature):
     maps = [drawn(temperature, seed) for seed in range(3)]
-    found = fit_temperature(maps)
+    found = fit_backbone_temperature(maps)
     assert found == pytest.approx(temperature, rel=0.06)
     best = negative_log_likelihood(maps, found)
     assert best < min(negative_log_likelihood(maps, found * factor) for factor in (0.8, 1.25))
@@ -53,4 +58,4 @@ def test_logits_are_taken_where_the_backbone_is(trypsin):
 
 
 def test_without_residues_the_temperature_stays():
-    assert fit_temperature([]) == 1.0
+    assert fit_backbone_temperature([]) == 1.0

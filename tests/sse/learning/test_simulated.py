@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from two_processes import run_in_two
 
-from cryotools.sse.learning import simulated
+from cryotools.simulate import boxes
 from cryotools.sse.learning.examples import ClassifierExample
 from cryotools.sse.learning.simulated import simulated_examples
 
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 sys.path.insert(0, str(Path(sys.argv[1]) / "support"))
 from cryotools.core.errors import DataError
+from cryotools.simulate import boxes
 from cryotools.sse.learning import simulated
 from cryotools.training import distributed
 from made import box
@@ -29,14 +30,14 @@ structures = [folder / "a.pdb", folder / "b.pdb"]
 made, ends = [], {}
 
 
-def recorded(turn, random):
+def recorded(turn, make, random):
     if broken and rank == 1:
         raise DataError("disk full")
     made.append(turn[0].name)
     return box(turn, random)
 
 
-simulated._first_usable = recorded
+boxes._first_usable = recorded
 with distributed.joined(torch.device("cpu")):
     for name, broken in (("whole", False), ("again", False), ("broken", True)):
         made.clear()
@@ -86,7 +87,7 @@ def test_they_are_the_boxes_of_one_process(two, tmp_path, monkeypatch):
     folder, (first, _) = two
     box: dict = {}
     exec(BOX, box)
-    monkeypatch.setattr(simulated, "_first_usable", box["box"])
+    monkeypatch.setattr(boxes, "_first_usable", lambda turn, make, random: box["box"](turn, random))
     alone = simulated_examples([folder / "a.pdb", folder / "b.pdb"], COUNT, tmp_path / "kept", seed=3)
     assert all(isinstance(one, ClassifierExample) for one in alone)
     assert first["whole"][1] == [float(np.sum(one.density)) for one in alone]

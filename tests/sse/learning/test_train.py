@@ -20,9 +20,7 @@ from cryotools.simulate.layout import grid_around
 from cryotools.sse.learning.examples import (
     CHAIN,
     experimental_examples,
-    load_example,
     make_classifier_example,
-    save_example,
 )
 from cryotools.sse.learning.simulated import simulated_example, simulated_examples
 from cryotools.sse.learning.tasks import unrelated_structures
@@ -73,20 +71,6 @@ def test_what_the_weight_leaves_out_does_not_count(pair):
     assert made.counts[20:].any()
 
 
-def test_examples_survive_a_file(example, tmp_path):
-    save_example(tmp_path / "example.npz", example)
-    again = load_example(tmp_path / "example.npz")
-    assert again.resolution == example.resolution
-    for name in ("density", "classes", "counts", "centres"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(example, name))
-
-
-def test_damaged_examples_are_named(tmp_path):
-    (tmp_path / "example.npz").write_bytes(b"nothing")
-    with pytest.raises(DataError, match=r"example\.npz.*delete it"):
-        load_example(tmp_path / "example.npz")
-
-
 @pytest.mark.slow
 def test_versions_turn_map_and_model_together(pair):
     plain, *turned = experimental_examples(pair, 4, seed=3)
@@ -106,7 +90,7 @@ def test_versions_of_two_maps_are_turned_each_in_its_own_way(pair):
     made = {}
     for name in ("one", "other", "one again"):
         named = replace(pair, id=name.split()[0])
-        made[name] = experimental_examples(named, 3)[1:]
+        made[name] = list(experimental_examples(named, 3))[1:]
     for first, second, again in zip(*made.values(), strict=True):
         np.testing.assert_array_equal(first.density, again.density)
         assert np.abs(first.density - second.density).max() > 0.5
@@ -168,7 +152,7 @@ def test_relatives_of_the_held_out_fold_are_left_out(tmp_path):
 @pytest.mark.learning
 def test_a_miniature_training_is_better_than_the_majority_class(pair, tmp_path):
     torch.manual_seed(2)
-    task = ClassifierTask([experimental_examples(pair, 1)], [], [pair], SMALL)
+    task = ClassifierTask([list(experimental_examples(pair, 1))], [], [pair], SMALL)
     config = LoopConfig(steps=120, learning_rate=4e-3, warmup=5, averaging=0.9, validate_every=120, save_every=120)
     scores = train(task, tmp_path, config)
     assert scores["held_out_q3"] > scores["held_out_q3_baseline"] + 0.03
@@ -192,7 +176,7 @@ def test_without_held_out_maps_the_temperature_stays(example, tmp_path):
 def test_batches_hold_both_kinds_of_maps_and_count_something(example):
     simulated = replace(example, resolution=7.0)
     task = ClassifierTask([[example]], [simulated], [], SMALL)
-    density, conditions, classes, counted = task._batch(np.random.default_rng(0))
+    density, conditions, classes, counted = task.batch(np.random.default_rng(0), 0)
     assert density.shape == (8, 1, 24, 24, 24)
     assert classes.shape == counted.shape == (8, 24, 24, 24)
     assert (counted.sum(dim=(1, 2, 3)) > 0).all()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
+from cryotools.core.maps.rotations import cut
 from cryotools.core.maps.shells import Shells
+from cryotools.core.maps.splat import sigma_of_resolution
 from cryotools.core.maps.volume import Volume
-from cryotools.simulate.classical.gaussians import sigma_of_resolution
 
 _EDGE = 8  # order of the Butterworth low-pass at a map's resolution
 _EDGES = (6.0, 30.0)  # orders of those that post-processing applies
@@ -26,14 +27,40 @@ _NOISE = (0.03, 0.35)  # × the molecule density
 _GRAIN = (0.5, 2.0)  # Å, the standard deviation that white noise is blurred with
 _BLOB = (4.0, 9.0)  # Å; lipids, detergent and disordered chains are as coarse
 _BLOB_HEIGHT = (0.5, 1.2)
+_SCALE = (0.8, 1.25)  # of a cube's densities: the molecule density is only estimated
+_OFFSET = 0.04
+_CUBE_NOISE = (0.03, 0.25)
+_NOISY = 0.5  # of the cubes
+_NOISES, _NOISE_SIZE = 12, 96
 DISTANT = 13.0  # Å from atoms, beyond which all that is done here is the same
+
+
+class CubeNoise:
+    """What differs between one estimate of a map's levels and the next, and noise, for cubes as they are drawn: it is
+    made once and cut anew for each cube, of 96 voxels at most.
+    """
+
+    def __init__(self) -> None:
+        random = np.random.default_rng(0)
+        self._noises = [noise((_NOISE_SIZE,) * 3, random).astype(np.float16) for _ in range(_NOISES)]
+
+    def disturbed(self, density: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """A cube (n, n, n) scaled, shifted and, at times, noisy; what is masked stays 0."""
+        filled, size = density != 0, len(density)
+        low, high = np.log(_SCALE)
+        density = density * np.float32(np.exp(random.uniform(low, high))) + np.float32(random.normal(0, _OFFSET))
+        if random.random() < _NOISY:
+            low, high = np.log(_CUBE_NOISE)
+            start = random.integers(0, _NOISE_SIZE - size, 3, endpoint=True)
+            grains = cut(self._noises[random.integers(_NOISES)], start, size).astype(np.float32)
+            density += np.float32(np.exp(random.uniform(low, high))) * grains
+        return density * filled
 
 
 def lowered(volume: Volume, have: float, want: float, more_b: float = 0.0) -> Volume:
     """A map of resolution `have` Å as one of `want` Å, with its B factor raised by `more_b` Å² up to there."""
     shells = Shells(volume.grid.shape, volume.voxel_size)
-    within = np.minimum(shells.frequency, 1 / want)  # noise beyond the resolution is not sharpened
-    factor = np.exp(-more_b * within**2 / 4)
+    factor = shells.falloff(more_b, want)
     if want > have:
         gained = 8 * np.pi**2 * (sigma_of_resolution(want) ** 2 - sigma_of_resolution(have) ** 2)
         factor *= np.exp(-gained * shells.frequency**2 / 4) / np.sqrt(1 + (shells.frequency * want) ** (2 * _EDGE))
@@ -59,8 +86,7 @@ def random_end(shells: Shells, resolution: float, random: np.random.Generator) -
 def blurred_unevenly(data: np.ndarray, resolution: float, random: np.random.Generator) -> np.ndarray:
     """`data` with another B factor, at times worse along one direction, in one region, or weaker in one."""
     shells = Shells(data.shape, (1.0, 1.0, 1.0))
-    within = np.minimum(shells.frequency, 1 / resolution)
-    data = shells.scale(data, np.exp(-random_b(resolution, random) * within**2 / 4))
+    data = shells.change_b(data, random_b(resolution, random), resolution)
     if random.random() < 0.3:
         data = _anisotropic(data, random)
     if random.random() < 0.4:

@@ -6,7 +6,8 @@ from scipy.ndimage import gaussian_filter
 
 from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.volume import Volume
-from cryotools.sse.learning.degrade import (
+from cryotools.training.augment import (
+    CubeNoise,
     blobs,
     blurred_unevenly,
     lowered,
@@ -106,3 +107,21 @@ def test_detergent_is_coarse_and_leaves_the_molecule_alone():
         assert (made[distance <= 5] == 0).all()
         assert 0.3 < made.max() <= 1.2
         assert np.abs(np.diff(made[distance[:, 0, 0] >= 8], axis=1)).max() < 0.35
+
+
+def test_a_cube_s_noise_is_small_repeats_and_leaves_what_is_masked_at_0():
+    density = np.ones((24, 24, 24), dtype=np.float32)
+    density[:8] = 0
+    noise_of = CubeNoise()
+    spread = []
+    for seed in range(30):
+        made = noise_of.disturbed(density, np.random.default_rng(seed))
+        assert (made[:8] == 0).all()
+        assert 0.6 < made[8:].mean() < 1.5
+        spread.append(made[8:].std())
+    again = CubeNoise().disturbed(density, np.random.default_rng(29))
+    np.testing.assert_array_equal(made, again)
+    noisy = np.array(spread) > 1e-6
+    assert 8 <= noisy.sum() <= 22
+    assert np.array(spread)[noisy].min() > 0.02
+    assert np.array(spread).max() < 0.35

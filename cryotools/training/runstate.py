@@ -1,0 +1,151 @@
+"""What a run is between two steps: its networks and their averages, what the next line of metrics is made of, and how
+all of it is saved and taken up again.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cryotools.core.compute.checkpoint import load_state, save_state
+from cryotools.core.errors import DataError, UsageError
+from cryotools.training.task import Task
+
+
+class Record:
+    """What the next line of metrics.csv is made of: the losses since the last one, and the time of the whole run."""
+
+    def __init__(self, losses: Sequence[dict[str, float]] = (), seconds: float = 0.0) -> None:
+        self.losses, self._before, self._began = list(losses), seconds, time.monotonic()
+
+    def seconds(self) -> float:
+        """Time spent on the run, before it was resumed too."""
+        return self._before + time.monotonic() - self._began
+
+
+class RunState:
+    """The state of a run of `task` in `folder`; `settings` are the plain values that it is a run of.
+
+    `averaged` holds the networks by name as they are validated and shipped: averages, which change the slower the
+    nearer `averaging` or the task's own is to 1, and the network itself where the task says None.
+    """
+
+    def __init__(self, task: Task, folder: Path, settings: dict[str, Any], averaging: float) -> None:
+        self.task, self.folder, self.settings, self.record = task, folder, settings, Record()
+        own: Mapping[str, float | None] = getattr(task, "averaging", {})
+        self._keep = {name: own.get(name, averaging) for name in task.networks}
+        self.averaged = {
+            name: network if self._keep[name] is None else copy.deepcopy(network).eval().requires_grad_(False)
+            for name, network in task.networks.items()
+        }
+
+    def networks(self) -> list[nn.Module]:
+        """All networks and averages, each once."""
+        return list({id(one): one for one in (*self.task.networks.values(), *self.averaged.values())}.values())
+
+    def average(self, step: int) -> None:
+        """Let the averages follow the networks, faster in the first steps."""
+        for name, network in self.task.networks.items():
+            keep = self._keep[name]
+            if keep is not None:
+                _follow(self.averaged[name], network, min(keep, (1 + step) / (10 + step)))
+
+    @contextmanager
+    def judged(self) -> Iterator[dict[str, nn.Module]]:
+        """The networks to validate or ship, all in evaluation mode while inside."""
+        training = {name: network.training for name, network in self.averaged.items()}
+        try:
+            yield {name: network.eval() for name, network in self.averaged.items()}
+        finally:
+            for name, network in self.averaged.items():
+                network.train(training[name])
+
+    def save(self, step: int) -> None:
+        """Write the checkpoint after `step` steps, and the task's networks.
+
+        Raises
+        ------
+        DataError
+            A weight is not finite, or a file cannot be written; the checkpoint before stays.
+        """
+        kept = {name: network for name, network in self.averaged.items() if self._keep[name] is not None}
+        state = {
+            "step": step,
+            "config": self.settings,
+            "networks": {name: network.state_dict() for name, network in self.task.networks.items()},
+            "averaged": {name: network.state_dict() for name, network in kept.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.task.optimizers.items()},
+            "task": self.task.state(),
+            "losses": self.record.losses,
+            "seconds": self.record.seconds(),
+        }
+        for name, network in self.task.networks.items():
+            if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+                raise DataError(f"step {step}: weights of the {name} are not finite; {self.what_stays()}")
+        try:
+            with self.judged() as averaged:  # first: a run that is done at its last checkpoint has its networks
+                self.task.save(self.folder, averaged)
+            save_state(self.folder / "state.pt", state)
+        except DataError as error:
+            raise DataError(f"step {step}: {error}; {self.what_stays()}") from error
+
+    def restore(self) -> int:
+        """Put the state of the last checkpoint into the task; the steps done.
+
+        Raises
+        ------
+        UsageError
+            It is the checkpoint of a run with other settings.
+        DataError
+            It is missing or damaged, or of other networks.
+        """
+        state = load_state(self.folder / "state.pt")
+        try:
+            before, now = _flat(state["config"]), _flat(self.settings)
+            changed = [key for key in now | before if before.get(key) != now.get(key)]
+            if changed:
+                different = f"was started with a different {', '.join(changed)}"
+                raise UsageError(f"{self.folder}: {different}; give the same, or choose a new folder")
+            for name, network in self.task.networks.items():
+                network.load_state_dict(state["networks"][name])
+                if self._keep[name] is not None:
+                    self.averaged[name].load_state_dict(state["averaged"][name])
+            for name, optimizer in self.task.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][name])
+            self.task.load_state(state["task"])
+            self.record = Record(state["losses"], state["seconds"])
+            return int(state["step"])
+        except (KeyError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{self.folder}: contains a run of another network or version ({str(error).splitlines()[0]})"
+            ) from error
+
+    def what_stays(self) -> str:
+        """What the folder holds still, where a step has failed."""
+        if (self.folder / "state.pt").exists():
+            return f"the last checkpoint in {self.folder} is intact and can be resumed"
+        return f"{self.folder} has no checkpoint yet"
+
+
+@torch.no_grad()
+def _follow(mean: nn.Module, network: nn.Module, keep: float) -> None:
+    for old, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - keep)
+        else:
+            old.copy_(new)
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Nested settings by dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {before + key: value}
+    return flat

@@ -1,0 +1,30 @@
+"""What the tasks of all systems share: an update of a network, and how often each of several maps is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cryotools.training import distributed
+
+
+def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, clip: float | None = 1.0) -> None:
+    """Update a network by the gradients of `loss`, averaged over the processes, whose norm is clipped at `clip`.
+
+    What was in its gradients before is dropped.
+    """
+    optimizer.zero_grad()
+    loss.backward()
+    distributed.average_gradients(network)
+    if clip is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimizer.step()
+
+
+def sqrt_shares(sizes: Sequence[int]) -> np.ndarray:
+    """How often each map is drawn, float64 (n,): large ones more often, but not by their whole size."""
+    roots = np.sqrt(np.array(sizes, dtype=np.float64))
+    return roots / roots.sum() if len(roots) else roots
