@@ -2,7 +2,18 @@
 PYTHON ?= python3
 BIN = .venv/bin
 OUT = demo-out
-FAST = $(BIN)/python -m pytest -q -m "not learning and not slow" -p no:cacheprovider
+PYTEST = python -m pytest -q -p no:cacheprovider
+FAST = -m "not learning and not slow"
+COMMANDS = tests/cli tests/test_docs.py
+
+# Half of the tests in each of two processes, which is what two processors do fastest: the commands, whose output is shown
+# at the end, and the rest.
+define in_two_processes
+	@export OMP_NUM_THREADS=1; \
+	$(1) $(COMMANDS) > $(BIN)/../commands.log 2>&1 & \
+	$(1) $(COMMANDS:%=--ignore %); rest=$$?; \
+	wait $$!; commands=$$?; cat $(BIN)/../commands.log; exit $$((rest | commands))
+endef
 
 .PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse docs clean
 
@@ -21,16 +32,16 @@ demo: .venv/.ready  ## a real structure becomes a map and a picture
 	@echo "Open $(OUT)/learned_and_molmap.png; load $(OUT)/1gbt.mrc and examples/1gbt.cif together in ChimeraX, Coot or PyMOL."
 
 test: .venv/.ready  ## all tests
-	$(BIN)/python -m pytest -q
+	$(call in_two_processes,$(BIN)/$(PYTEST))
 
-test-fast: .venv/.ready  ## all but those that train networks or take long otherwise, on two processors: under a minute
-	export OMP_NUM_THREADS=1; $(FAST) tests/cli tests/test_docs.py & \
-	  OMP_NUM_THREADS=1 $(FAST) --ignore tests/cli --ignore tests/test_docs.py; rest=$$?; wait $$! && exit $$rest
+test-fast: .venv/.ready  ## all but those that train networks or take long otherwise
+	$(call in_two_processes,$(BIN)/$(PYTEST) $(FAST))
 
 test-lowest:  ## the fast tests with the lowest versions that pyproject.toml allows, in .venv-lowest
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[plots,dev]"
-	OMP_NUM_THREADS=1 $(FAST:$(BIN)/%=.venv-lowest/bin/%) --deselect tests/test_docs.py::test_the_command_reference_is_current  # rich lays it out
+	OMP_NUM_THREADS=1 .venv-lowest/bin/$(PYTEST) $(FAST) \
+	  --deselect tests/test_docs.py::test_the_command_reference_is_current  # rich lays it out
 
 lint: .venv/.ready  ## style, format and types
 	$(BIN)/ruff check .
