@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cryotools.core.compute.inference import Wrapper
+from cryotools.core.compute.wrappers import Wrapper
 
 if TYPE_CHECKING:
     from cryotools.nn.unetpp import UNetPlusPlus

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import Architecture
-from cryotools.core.compute.inference import Tiling, Wrapper
+from cryotools.core.compute.wrappers import Tiling, Wrapper
 from cryotools.nn.conditions import RESOLUTION_CONDITIONS
 from cryotools.nn.unet import UNet, UNetBased, UNetConfig
 from cryotools.sse.truth.assign import CLASS_NAMES, OTHER

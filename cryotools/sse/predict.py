@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from cryotools.core.compute.checkpoint import load_shipped
-from cryotools.core.compute.inference import apply_network, check_rotations
+from cryotools.core.compute.inference import apply_network
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
+from cryotools.core.compute.wrappers import check_rotations
 from cryotools.core.errors import ArgumentError, check_choice
 from cryotools.core.maps.levels import Levels
 from cryotools.core.maps.prepare import prepare_map, stands_out

@@ -10,8 +10,8 @@ from sse_network import at_random, by_density
 
 from cryotools.core.compute import inference
 from cryotools.core.compute.checkpoint import load_network, save_network
-from cryotools.core.compute.inference import Tiling
 from cryotools.core.compute.runner import Compute
+from cryotools.core.compute.wrappers import Tiling
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.prepare import prepare_map

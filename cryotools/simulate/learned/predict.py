@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from cryotools.core.compute.checkpoint import load_shipped
-from cryotools.core.compute.inference import apply_network, reach_of
+from cryotools.core.compute.inference import apply_network
 from cryotools.core.compute.regions import Blocks, Box, blocks_within, everywhere
 from cryotools.core.compute.runner import Compute
+from cryotools.core.compute.wrappers import reach_of
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.maps.resample import resample, whole_shift
 from cryotools.core.maps.volume import Grid, Volume

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import Architecture
-from cryotools.core.compute.inference import Wrapper
+from cryotools.core.compute.wrappers import Wrapper
 from cryotools.nn.unet import UNet, UNetConfig
 from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS
 from cryotools.simulate.learned.inputs import SIMULATOR_CONDITIONS

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from cryotools.core.compute.checkpoint import load_shipped
-from cryotools.core.compute.inference import apply_network, reach_of
+from cryotools.core.compute.inference import apply_network
 from cryotools.core.compute.regions import Box
 from cryotools.core.compute.runner import Compute
+from cryotools.core.compute.wrappers import reach_of
 from cryotools.core.maps.volume import Grid
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 import torch
@@ -9,19 +7,11 @@ from scipy.ndimage import uniform_filter
 from torch import Tensor, nn
 
 from cryotools.core.compute import inference
-from cryotools.core.compute.inference import (
-    RotationAverage,
-    Tiling,
-    Wrapper,
-    apply_in_one_piece,
-    apply_network,
-    rotation_average,
-    run_boxes,
-)
+from cryotools.core.compute.inference import apply_in_one_piece, apply_network, run_boxes
 from cryotools.core.compute.regions import Blocks, Box, everywhere
 from cryotools.core.compute.runner import Compute, Runner
-from cryotools.core.errors import DataError, UsageError
-from cryotools.core.maps.rotations import ROTATION_SETS, ROTATIONS, rotate
+from cryotools.core.compute.wrappers import Tiling, Wrapper
+from cryotools.core.errors import DataError
 from cryotools.core.progress import Progress
 
 CPU = Compute(device="cpu", precision="fp32")
@@ -50,20 +40,6 @@ def closed_form(volume: np.ndarray) -> np.ndarray:
     for _ in range(3):
         exact = uniform_filter(exact, 3, mode="constant")
     return np.stack([exact, 2 * exact])[:, 4:-4, 4:-4, 4:-4]
-
-
-class Directed(nn.Module):
-    """A network that tells one direction from another: one convolution with a kernel at random."""
-
-    halo, multiple = 1, 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(3)
-        self.layer = nn.Conv3d(1, 2, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layer(x)
 
 
 class Hungry(Wrapper):
@@ -134,55 +110,6 @@ def test_in_one_piece_zeros_fill_the_map_up_to_the_multiple(volume):
     recorded = Recorded(Blur())
     apply_in_one_piece(recorded, volume, CPU)
     assert recorded.seen == [(34, 40, 22)]
-
-
-def test_24_rotations_make_a_network_forget_directions():
-    tile = np.random.default_rng(0).normal(size=(1, 12, 12, 12)).astype(np.float32)
-    for rotations, forgets in ((24, True), (1, False)):
-        as_is, rotated = (
-            apply_network(Directed(), one, compute=CPU, rotations=rotations) for one in (tile, rotate(tile, 13).copy())
-        )
-        assert np.allclose(rotate(as_is, 13), rotated, atol=1e-4) == forgets
-
-
-@pytest.mark.parametrize("rotations", [4, 24])
-def test_an_average_over_rotations_is_that_of_rotated_maps_rotated_back(rotations):
-    tile = np.random.default_rng(0).normal(size=(1, 6, 8, 10)).astype(np.float32)
-    back = {a: b for a in range(24) for b in range(24) if np.array_equal(rotate(rotate(tile, a), b), tile)}
-    each = [
-        rotate(apply_network(Directed(), rotate(tile, number).copy(), compute=CPU), back[number])
-        for number in ROTATION_SETS[rotations]
-    ]
-    assert np.allclose(apply_network(Directed(), tile, compute=CPU, rotations=rotations), np.mean(each, 0), atol=1e-5)
-
-
-def test_four_rotations_show_the_network_four_sides_of_every_axis():
-    matrices = []
-    for number in ROTATION_SETS[4]:
-        axes, flips = ROTATIONS[number]
-        matrices.append(np.eye(3)[list(axes)] * np.array(flips)[:, None])
-    for axis in range(3):
-        assert len({tuple(matrix[:, axis]) for matrix in matrices}) == 4
-        assert {int(np.argmax(np.abs(matrix[:, axis]))) for matrix in matrices} == {0, 1, 2}
-    cosines = [(np.trace(a @ b.T) - 1) / 2 for a, b in combinations(matrices, 2)]
-    assert max(cosines) <= np.cos(np.radians(120)) + 1e-9
-
-
-def test_rotations_of_other_numbers_are_refused_and_one_costs_nothing():
-    network = Directed()
-    assert rotation_average(network, 1) is network
-    assert isinstance(rotation_average(network, 4), RotationAverage)
-    for wrong in (0, 2, 23):
-        with pytest.raises(UsageError, match="give 1, 4 or 24"):
-            rotation_average(network, wrong)
-
-
-def test_what_is_built_around_a_network_sees_as_far_and_takes_the_same_tiles():
-    around = RotationAverage(Wrapper(Blur()), (0,))
-    assert (around.halo, around.multiple, around.tiling) == (4, 2, Tiling())
-    inner = Blur()
-    inner.tiling = Tiling(largest=40)
-    assert Wrapper(Wrapper(inner)).tiling == Tiling(largest=40)
 
 
 def test_the_result_under_a_mask_does_not_depend_on_the_tiles(monkeypatch):
