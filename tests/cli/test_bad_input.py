@@ -141,7 +141,7 @@ def test_what_cannot_be_annotated_is_refused(folder: Path, refused: Callable) ->
         "NaN": (map_bytes(broken), "1 voxels are NaN or infinite"),
         "flat": (map_bytes(values * 0 + 1), "the map is constant"),
         "thin": (map_bytes(thin), "the map measures 18.2 x 15.6 x 3.9 A"),
-        "image": (map_bytes(values[:1]), "holds a 14 x 12 x 1 image, not a volume"),
+        "image": (map_bytes(values[:1]), "contains a 14 x 12 x 1 image, not a volume"),
     }
     for content, message in cases.values():
         (folder / "bad").write_bytes(content)

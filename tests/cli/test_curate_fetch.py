@@ -71,7 +71,7 @@ def test_ids_alone_become_a_training_set_and_a_bad_one_does_not_stop_the_rest(ru
     assert gone["status"] == "failed"
     assert "PDB 9ZZZ: the archive has no such file" in gone["reason"]
     assert (trypsin["status"], trypsin["resolution_A"]) == ("kept", "4")
-    assert "check the id" in (out / "report.html").read_text(encoding="utf-8")
+    assert "check the ID" in (out / "report.html").read_text(encoding="utf-8")
     assert sorted(path.name for path in (out / "downloads").glob("*.gz")) == ["1gbt.cif.gz", "emd_0001.map.gz"]
 
     monkeypatch.setattr("urllib.request.urlopen", None)  # what is in the cache needs no network
@@ -88,7 +88,7 @@ def test_a_listed_file_that_is_not_there_comes_from_the_archive_with_a_warning(r
     done = run("curate", pairs, tmp_path / "set", "--fetch", "--archive", archive)
     assert done.code == 0, done.err
     assert "warning" in done.err
-    assert "lost.mrc: no such file; EMD-0001 of the archive is used" in done.err
+    assert "lost.mrc: no such file; EMD-0001 is downloaded instead" in done.err
 
 
 @pytest.mark.slow

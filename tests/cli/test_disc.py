@@ -80,8 +80,8 @@ def test_the_verdict_comes_as_map_and_tables(run, folder):
         (["map.mrc", "map.mrc"], 2, "is also the input"),
         (["map.mrc", "out.txt"], 2, "end the name in .mrc"),
         (["flat.mrc", "out.mrc"], 1, "constant"),
-        (["map.mrc", "out.mrc", "--contour", "1e9"], 1, "lower `contour`"),
-        (["map.mrc", "out.mrc", "--weights", "map.mrc"], 1, "no safetensors"),
+        (["map.mrc", "out.mrc", "--contour", "1e9"], 1, "lower --contour"),
+        (["map.mrc", "out.mrc", "--weights", "map.mrc"], 1, "not a safetensors"),
         (["gone.mrc", "out.mrc"], 1, "gone.mrc: "),
     ],
 )
@@ -103,7 +103,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run, folder, arguments, co
     [
         (["--fold", "none", "--batch", 3], 2, "give an even number"),
         (["--fold", "none", "--cube", 18], 2, "give a multiple of 4"),
-        (["--fold", 7], 1, "no map is of fold 7"),
+        (["--fold", 7], 1, "no map belongs to fold 7"),
         (["--fold", "none", "--against", "gone.safetensors"], 1, "no such file"),
     ],
 )

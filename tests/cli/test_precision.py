@@ -46,5 +46,5 @@ def test_what_was_asked_for_reaches_the_network(run, tmp_path, monkeypatch, argu
     monkeypatch.chdir(tmp_path)
     result = run(*arguments, "--precision", "fp16", "--device", "cpu")
     assert result.code == 2
-    assert "--precision fp16: is for GPUs" in result.err
+    assert "--precision fp16: fp16 needs a GPU" in result.err
     assert not list(tmp_path.iterdir())

@@ -85,10 +85,10 @@ def test_a_set_without_a_fold_to_hold_out_says_what_to_do(run, data, tmp_path):
     (one / "one.npz").write_bytes((data / "one.npz").read_bytes())
     lone = run("train-gan", one, tmp_path / "out", *SMALL)
     assert lone.code == 1
-    assert "all maps (1) are of fold 0, which is held out, so none is left to train on" in lone.err
+    assert "all maps (1) belong to fold 0, which is held out, so none is left to train on" in lone.err
     absent = run("train-gan", data, tmp_path / "out", *SMALL, "--fold", 3)
     assert absent.code == 1
-    assert "no map is of fold 3, which is to be held out (there are 0, 1)" in absent.err
+    assert "no map belongs to fold 3, the one to hold out (there are 0, 1)" in absent.err
     assert not (tmp_path / "out").exists()
     done = run("train-gan", one, tmp_path / "out", *SMALL, "--fold", "none", "--adversarial", 0)
     assert (done.code, done.out) == (0, "")
@@ -122,8 +122,8 @@ def test_a_run_starts_from_trained_weights_of_its_own_kind_only(run, data, tmp_p
     ("options", "code", "message"),
     [
         (["--fold", "x"], 2, "--fold x: give the number of a fold, or none"),
-        (["--cube", 18, "--levels", 2], 2, "--cube 18: give a multiple of 4"),
-        (["--cube", 8, "--batch", 1, "--levels", 3], 2, "--batch 1: a single voxel"),
+        (["--cube", 18, "--levels", 2], 2, "--cube 18: the levels of the network need a multiple of 4"),
+        (["--cube", 8, "--batch", 1, "--levels", 3], 2, "--batch 1: the deepest level would have a single voxel"),
         (["--arch", "vgg"], 2, "--arch"),
         (["--device", "cuda:77"], 1, "--device cuda:77"),
         (["--precision", "fp16"], 2, "--precision"),

@@ -88,7 +88,7 @@ def test_a_cpu_takes_bfloat16_where_it_is_fast_and_right(monkeypatch, amx, wrong
         assert resolve_precision("auto", cpu) == resolve_precision("bf16", cpu) == torch.bfloat16
         return
     assert resolve_precision("auto", cpu) == torch.float32
-    words = r"wrong on this CPU \(weight gradient at 2 x 2 x 2 voxels\)" if amx else "no AMX"
+    words = r"incorrectly on this CPU \(weight gradient at 2 x 2 x 2 voxels\)" if amx else "no AMX"
     with pytest.raises(DataError, match=f"`precision` bf16: .*{words}.*; use fp32 or a GPU"):
         resolve_precision("bf16", cpu)
 

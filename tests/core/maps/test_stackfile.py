@@ -57,7 +57,7 @@ def test_a_single_image_is_a_stack_of_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", [[7], [-1], [0, 700]])
 def test_an_image_that_is_not_there_is_named(tmp_path: Path, which: list[int]) -> None:
-    with pytest.raises(DataError, match="holds 7"):
+    with pytest.raises(DataError, match="the stack has 7"):
         open_stack(_stack(tmp_path / "a.mrcs")).read(np.array(which))
 
 
@@ -66,7 +66,7 @@ def test_a_header_that_claims_too_many_images_is_corrected_with_a_warning(tmp_pa
     content = _stack(tmp_path / "a.mrcs").read_bytes()[: 1024 + 3 * 480 + 100]
     path = tmp_path / ("cut.mrcs.gz" if packed else "cut.mrcs")
     path.write_bytes(gzip.compress(content) if packed else content)
-    with pytest.warns(CryotoolsWarning, match="claims 7 images and the file holds 3"):
+    with pytest.warns(CryotoolsWarning, match="claims 7 images but the file contains 3"):
         stack = open_stack(path)
     assert np.array_equal(stack.read(slice(None)), IMAGES[:3])
 
@@ -74,7 +74,7 @@ def test_a_header_that_claims_too_many_images_is_corrected_with_a_warning(tmp_pa
 def test_a_file_without_one_whole_image_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "cut.mrcs"
     path.write_bytes(_stack(tmp_path / "a.mrcs").read_bytes()[:1100])
-    with pytest.raises(DataError, match="not one of 7 images is whole"):
+    with pytest.raises(DataError, match="not even the first of 7 images is complete"):
         open_stack(path)
 
 

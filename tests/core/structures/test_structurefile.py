@@ -32,7 +32,7 @@ REFUSED = {
     "web page": (b"<html><body>404 Not Found</body></html>", "looks like a web page"),
     "LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "looks like a Git LFS pointer"),
     "map": (b"\x0c\0\0\0" * 500, "is a binary file, not PDB or mmCIF text"),
-    "x NaN": (pdb(*TWO, atom_line(x="nan")), "line 3: the coordinate '     nan' is not a number; mend or remove"),
+    "x NaN": (pdb(*TWO, atom_line(x="nan")), "line 3: the coordinate '     nan' is not a number; correct or remove"),
     "y infinite": (pdb(ONE, atom_line(y="inf")), "line 2: the coordinate '     inf' is not a number"),
     "z stars": (pdb(atom_line(z="********")), r"line 1: the coordinate '\*{8}' is not a number"),
     "blank coordinate": (pdb(atom_line(y="")), "line 1: the coordinate ' {8}' is not a number"),
@@ -43,7 +43,7 @@ REFUSED = {
     "exponent": (pdb(atom_line(x="1.1e+01")), "the coordinate ' 1.1e.01' is not a number"),
     "far away": (cif([cif_atom(Cartn_x="1e9")]), "atom CA of ALA A1 has no usable coordinates"),
     "short line": (pdb(ONE, ONE[:50]), "line 2 ends before its coordinates; copy the file again"),
-    "short last line": (pdb(ONE)[:-4] + ONE[:40].encode(), "line 2 ends before its coordinates do"),
+    "short last line": (pdb(ONE)[:-4] + ONE[:40].encode(), "line 2 ends before its coordinates"),
     "tabs": (pdb(ONE.replace("   ", "\t")), "line 1 contains tabs; PDB columns need spaces"),
     "lower case": (
         pdb(atom_line(record="atom")),
@@ -62,7 +62,7 @@ REFUSED = {
     "cif unknown coordinate": (cif([cif_atom(Cartn_y="?")]), "atom CA of ALA A1 has no usable coordinates"),
     "cif text coordinate": (cif([cif_atom(Cartn_y="six")]), "has no usable coordinates"),
     "BinaryCIF": (b"\x83\xa7encoder\xa9mol*\0", "BinaryCIF is not read: convert it to mmCIF"),
-    "gzip cut": (gzip.compress(pdb(*TWO) * 50)[:-12], "compressed data are damaged or cut short"),
+    "gzip cut": (gzip.compress(pdb(*TWO) * 50)[:-12], "compressed data are damaged or truncated"),
 }
 
 

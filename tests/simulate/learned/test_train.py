@@ -97,7 +97,7 @@ def test_without_held_out_maps_there_are_no_scores(pair):
 def test_bf16_trains_the_same_rule(pair, tmp_path, adversarial, deepest):
     wrong = [fault for fault in wrong_convolutions() if int(fault.split()[-2]) >= deepest]
     if wrong:
-        pytest.skip(f"this CPU gets bf16 convolutions wrong: {', '.join(wrong)}")
+        pytest.skip(f"this CPU computes bf16 convolutions incorrectly: {', '.join(wrong)}")
     losses = {}
     for precision in ("fp32", "bf16"):
         torch.manual_seed(0)

@@ -107,7 +107,7 @@ MODELS = {
     "numbers twice": (
         ("MODEL        1", ONE, "ENDMDL", "MODEL        1", TWO, "ENDMDL"),
         [1, 1],
-        "several models are MODEL 1; read as models 1 to 2",
+        "more than one model is numbered 1; read as models 1 to 2",
     ),
     "numbers missing": (
         ("MODEL", ONE, "ENDMDL", "MODEL", TWO, "ENDMDL"),
@@ -127,7 +127,7 @@ MODELS = {
     "two ensembles": (
         ("MODEL        1", ONE, "ENDMDL", "MODEL        2", TWO, "ENDMDL", "END") * 2,
         [1, 1, 1, 1],
-        "several models are MODEL 1; read as models 1 to 4",
+        "more than one model is numbered 1; read as models 1 to 4",
     ),
     "frames": (("CRYST1   10.000", ONE, TWO, "CRYST1   10.000", ONE, TWO), [2, 2], "atoms follow a second CRYST1"),
     "frames, numbered": (
