@@ -5,9 +5,9 @@
     volume = ct.simulate_map("model.cif", 3.0)
     ct.write_map("map.mrc", volume)
 
-The names in `__all__` are the Python API (docs/python.md) and stay as they are; what lies in the subpackages may move.
-Each is imported when it is first used, so that `import cryotools` costs nothing. Every system is a package of its own
-over the shared `cryotools.core`; commands live in `cryotools.cli`.
+The names in `__all__` are the Python API (`cryotools docs python`) and stay as they are; what lies in the subpackages
+may move. Each is imported when it is first used, so that `import cryotools` costs nothing. Every system is a package
+of its own over the shared `cryotools.core`; commands live in `cryotools.cli`.
 """
 
 TYPE_CHECKING = False  # as typing has it, which takes longer to import than all of this
