@@ -31,7 +31,7 @@ from cryotools.simulate.learned.predict import generate
 from cryotools.training import distributed
 from cryotools.training.pairs import Pair
 from cryotools.training.seeds import random_for
-from cryotools.training.step import sqrt_shares, update
+from cryotools.training.step import on_device, sqrt_shares, update
 from cryotools.training.store import ExampleStore, Kept
 from cryotools.training.task import Batch
 
@@ -86,7 +86,7 @@ class EvaluatorTask:
         folder: Path | None = None,
     ) -> None:
         self.config, self.device = config, torch.device(device)
-        network = Evaluator(config.evaluator).to(self.device, memory_format=torch.channels_last_3d)
+        network = on_device(Evaluator(config.evaluator), self.device)
         self.networks: dict[str, nn.Module] = {"evaluator": network}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "evaluator": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
@@ -158,8 +158,8 @@ class EvaluatorTask:
             start, turn = start_around(random, example.index, size), int(random.integers(24))
             parts = [rotate(cut(volume, start, size), turn) for volume in (example.data, example.structured)]
             cubes.append([np.ascontiguousarray(part, dtype=np.float32)[None] for part in parts] + [np.float32(real)])
-        density, counted, real = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
-        return density.to(memory_format=torch.channels_last_3d), real, counted
+        density, counted, is_real = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
+        return density.to(memory_format=torch.channels_last_3d), is_real, counted
 
     def _fraction_real(self, network: nn.Module, example: _JudgedMap) -> float:
         """The share of an example's structured voxels that the network calls real."""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -36,9 +35,8 @@ from cryotools.simulate.learned.inputs import Condition, density_channels, simul
 from cryotools.simulate.learned.predict import load_generator
 from cryotools.simulate.learned.sharpness import envelope
 from cryotools.training.augment import DISTANT, blurred_unevenly, masked, random_end, with_noise
-from cryotools.training.store import ExampleStore, Kept
+from cryotools.training.store import Example, ExampleStore, Kept
 
-Example = TypeVar("Example")
 MakeExample = Callable[[Structure, np.random.Generator], Example]
 
 BOX = 64  # voxels along a box's edge

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from cryotools.core.maps.rotations import cut
 from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.splat import sigma_of_resolution
-from cryotools.core.maps.volume import Volume
+from cryotools.core.maps.volume import Volume, shape_of
 
 _EDGE = 8  # order of the Butterworth low-pass at a map's resolution
 _EDGES = (6.0, 30.0)  # orders of those that post-processing applies
@@ -101,7 +101,7 @@ def noise(shape: tuple[int, ...], random: np.random.Generator, end: np.ndarray |
     """Coloured noise of unit variance, float32, times the factors `end` (n,) per shell if these are given."""
     grains = gaussian_filter(random.standard_normal(shape, dtype=np.float32), random.uniform(*_GRAIN))
     if end is not None:
-        grains = Shells(shape, (1.0, 1.0, 1.0)).scale(grains, end)
+        grains = Shells(shape_of(shape), (1.0, 1.0, 1.0)).scale(grains, end)
     return grains / np.float32(grains.std())
 
 

@@ -87,8 +87,14 @@ def train(
         distributed.share_weights(network)
     progress = progress if progress and distributed.is_first() else NoProgress()
     progress.start(config.steps - first, "training")
-    given = {"seed": config.seed, "rank": distributed.rank(), "workers": workers, "pinned": device.type == "cuda"}
-    made = batches(task.batch, range(first, config.steps), **given)
+    made = batches(
+        task.batch,
+        range(first, config.steps),
+        seed=config.seed,
+        rank=distributed.rank(),
+        workers=workers,
+        pinned=device.type == "cuda",
+    )
     with distributed.stop_signals() as asked_to_stop, closing(made), watched():
         for step in range(first, config.steps):
             run.record.losses.append(_update(run, config, precision, step, next(made)))

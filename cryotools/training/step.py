@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cryotools.training import distributed
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, clip: float | None = 1.0) -> None:
@@ -22,6 +25,12 @@ def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, c
     if clip is not None:
         nn.utils.clip_grad_norm_(network.parameters(), clip)
     optimizer.step()
+
+
+def on_device(network: Network, device: torch.device) -> Network:
+    """The network, moved to `device`, its weights laid out channels last, as convolutions take them fastest."""
+    # torch's stub lacks the format
+    return network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
 
 def sqrt_shares(sizes: Sequence[int]) -> np.ndarray:

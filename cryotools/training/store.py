@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,10 @@ from cryotools.core.errors import DataError
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.training import distributed
 
-Example = TypeVar("Example")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Example = TypeVar("Example", bound="DataclassInstance")
 _FACTS = "facts.json"
 _VERSIONS = "versions"
 _OPEN = 32  # examples that stay mapped: each of their arrays holds a file open
@@ -125,7 +128,7 @@ class ExampleStore(Generic[Example]):
         except (OSError, ValueError, TypeError) as error:
             raise _damaged(place, error) from error
 
-    def _whole(self, place: Path, write: Callable[[Path], None]) -> None:
+    def _whole(self, place: Path, write: Callable[[Path], object]) -> None:
         """Let `write` fill a folder beside `place` and rename it, so that it is there whole or not at all."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +151,7 @@ class Kept(Sequence[Example]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, number: int) -> Example:
+    def __getitem__(self, number: int) -> Example:  # type: ignore[override] # one by one, no slices
         return self.store.load(self.names[number])
 
     def select(self, numbers: Iterable[int]) -> Kept[Example]:

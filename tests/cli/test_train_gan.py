@@ -88,7 +88,7 @@ def test_a_set_without_a_fold_to_hold_out_says_what_to_do(run, data, tmp_path):
     assert "all maps (1) belong to fold 0, which is held out, so none is left to train on" in lone.err
     absent = run("train-gan", data, tmp_path / "out", *SMALL, "--fold", 3)
     assert absent.code == 1
-    assert "no map belongs to fold 3, the one to hold out (there are 0, 1)" in absent.err
+    assert "no map belongs to fold 3, the one to hold out (the folds are 0, 1)" in absent.err
     assert not (tmp_path / "out").exists()
     done = run("train-gan", one, tmp_path / "out", *SMALL, "--fold", "none", "--adversarial", 0)
     assert (done.code, done.out) == (0, "")

@@ -33,7 +33,7 @@ from cryotools.simulate.learned.network import (
 from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
-from cryotools.training.step import update
+from cryotools.training.step import on_device, update
 from cryotools.training.task import Batch
 
 _WHOLE = 160**3  # voxels that a network takes in one piece; larger maps are tiled
@@ -75,10 +75,10 @@ class GanTask:
         folder: Path | None = None,
     ) -> None:
         self.config, self.device = config, torch.device(device)
-        generator = Generator(config.generator).to(memory_format=torch.channels_last_3d)
+        generator = on_device(Generator(config.generator), self.device)
         if start is not None:
             generator.load_state_dict(start.state_dict())
-        self.networks: dict[str, nn.Module] = {"generator": generator.to(self.device)}
+        self.networks: dict[str, nn.Module] = {"generator": generator}
         if config.adversarial:
             self.networks["discriminator"] = Discriminator(config.discriminator).to(self.device)
         betas = (0.5, 0.99) if config.adversarial else (0.9, 0.999)
@@ -147,11 +147,11 @@ class GanTask:
             sharpness = example.sharpness if random.random() >= self.config.hide_sharpness else None
             condition = Condition(example.resolution, b_factors, sharpness)
             channels = with_condition(cube_of(example.density), condition)
-            target, weight = cube_of(example.target)[None], cube_of(example.weight)[None]
-            cubes.append([channels, simulator_conditions(condition), target, weight])
-        channels, conditions, target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
+            wanted, counted = cube_of(example.target)[None], cube_of(example.weight)[None]
+            cubes.append([channels, simulator_conditions(condition), wanted, counted])
+        seen, conditions, target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
         weight = weight * (1 - self.config.background) + self.config.background * (weight >= 0)
-        return channels.to(memory_format=torch.channels_last_3d), conditions, target, weight.clamp_min(0)
+        return seen.to(memory_format=torch.channels_last_3d), conditions, target, weight.clamp_min(0)
 
 
 def correlation_loss(made: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from cryotools.simulate.learned.vae_network import DEVIATION, MEAN, VAE_GENERATO
 from cryotools.training.adversary import fooling_loss, update_discriminator
 from cryotools.training.pairs import Pair
 from cryotools.training.plot import write_scores
-from cryotools.training.step import update
+from cryotools.training.step import on_device, update
 from cryotools.training.task import Batch
 
 
@@ -76,7 +76,7 @@ class VaeGanTask:
             generator.load_state_dict(start.state_dict())
         discriminator = PatchDiscriminator(len(ELEMENT_CHANNELS) + 1, config.discriminator_width)
         self.networks: dict[str, nn.Module] = {
-            "generator": generator.to(self.device, memory_format=torch.channels_last_3d),
+            "generator": on_device(generator, self.device),
             "discriminator": discriminator.to(self.device),
         }
         self.optimizers: dict[str, torch.optim.Optimizer] = {
@@ -88,7 +88,7 @@ class VaeGanTask:
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update of the generator, and of the discriminator unless it is ahead."""
         atoms, conditions, target, weight = batch
-        generator, config = self.networks["generator"], self.config
+        generator, config = cast(VaeGenerator, self.networks["generator"]), self.config
         generator.train()
         mean, log_variance = generator.latent(atoms, conditions)
         latent = mean + torch.randn_like(mean) * torch.exp(log_variance / 2)
@@ -108,7 +108,7 @@ class VaeGanTask:
             "latent": config.latent,
             "adversarial": config.adversarial,
         }
-        loss = sum(weights[name] * part for name, part in parts.items())
+        loss = cast(Tensor, sum(weights[name] * part for name, part in parts.items()))
         update(generator, self.optimizers["generator"], loss)
         return {name: float(part.detach()) for name, part in parts.items()} | losses
 
@@ -117,7 +117,8 @@ class VaeGanTask:
         self.scores = {}
         for (example,) in self.examples.held_out:
             wanted = example.target[example.near].astype(np.float32)
-            made = {name: self._whole(averaged["generator"], example, of) for name, of in (("", 0.0), ("_sample", 1.0))}
+            generator = cast(VaeGenerator, averaged["generator"])
+            made = {name: self._whole(generator, example, of) for name, of in (("", 0.0), ("_sample", 1.0))}
             self.scores[example.id] = {
                 f"pearson{name}": pearson(data[example.near], wanted) for name, data in made.items()
             }
@@ -151,11 +152,11 @@ class VaeGanTask:
             sharpness = example.sharpness if random.random() >= self.config.hide_sharpness else None
             conditions = simulator_conditions(Condition(example.resolution, False, sharpness))
             mean, deviation = _level(example)
-            target = (cube_of(example.target) - mean) * (DEVIATION / deviation) + MEAN
-            cubes.append([cube_of(example.density), conditions, target[None], cube_of(example.weight)[None]])
-        atoms, conditions, target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
+            wanted = (cube_of(example.target) - mean) * (DEVIATION / deviation) + MEAN
+            cubes.append([cube_of(example.density), conditions, wanted[None], cube_of(example.weight)[None]])
+        atoms, told, target, weight = (torch.from_numpy(np.stack(part)) for part in zip(*cubes, strict=True))
         weight = weight * (1 - self.config.background) + self.config.background * (weight >= 0)
-        return atoms.to(memory_format=torch.channels_last_3d), conditions, target, weight.clamp_min(0)
+        return atoms.to(memory_format=torch.channels_last_3d), told, target, weight.clamp_min(0)
 
     def _whole(self, generator: VaeGenerator, example: SimulatorExample, noise: float) -> np.ndarray:
         """The generator's map (nz, ny, nx) of a whole example, with noise of that deviation."""
@@ -166,7 +167,7 @@ class VaeGanTask:
         channels[-1] = noise * np.random.default_rng(0).standard_normal(padded, dtype=np.float32)
         conditions = torch.from_numpy(simulator_conditions(Condition(example.resolution, False)))
         network, compute = Conditioned(Noised(generator), conditions), Compute(str(self.device), "fp32")
-        return apply_in_one_piece(network, channels, compute)[(0, *within)]
+        return apply_in_one_piece(network, channels, compute)[0][within]
 
 
 def _channels(structure: Structure, grid: Grid, resolution: float) -> np.ndarray:

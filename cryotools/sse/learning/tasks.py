@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -85,9 +86,9 @@ def make_classifier_task(
     """
     config, simulations, seed = options.config, options.simulations, options.seed
     torch.manual_seed(seed)
-    start = None
+    start: SecondaryStructure | None = None
     if options.init:
-        start, _, _ = load_network(options.init, [SECONDARY_STRUCTURE])
+        start = cast(SecondaryStructure, load_network(options.init, [SECONDARY_STRUCTURE])[0])
         config = replace(config, network=start.config)
     network = start or SecondaryStructure(config.network)
     if config.cube % network.multiple or config.cube > BOX:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ from cryotools.sse.truth.assign import ClassedResidues, assign
 from cryotools.training import distributed
 from cryotools.training.augment import CubeNoise, blobs
 from cryotools.training.pairs import Pair
-from cryotools.training.step import sqrt_shares, update
+from cryotools.training.step import on_device, sqrt_shares, update
 from cryotools.training.task import Batch
 
 _DETERGENT = 0.3  # of the cubes have coarse density beside the chain, which is no nucleic acid
@@ -74,7 +74,7 @@ class ClassifierTask:
             raise UsageError("nothing to train on; give experimental maps, structures to simulate, or both")
         self.config, self.device = config, torch.device(device)
         network = start or SecondaryStructure(config.network)
-        network = network.to(self.device, memory_format=torch.channels_last_3d)
+        network = on_device(network, self.device)
         self.networks: dict[str, nn.Module] = {"classifier": network}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "classifier": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
@@ -122,7 +122,7 @@ class ClassifierTask:
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
         """Write the averaged network, with its held-out scores beside the weights."""
         about = {name: f"{value:.4f}" for name, value in self.scores.items()}
-        network = averaged["classifier"]
+        network = cast(SecondaryStructure, averaged["classifier"])
         config = replace(network.config, temperature=self.temperature)
         save_network(folder / "model.safetensors", network, SECONDARY_STRUCTURE, config, about=about)
 
@@ -154,16 +154,15 @@ class ClassifierTask:
             told = random.random() >= self.config.untold
             condition = resolution_conditions(example.resolution * random.normal(1, _ERROR) if told else None)
             parts.append((seen[None], condition, classes.astype(np.int64), weight_of[counts]))
-        density, conditions, classes, counted = (torch.from_numpy(np.stack(part)) for part in zip(*parts, strict=True))
-        return density, conditions, classes, counted
+        return tuple(torch.from_numpy(np.stack(part)) for part in zip(*parts, strict=True))
 
     def _draw(self, random: np.random.Generator, number: int) -> ClassifierExample:
         """An experimental map's version for the first cubes of a batch, a simulated one for the rest."""
         real = number < round(self.config.batch * self.config.experimental) if self.simulated else True
         if not (real and len(self.experimental)):
-            return self.simulated[random.integers(len(self.simulated))]
+            return self.simulated[int(random.integers(len(self.simulated)))]
         versions = self.experimental[random.choice(len(self.experimental), p=self.share)]
-        return versions[random.integers(len(versions))]
+        return versions[int(random.integers(len(versions)))]
 
     def _at_backbone(self, network: nn.Module, pair: Pair, residues: ClassedResidues) -> BackboneLogits:
         """A held-out map's logits at its backbone; its resolution is told."""
