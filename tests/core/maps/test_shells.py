@@ -47,3 +47,13 @@ def test_matched_amplitudes_are_the_reference_s_and_phases_stay(noise):
     assert np.allclose(shells.amplitude(matched)[1:-1], shells.amplitude(smooth)[1:-1], rtol=1e-3)
     before, after = shells.transform(noise), shells.transform(matched)
     assert np.corrcoef(np.angle(before).ravel(), np.angle(after).ravel())[0, 1] > 0.99
+
+
+def test_a_b_factor_changes_amplitudes_up_to_the_resolution_and_no_further(noise):
+    shells = Shells(noise.shape, (1.0, 1.0, 1.0))
+    s = shells.frequency
+    for b in (80.0, -60.0):
+        ratio = shells.amplitude(shells.change_b(noise, b, 4.0)) / shells.amplitude(noise)
+        within, beyond = (s > 0.05) & (s < 0.22), s > 0.3
+        np.testing.assert_allclose(ratio[within], np.exp(-b * s[within] ** 2 / 4), rtol=0.06)
+        np.testing.assert_allclose(ratio[beyond], np.exp(-b / 64), rtol=0.02)
