@@ -27,8 +27,8 @@ class _Borrowed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        return self._stream.readinto(buffer)  # type: ignore[attr-defined]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # typeshed: any buffer
+        return self._stream.readinto(buffer)  # type: ignore[attr-defined] # not in BinaryIO
 
 
 @contextmanager
