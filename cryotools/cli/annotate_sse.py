@@ -104,7 +104,7 @@ def command(
 def _check_arguments(
     files: Files, map_file: str, structure: str | None, weights: str | None, preview: str | None, *, by_author: bool
 ) -> None:
-    """Refuse what makes no sense before anything is read."""
+    """Reject arguments that make no sense, before reading anything."""
     from cryotools.core.errors import UsageError
     from cryotools.core.files.output import check_output
     from cryotools.view.picture import check_can_draw
@@ -132,7 +132,7 @@ def _read_model(path: str, reading: Reading, volume: Volume) -> tuple[Structure,
 
 
 def _find(annotation: Annotation, model: tuple[Structure, ClassedResidues] | None) -> ResidueScores | list[Element]:
-    """What the map shows of the residues of a model, or its elements."""
+    """Predictions for the residues of a model, or, without one, the elements."""
     if model:
         from cryotools.sse.score import score_residues
 
@@ -148,7 +148,7 @@ def _write(
     structure: str | None,
     reading: Reading,
 ) -> list[str]:
-    """Write the files that begin with the prefix; their names."""
+    """Write the files that begin with the prefix; returns their names."""
     from cryotools.sse.output import MapSource, chimerax_script, write_files
 
     source = MapSource(map_file, reading.invert, placed=reading.voxel_size is not None)

@@ -1,4 +1,4 @@
-"""How a command shows its options: one long and one short name each, so that 80 columns leave room for the help."""
+"""How the help shows options: one long and one short name each, so that the help text fits into 80 columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Command(TyperCommand):
     """A command whose help names each option once; its other names follow the help text."""
 
     def make_context(self, *arguments: Any, **settings: Any) -> Any:
-        """Parse the arguments, after saying which options messages may name."""
+        """Parse the arguments, after registering the options that messages may name."""
         state.parameters = self.params
         return super().make_context(*arguments, **settings)
 
@@ -32,23 +32,23 @@ class Command(TyperCommand):
         return option
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The usage line in the usual signs: NAME must be given, [NAME] may be."""
+        """The usage line in standard notation: NAME is required, [NAME] optional."""
         return [
             piece.replace("{", "").replace("}", "").replace("......", "...")
             for piece in super().collect_usage_pieces(ctx)
         ]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help of a copy whose options have the names to show; the parser keeps all of them."""
+        """Write the help from a copy that has only the option names to show; the parser keeps all of them."""
         shown = copy.copy(self)
         shown.params = [_to_show(parameter) for parameter in self.params]
         super(Command, shown).format_help(ctx, formatter)
 
 
 def _to_show(parameter: Any) -> Any:
-    """The option with its first long and its first short name; the others go behind its help text.
+    """The option with its first long and its first short name; the other names follow its help text.
 
-    A switch that is on by default shows only the name that turns it off, which is the one that does something.
+    A switch that is on by default shows only the name that turns it off, the only one with an effect.
     """
     if parameter.param_type_name != "option":
         return parameter

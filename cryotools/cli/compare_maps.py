@@ -1,4 +1,4 @@
-"""`cryotools compare-maps`: how alike two maps are."""
+"""`cryotools compare-maps`: how similar two maps are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands share when they talk to the terminal: one-line messages, JSON, progress, threads."""
+"""Shared by all commands: one-line messages on the terminal, JSON, progress, threads."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ state = _State()
 
 
 def reset_state() -> None:
-    """What a command knows of itself, as before any was run."""
+    """Reset the command's state to that before any command ran."""
     vars(state).update(vars(_State()))
 
 
 def spell(text: str) -> str:
-    """A message of the library in the words of the command that runs: its options, not Python's parameters."""
+    """A message of the library that names the options of the running command instead of Python parameters."""
     return spelled(text, state.parameters)
 
 
@@ -57,7 +57,7 @@ def detail(text: str) -> None:
 
 
 def complain(kind: str, text: str) -> None:
-    """One line on stderr: which command, `kind` (error or warning), what."""
+    """One line on stderr: the command, `kind` (error or warning) and the message."""
     program = f"cryotools {state.command}".rstrip()
     typer.echo(f"{program}: {kind}: {' '.join(spell(text).split())}", err=True)
 
@@ -68,17 +68,17 @@ def print_json(result: dict[str, Any]) -> None:
 
 
 def progress() -> StreamProgress | NoProgress:
-    """The reporter for a long piece of work."""
+    """The progress reporter for long computations."""
     from cryotools.core.progress import NoProgress, StreamProgress
 
     return NoProgress() if state.quiet or sys.stderr is None else StreamProgress()
 
 
 def set_threads(threads: int | None, *, classical: bool = False) -> int:
-    """Fix the number of threads before numpy is imported: as asked, as SLURM says, or the processors we may use, as far
-    as the processor time that a container is granted goes.
+    """Set the number of threads before numpy is imported: the given number, SLURM's, or that of the usable processors,
+    limited by the processor time granted to a container.
 
-    `classical` work takes one where nothing is asked: its matrices are small, more threads only cost time.
+    By default `classical` methods use one thread: their matrices are small, so more threads only cost time.
     """
     if threads is None and classical:
         threads = 1
@@ -91,13 +91,13 @@ def set_threads(threads: int | None, *, classical: bool = False) -> int:
 
 
 def _usable_processors() -> int:
-    # Linux alone says which ones this process may use
+    # only Linux reports which ones this process may use
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(there, cgroup.processors() or there)
 
 
 def skip_existing(output: str, no_clobber: bool) -> bool:
-    """True, with a note, when `output` is there already and --no-clobber was given."""
+    """True, with a note, if `output` already exists and --no-clobber was given."""
     if no_clobber and Path(output).exists():
         note(f"{output}: exists and is kept")
         return True
@@ -105,12 +105,12 @@ def skip_existing(output: str, no_clobber: bool) -> bool:
 
 
 def check_map_output(output: str, preview: str | None, inputs: list[str | None]) -> None:
-    """Refuse, before any work, an output that cannot become a map file or a preview that cannot be drawn.
+    """Reject, before any work, an output that cannot be a map file or a preview that cannot be drawn.
 
     Raises
     ------
     UsageError
-        It is standard output, has no map's suffix, or is an input.
+        The output is standard output, lacks the suffix of a map, or is an input.
     """
     from cryotools.core.files.output import check_output
 
@@ -127,7 +127,7 @@ def check_map_output(output: str, preview: str | None, inputs: list[str | None])
 
 
 def label(text: str) -> str:
-    """The line of provenance that goes into a map's header."""
+    """The provenance line for a map's header."""
     return f"cryotools {__version__} {state.command} {text}"[:80]
 
 

@@ -1,4 +1,4 @@
-"""`cryotools curate`: maps and models become a training set."""
+"""`cryotools curate`: make a training set from maps and models."""
 
 from __future__ import annotations
 

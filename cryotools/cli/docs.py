@@ -1,4 +1,4 @@
-"""`cryotools docs`: the documentation, on the terminal."""
+"""`cryotools docs`: show the documentation on the terminal."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def command(
             write_text(residues, residues_csv_text(verdict))
         if csv and csv != "-":
             write_text(csv, verdict_csv_text(map_file, verdict))
-        if output:  # last: where it is, the tables are
+        if output:  # last: if it exists, so do the tables
             write_map(output, verdict.probability, label=label(f"of {map_file}"))
     if json:
         print_json({"map": map_file, **verdict.figures()})

@@ -100,7 +100,7 @@ def command(
 
 
 def _check_outputs(csv: str | None, residues: str | None, *, json: bool) -> None:
-    """Refuse results that would lie in one place."""
+    """Reject results that would go to the same place."""
     from cryotools.core.errors import UsageError
 
     if json and csv == "-":
@@ -114,7 +114,7 @@ def _check_outputs(csv: str | None, residues: str | None, *, json: bool) -> None
 def _check_network(
     probabilities: str | None, weights: str | None, rotations: int, bias: float, precision: opt.Precision
 ) -> None:
-    """Refuse options of a network where none runs."""
+    """Reject options for a network when none is run."""
     from cryotools.core.errors import UsageError
 
     less = precision not in ("fp32", "auto")
@@ -125,7 +125,7 @@ def _check_network(
 
 
 def _check_entries(entries: list[Entry], probabilities: str | None, *, by_author: bool) -> None:
-    """Refuse what the pairs do not allow."""
+    """Reject options that the pairs do not allow."""
     from cryotools.core.errors import UsageError
 
     if probabilities and len(entries) > 1 and "{id}" not in probabilities:
@@ -135,7 +135,7 @@ def _check_entries(entries: list[Entry], probabilities: str | None, *, by_author
 
 
 def _check_tables(tables: tuple[str | None, ...], inputs: list[str], entries: list[Entry]) -> None:
-    """Refuse tables that cannot be written or would replace what is read, before anything is read."""
+    """Reject tables that cannot be written or would overwrite an input, before reading anything."""
     from cryotools.core.files.output import check_output
 
     inputs = inputs + [file for entry in entries for file in (entry.map, entry.model)]
@@ -145,7 +145,7 @@ def _check_tables(tables: tuple[str | None, ...], inputs: list[str], entries: li
 
 
 def _entries(map_file: str | None, model: str | None, pairs: str | None, resolution: float | None) -> list[Entry]:
-    """One pair, or those of the list."""
+    """The single pair, or those of the list."""
     from cryotools.core.errors import UsageError
     from cryotools.curation.pairlist import Entry, read_list
 
@@ -163,7 +163,7 @@ def _entries(map_file: str | None, model: str | None, pairs: str | None, resolut
 
 
 def _evaluate(entries: list[Entry], predict: Predict, reading: Reading, reporter: Progress) -> list[Evaluation]:
-    """Every pair; what is wrong with one is said when it is met."""
+    """Evaluate every pair, reporting errors as they occur."""
     from cryotools.sse.evaluate import evaluate_list
 
     reporter.start(len(entries), "maps")
@@ -178,7 +178,7 @@ def _evaluate(entries: list[Entry], predict: Predict, reading: Reading, reporter
 
 
 def _write(found: list[Evaluation], csv: str | None, residues: str | None, *, json: bool) -> None:
-    """Tables where they were asked for, and the scores that matter on stderr."""
+    """Write the requested tables, and the main scores to stderr."""
     from cryotools.core.files.output import write_text
     from cryotools.sse.evaluate import annotation_residues_csv_text, annotation_scores_csv_text
 
@@ -194,7 +194,7 @@ def _write(found: list[Evaluation], csv: str | None, residues: str | None, *, js
 
 
 def _figures(found: list[Evaluation]) -> dict[str, object]:
-    """What --json prints."""
+    """The output of --json."""
     from dataclasses import asdict
 
     from cryotools.sse.evaluate import summary
@@ -205,7 +205,7 @@ def _figures(found: list[Evaluation]) -> dict[str, object]:
 
 
 def _say(found: list[Evaluation]) -> None:
-    """The scores that matter beside what one class for all would score."""
+    """Print the main scores beside the baseline of one class for all residues."""
     from dataclasses import asdict
 
     from cryotools.sse.evaluate import summary

@@ -1,4 +1,4 @@
-"""`cryotools info`: what a file contains, where it lies in space, and what is unusual about it."""
+"""`cryotools info`: contents of a file, its position in space, and anything unusual about it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def command(
 
 
 def _print(report: dict[str, Any], *, after_another: bool) -> None:
-    """A block of lines, parted by an empty one from the block before."""
+    """Print a block of lines, separated by an empty line from the block before."""
     if after_another:
         typer.echo()
     width = max(len(key) for key in report)
@@ -61,7 +61,7 @@ def _print(report: dict[str, Any], *, after_another: bool) -> None:
 
 
 def _lines(value: Any) -> list[str]:
-    """Numbers on one line, sentences on one each."""
+    """Numbers on one line, sentences on a line each."""
     if not isinstance(value, list):
         return [f"{value:.5g}" if isinstance(value, float) else str(value)]
     if value and not isinstance(value[0], str):

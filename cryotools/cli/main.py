@@ -1,6 +1,6 @@
 """The program `cryotools`: its commands, and how every failure becomes one line and an exit code.
 
-0 done; 1 bad data or a failed run; 2 usage; 130 and 143 after SIGINT and SIGTERM.
+0 success; 1 bad data or a failed run; 2 usage error; 130 and 143 after SIGINT and SIGTERM.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def _root(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code; `arguments` default to the command line's."""
+    """Run one command and return its exit code; `arguments` default to those of the command line."""
     reset_state()
     signal.signal(signal.SIGTERM, _terminated)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has no Å still shows the rest
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without Å still shows the rest
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("once", CryotoolsWarning)
@@ -66,11 +66,11 @@ def main(arguments: list[str] | None = None) -> int:
             _flush()
             return result if isinstance(result, int) else 0
         except BrokenPipeError:
-            # whoever read our output has left; give the interpreter nothing to flush into the closed pipe
+            # the reader of our output has gone; leave the interpreter nothing to flush into the closed pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except SystemExit as leaving:
-            if leaving.code != 1:  # 1 is typer's answer to a closed pipe
+            if leaving.code != 1:  # typer exits with 1 on a closed pipe
                 raise
             return 0
         except (KeyboardInterrupt, typer.Abort):
@@ -83,14 +83,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report(error: Exception) -> int:
-    """Say in one line what went wrong; the exit code."""
+    """Print a one-line error message; returns the exit code."""
     if isinstance(error, CryotoolsError):
         grammar = isinstance(error, ArgumentError) and error.name == "selection"
         complain("error", f"{error}; see `cryotools {state.command} --help`" if grammar else str(error))
         return error.exit_code
     if isinstance(error, typer.TyperException):
         message = error.format_message().rstrip(".").replace("Value error, ", "")
-        if not message:  # the help was shown instead of a complaint
+        if not message:  # the help was shown instead of an error
             return error.exit_code
         complain("error", f"{message}; see `cryotools {state.command}{' ' if state.command else ''}--help`")
         return error.exit_code
@@ -114,7 +114,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    if str(message) in state.warned:  # Python forgets what it showed once whenever filters change
+    if str(message) in state.warned:  # Python's own record of shown warnings is cleared whenever filters change
         return
     state.warned.add(str(message))
     if not isinstance(message, CryotoolsNote):

@@ -1,4 +1,4 @@
-"""What struc2map, molmap and pdb2mrc do with the map they made: write it, draw it, say what it is."""
+"""Output of struc2map, molmap and pdb2mrc: write the map, draw it and print a summary."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from cryotools.core.structures.structure import KIND_NAMES, Structure
 
 
 def beside(output: str, word: str, count: int) -> list[str]:
-    """Where maps that belong to `output` go: out_half1.mrc, out_half2.mrc … for out.mrc and the word "half".
+    """File names of maps that accompany `output`: out_half1.mrc, out_half2.mrc … for out.mrc and the word "half".
 
     Raises
     ------
     UsageError
-        `output` has no map's suffix to put that before.
+        `output` lacks the suffix of a map.
     """
     found = re.fullmatch(r"(.*)(\.(?:mrc|map|ccp4)(?:\.gz|\.bz2)?)", output, re.IGNORECASE | re.DOTALL)
     if not found:
@@ -35,10 +35,10 @@ def beside(output: str, word: str, count: int) -> list[str]:
 
 @dataclass(frozen=True)
 class MapResult:
-    """A simulated map on its way to `output`: `atoms` made it, `label` says how, `mode` is the MRC mode.
+    """A simulated map to be written to `output`: made from `atoms`, as described by `label`; `mode` is the MRC mode.
 
-    `more` is a second line of label, `companions` are files to write before the map by kind (half, sample), `sharpness`
-    (Å²) is told with --json.
+    `more` is a second label, `companions` are maps to write before it, by kind (half, sample), `sharpness` (Å²) is
+    reported by --json.
     """
 
     output: str
@@ -51,7 +51,7 @@ class MapResult:
     sharpness: float | None = None
 
     def save(self, preview: str | None, as_json: bool) -> None:
-        """Write the map and, where asked for, its picture; then say what it is, as JSON or as a summary."""
+        """Write the map and, if requested, its picture; then describe it, as JSON or in a summary."""
         numbers = self.write()
         if preview:
             from cryotools.view.picture import draw_maps
@@ -60,9 +60,9 @@ class MapResult:
         self._report(self.figures(numbers), as_json)
 
     def write(self) -> tuple[float, float, float, float]:
-        """Write the map and its companions; minimum, maximum, mean and standard deviation of the map.
+        """Write the map and its companions; returns minimum, maximum, mean and standard deviation of the map.
 
-        The map comes after its companions, so that where it is, they are; if one fails, none is written.
+        The map is written last, so if it exists, so do its companions; if one fails, none is written.
         """
         with output_set():
             for path, volume in chain(*self.companions.values()):
@@ -93,7 +93,7 @@ class MapResult:
         detail(f"{time.process_time():.2f} CPU seconds with {os.environ['OMP_NUM_THREADS']} threads")
 
     def figures(self, numbers: tuple[float, float, float, float]) -> dict[str, Any]:
-        """The map and its atoms in numbers; `numbers` are minimum, maximum, mean and standard deviation."""
+        """Figures for the map and its atoms; `numbers` are minimum, maximum, mean and standard deviation."""
         low, high, mean, deviation = numbers
         kinds = {name: int((self.atoms.kind == number).sum()) for number, name in enumerate(KIND_NAMES)}
         figures: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""How struc2map names, labels and writes what it made, for one structure and for each of a list."""
+"""How struc2map names, labels and writes its maps, for a single structure and for each one of a list."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class MapWriter:
-    """Writes maps in the MRC mode `mode`; with `half_maps` their half maps, too, whatever made the noise.
+    """Writes maps in MRC mode `mode`; with `half_maps` also their half maps, whatever the source of the noise.
 
-    With `no_clobber` files that exist stay, and with `make_folders` folders that do not exist are made.
+    With `no_clobber` existing files are kept, and with `make_folders` missing folders are created.
     """
 
     mode: int
@@ -30,11 +30,11 @@ class MapWriter:
     make_folders: bool = False
 
     def outputs(self, job: Job) -> list[str]:
-        """The map, its half maps and its samples."""
+        """Names of the map, its half maps and its samples."""
         return [job.output, *chain(*self._companions(job).values())]
 
     def check(self, job: Job, preview: str | None = None) -> None:
-        """Refuse outputs that cannot be written, or that are inputs."""
+        """Reject outputs that cannot be written or are inputs."""
         simulation = job.simulation
         given = [job.structure, simulation.grid.like, simulation.match, simulation.options.network]
         inputs: list[str | None] = [source for source in given if isinstance(source, str)]
@@ -45,11 +45,11 @@ class MapWriter:
             check_map_output(companion, None, inputs)
 
     def write(self, job: Job, made: Simulated) -> None:
-        """Write the maps and say nothing."""
+        """Write the maps; print nothing."""
         self.result(job, made).write()
 
     def result(self, job: Job, made: Simulated) -> MapResult:
-        """The map with what belongs to it, on its way to its files."""
+        """The map with its companions, ready to be written."""
         simulation, options = job.simulation, job.simulation.options
         how = f"--method {simulation.method} --res {options.resolution:g} --weights {options.weights}"
         volumes = {"half": made.halves, "sample": made.samples}
@@ -73,13 +73,13 @@ class MapWriter:
         )
 
     def _companions(self, job: Job) -> dict[str, list[str]]:
-        """Names of further maps by their kind."""
+        """Names of the companion maps by kind."""
         counts = {"half": 2 if self.half_maps else 0, "sample": job.simulation.samples}
         return {kind: beside(job.output, kind, count) for kind, count in counts.items() if count}
 
 
 def _refinements(simulation: Simulation, sharpness: float | None) -> str:
-    """The header's second line: these options where they were given."""
+    """The header's second label: these options if they were given."""
     words = ["--bfactor"] * simulation.options.b_factors
     if sharpness is not None:
         words.append(f"--sharpen {sharpness:.4g}")

@@ -1,4 +1,4 @@
-"""`cryotools molmap`: ChimeraX's command without ChimeraX."""
+"""`cryotools molmap`: ChimeraX's molmap command without ChimeraX."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def command(
 
 
 def _told(first: str | None, second: str | None, res: float | None, output_file: str | None) -> tuple[float, str]:
-    """Resolution and output: two arguments, of which an option may stand for each."""
+    """Resolution and output: two arguments, each of which may be replaced by an option."""
     if res is not None:
         if second:
             raise UsageError(f"RESOLUTION ({first}) and --res {res:g} are two resolutions; give one")

@@ -27,7 +27,7 @@ class MapMode(StrEnum):
 
 
 class Precision(StrEnum):
-    """What networks compute in."""
+    """Precision used by networks."""
 
     fp32 = "fp32"
     bf16 = "bf16"
@@ -45,42 +45,42 @@ def _remember(name: str) -> Callable[[bool], bool]:
 
 
 def _finite(option: typer.CallbackParam, value: float | None) -> float | None:
-    """Refuse NaN and infinity."""
+    """Reject NaN and infinity."""
     if value is not None and not math.isfinite(value):
         raise UsageError(f"{option.opts[0]} {value}: give a finite number")
     return value
 
 
 def _positive(option: typer.CallbackParam, value: float | None) -> float | None:
-    """Refuse what is no length."""
+    """Reject non-positive values."""
     if value is not None and not 0 < value < math.inf:
         raise UsageError(f"{option.opts[0]} {value:g}: give a positive number of angstroms")
     return value
 
 
 def resolution(text: str) -> Any:
-    """The option that says a resolution, with `text` as its help."""
+    """The option for a resolution, with `text` as its help."""
     return main("--res", "-R", "-r", "--resolution", metavar="RES", help=text, callback=_positive)
 
 
 def apix(text: str, panel: Callable[..., Any] = advanced) -> Any:
-    """The option that says a voxel size, with `text` as its help."""
+    """The option for a voxel size, with `text` as its help."""
     return panel("--apix", "-A", "--angpix", "--voxel-size", metavar="APIX", help=text)
 
 
 def weights(trainer: str) -> Any:
-    """The option that names a network other than the shipped one, made by the command `trainer`."""
+    """The option for a network other than the shipped one, trained by the command `trainer`."""
     text = f"Use this network, the model.safetensors of {trainer}, instead of the shipped one."
     return main("--weights", metavar="FILE", help=text)
 
 
 def threads(text: str) -> Any:
-    """The option that says how many threads to use, with `text` as its help."""
+    """The option for the number of threads, with `text` as its help."""
     return compute("--threads", "-j", min=1, metavar="N", help=text)
 
 
 def one_output(positional: str | None, option: str | None, name: str = "OUTPUT") -> str:
-    """The output, whichever way it was given.
+    """The output, given either as an argument or as an option.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def one_output(positional: str | None, option: str | None, name: str = "OUTPUT")
 
 
 def chain_ids(text: str | None) -> tuple[str, ...] | None:
-    """What --chains names; None for all."""
+    """Chains from --chains; None for all."""
     return None if text is None else tuple(text.split(","))
 
 

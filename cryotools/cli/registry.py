@@ -1,4 +1,4 @@
-"""The commands of the program, by name and in the order of `cryotools --help`; each is imported when it is asked for.
+"""The commands of the program, by name and in the order of `cryotools --help`; each is imported only when needed.
 
 The command VERB is `command` in the file VERB.py of this folder (with _ for -), beside its NAME and EPILOG.
 """
@@ -32,7 +32,7 @@ COMMANDS = (
     "doctor",
     "docs",
 )
-# the page of docs/ on each
+# the page of docs/ for each command
 PAGES = {
     "struc2map": "simulation",
     "molmap": "dropins",
@@ -86,14 +86,14 @@ class Commands(Mapping[str, TyperCommand]):
 
 
 class Program(TyperGroup):
-    """The group of all commands; only the one that is called is imported, and for the help all."""
+    """The group of all commands; only the one called is imported (all of them for the help)."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = Commands()  # type: ignore[assignment]  # a mutable mapping there; nothing is added to it
 
     def list_commands(self, ctx: object) -> list[str]:
-        """The names, without loading what they name."""
+        """The names, without loading the commands."""
         return list(COMMANDS)
 
     def get_params(self, ctx: Any) -> list[Any]:
@@ -105,5 +105,5 @@ class Program(TyperGroup):
 
 
 def _paragraphs(text: str) -> str:
-    """Help text with each paragraph on one line, to be wrapped by the terminal."""
+    """Help text with each paragraph on one line, to be wrapped to the terminal's width."""
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))

@@ -1,9 +1,9 @@
-"""The library names its parameters; here they become the options of the command that is running.
+"""Replace the library's parameter names in messages with the options of the running command.
 
 Messages of the library name a parameter in backticks, with or without a value: `voxel_size`, `method='gan'`,
-`occupancy=False`. A command that has it shows its option instead (--apix, --method gan, --no-occupancy). Advice about a
-parameter that the command does not have is of no use there and is left out: the part of the sentence behind "; " or
-", or ", and what stands in parentheses.
+`occupancy=False`. A command with such an option shows that instead (--apix, --method gan, --no-occupancy). Advice about
+a parameter that the command lacks is useless there and is left out: the part of the sentence after "; " or ", or ", and
+text in parentheses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PARAMETER = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 _ADVICE = re.compile(r"(; |, or )")
 _ASIDE = re.compile(r" \([^()]*`[a-z][^()]*\)")
 
-# parameters of the library that commands call otherwise
+# library parameters whose options have other names
 OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "resolution": ("res",),
     "apix": ("grid_spacing",),
@@ -31,7 +31,7 @@ OTHER_NAMES: Mapping[str, Sequence[str]] = {
 
 
 def spelled(text: str, parameters: Sequence[Any]) -> str:
-    """`text` with the options of a command, whose `parameters` these are, for the parameters of the library."""
+    """`text` with the library's parameters replaced by the options of a command that has these `parameters`."""
     if "`" not in text:
         return text
 
@@ -54,7 +54,7 @@ def spelled(text: str, parameters: Sequence[Any]) -> str:
 
 
 def _option(name: str, value: str | None, parameters: Sequence[Any]) -> str:
-    """The option or argument for the parameter `name`, with its value where one is given; empty where there is none."""
+    """The option or argument for the parameter `name`, with its value if given; empty if the command has none."""
     for known in (name, *OTHER_NAMES.get(name, ())):
         for parameter in parameters:
             if parameter.name == known:

@@ -1,4 +1,4 @@
-"""What annotate-sse and eval-sse share: where true classes come from, and how scores are shown."""
+"""Shared by annotate-sse and eval-sse: the source of true classes, and the format of scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cryotools.cli import options as opt
 
 
 class Classes(StrEnum):
-    """Where the classes of a model's residues come from."""
+    """The source of a model's residue classes."""
 
     dssp = "dssp"
     author = "author"
@@ -26,5 +26,5 @@ Assignment = Annotated[
 
 
 def score(value: float) -> str:
-    """A score as it is told; - where there is none."""
+    """A score as it is printed; - if missing."""
     return f"{value:.3f}" if value == value else "-"

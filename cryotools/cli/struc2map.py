@@ -1,4 +1,4 @@
-"""`cryotools struc2map`: a structure becomes a map."""
+"""`cryotools struc2map`: make a map from a structure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Method(StrEnum):
 
 
 class Weights(StrEnum):
-    """What an atom weighs."""
+    """How atoms are weighted."""
 
     number = "number"
     electron = "electron"

@@ -1,4 +1,4 @@
-"""`struc2map --list`: maps of many structures, a summary of how each went, and what the terminal is told."""
+"""`struc2map --list`: maps of many structures, a summary of the outcomes, and messages on the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUT_DIR/summary.csv reports the outcome for each. The seed of each map is derive
 
 
 def check_list_options(output: str | None, preview: str | None) -> None:
-    """Refuse options of a single map."""
+    """Reject options for a single map."""
     if output:
         raise UsageError(f"--list takes one argument, the folder for the maps; leave out {output}")
     if preview:
@@ -54,7 +54,7 @@ def make_list(source: str, folder: str, base: Simulation, writer: MapWriter, par
 
 
 def _run(jobs: list[Job], writer: MapWriter, summary: Path) -> list[Outcome]:
-    """The outcome of each job; the summary is written whatever ends the work."""
+    """The outcome of each job; the summary is written however the run ends."""
     from cryotools.core.files.output import write_text
     from cryotools.simulate.batch import run_jobs, summary_csv_text
 
@@ -75,6 +75,6 @@ def _run(jobs: list[Job], writer: MapWriter, summary: Path) -> list[Outcome]:
 
 
 def _naming(outcome: Outcome) -> str:
-    """The error with its structure named once."""
+    """The error, naming its structure only once."""
     named = outcome.error.startswith(outcome.job.structure)
     return outcome.error if named else f"{outcome.job.structure}: {outcome.error}"

@@ -1,4 +1,4 @@
-"""`cryotools train-disc`: a training set becomes an evaluation discriminator."""
+"""`cryotools train-disc`: train an evaluation discriminator on a training set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cryotools train-gan`: a training set becomes a generator of maps."""
+"""`cryotools train-gan`: train a generator of maps on a training set."""
 
 from __future__ import annotations
 

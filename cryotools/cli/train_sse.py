@@ -1,4 +1,4 @@
-"""`cryotools train-sse`: a training set becomes a network that tells helices, sheets and nucleotides."""
+"""`cryotools train-sse`: train a network on a training set to recognise helices, sheets and nucleotides."""
 
 from __future__ import annotations
 

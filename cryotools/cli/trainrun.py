@@ -1,4 +1,4 @@
-"""What the training commands share: their options, and a run from a curated set to a folder with a network."""
+"""Shared by the training commands: their options, and the run from a curated set to a folder with a network."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Workers = Annotated[
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the command line asks for it; `fold` is a number or none."""
+    """A run as specified on the command line; `fold` is a number or none."""
 
     data: str
     out: str
@@ -61,14 +61,14 @@ class Run:
     resume: bool
 
 
-_ENOUGH = 8  # processes make batches faster than a GPU takes them
+_ENOUGH = 8  # this many processes make batches faster than a GPU consumes them
 
 Build = Callable[[list["Pair"], list["Pair"], "torch.device", Path], tuple["Task", dict[str, Any]]]
 
 
 def train_and_report(run: Run, build: Build, as_json: bool) -> None:
-    """Train what `build` makes of the pairs, those held out, the device and a folder for examples (a task, and what the
-    run is of in plain values); then print its held-out scores.
+    """Train the task that `build` makes from the pairs, the held-out ones, the device and a folder for examples (it
+    also returns the run's settings as plain values); then print its held-out scores.
     """
     held = _fold(run.fold)
     threads = _share_threads(run.threads)
@@ -96,7 +96,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
         ids = {"trained_on": [pair.id for pair in pairs], "held_out": [pair.id for pair in held_out]}
         with examples_of_run(folder, run.resume) as kept:
             task, about = build(pairs, held_out, place, kept)
-            pairs.clear()  # what is made of them is on disk
+            pairs.clear()  # the examples made from them are on disk
             held_out.clear()
             metrics = train(
                 task,
@@ -131,8 +131,8 @@ def _fold(text: str) -> int | None:
 
 
 def _workers(asked: int | None, place: torch.device, threads: int) -> int:
-    """Processes that make batches: as asked, else none on a CPU, which they would take from the network, and for a GPU
-    some of those that this process may use.
+    """Number of processes that make batches: as given, else none on a CPU, where they would compete with the network,
+    and for a GPU one fewer than the threads, up to 8.
     """
     if asked is not None or place.type != "cuda":
         return asked or 0
@@ -140,7 +140,7 @@ def _workers(asked: int | None, place: torch.device, threads: int) -> int:
 
 
 def _share_threads(threads: int | None) -> int:
-    """Fix the threads as everywhere and return their number; the processes that torchrun started on this node share
+    """Set the number of threads as in all commands and return it; processes started by torchrun on this node share
     them.
     """
     together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

@@ -1,4 +1,4 @@
-"""What every system shares: maps, structures, grids, tiles, devices, checkpoints, output, progress.
+"""Code shared by all systems: maps, structures, grids, tiles, devices, checkpoints, output, progress.
 
-Nothing here knows biology or any one network, and nothing here prints, exits or reads the command line.
+It is independent of any particular biological task or network, and never prints, exits or reads the command line.
 """

@@ -1,7 +1,7 @@
-"""What control groups (containers, batch jobs) leave this process of memory and processors: Linux, versions 1 and 2.
+"""Memory and CPUs available to this process under Linux control groups (containers, batch jobs), versions 1 and 2.
 
-Linux kills a process that goes over the memory of its group or of any group above, whatever the machine has free, and
-halts one that takes more processor time than its share, so that more threads than that only get in each other's way.
+Linux kills a process that exceeds the memory limit of its group or of any parent group, however much memory the machine
+has free, and throttles one that exceeds its CPU quota, so that more threads than that only slow each other down.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-# the files of a group: its limits, what it uses, and the line of memory.stat that counts cache which can be dropped
+# the files of a group: its limits, its usage, and the line of memory.stat that gives the cache that can be dropped
 _VERSION_1 = (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file")
 _UNLIMITED = 2**60  # bytes; version 1 writes a number near 2^63
 _VERSION_2 = (("memory.max", "memory.high"), "memory.current", "inactive_file")
 
 
 def free_bytes(root: Path = Path("/")) -> int | None:
-    """Bytes that may still be taken before a limit is reached; None where there is none.
+    """Bytes that can still be allocated before a limit is reached; None if there is no limit.
 
-    `root` is where /proc and the groups' folders lie.
+    `root` is the folder that contains /proc and the cgroup file system.
     """
     free = [
         left
@@ -31,13 +31,13 @@ def free_bytes(root: Path = Path("/")) -> int | None:
 
 
 def processors(root: Path = Path("/")) -> int | None:
-    """How many processors the time that is granted comes to, rounded up; None where it is not limited."""
+    """Number of CPUs that the CPU quota amounts to, rounded up; None if there is no quota."""
     shares = [share for folder, version in _groups(root, "cpu") if (share := _share(folder, version)) is not None]
     return max(1, math.ceil(min(shares))) if shares else None
 
 
 def _share(folder: Path, version: int) -> float | None:
-    """Processor time granted to a group, per time."""
+    """CPU quota of a group, as a number of CPUs."""
     if version == 1:
         quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
     else:
@@ -47,7 +47,7 @@ def _share(folder: Path, version: int) -> float | None:
 
 
 def _groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:
-    """The folders of the process's groups of a controller and of those above them, each with its version."""
+    """The folders of the process's groups for a controller and of their parents, each with the cgroup version."""
     memberships, mounts = _lines(root / "proc/self/cgroup"), _lines(root / "proc/self/mountinfo")
     for membership in memberships:
         number, controllers, path = [*membership.split(":", 2), "", ""][:3]
@@ -66,8 +66,8 @@ def _groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:
 
 
 def _upwards(path: str, top: str) -> list[PurePosixPath]:
-    """A group and those above it, relative to the place where the group `top` is mounted: in a container that may be
-    its own group, and the path that of the host.
+    """A group and its parents, relative to the mount point of the group `top`. In a container, `top` may be the
+    container's own group while the path is that of the host.
     """
     group = PurePosixPath(path)
     if not group.is_relative_to(top) or ".." in group.parts:
@@ -88,7 +88,7 @@ def _left(folder: Path, limits: tuple[str, ...], usage: str, cache: str) -> int 
 
 
 def _number(path: Path) -> int | None:
-    """The number in a file; None where there is no such file, or it says max."""
+    """The number in a file; None if the file is missing or says max."""
     text = "".join(_lines(path)[:1]).strip()
     return int(text) if text.isdigit() else None
 
@@ -101,5 +101,5 @@ def _lines(path: Path) -> list[str]:
 
 
 def _unescaped(text: str) -> str:
-    """A path as mountinfo writes it: blanks and backslashes as octal numbers."""
+    """Decode a path from mountinfo, where spaces and backslashes are written as octal escapes."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

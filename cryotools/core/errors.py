@@ -1,7 +1,7 @@
-"""The errors and warnings that reach a user as one line each.
+"""Errors and warnings, each shown to the user as one line.
 
-Texts name parameters as Python has them, in backticks: "give `voxel_size`", "add `waters=True`". The commands show the
-option of that parameter instead, and leave out advice (after "; " or ", or ") about a parameter that they do not have.
+Messages name parameters as in Python, in backticks: "give `voxel_size`", "add `waters=True`". The commands show the
+corresponding option instead, and drop advice (after "; " or ", or ") about parameters for which they have no option.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from collections.abc import Collection, Sequence
 
 
 class CryotoolsError(Exception):
-    """Base of every expected failure; `exit_code` is what the program leaves with."""
+    """Base class of all expected failures; `exit_code` is the program's exit status."""
 
     exit_code = 1
 
 
 class DataError(CryotoolsError):
-    """An input is broken or unsuitable, or a run failed. The text says what is wrong, where, and what to do."""
+    """An input is broken or unsuitable, or a run failed. The message says what is wrong, where, and what to do."""
 
 
 class UnknownElementError(DataError):
-    """The element of atoms cannot be determined, and they were not to be skipped."""
+    """The element of some atoms cannot be determined, and skipping them was not allowed."""
 
 
 class UsageError(CryotoolsError):
-    """The arguments given do not make sense, alone or together."""
+    """The arguments are invalid, alone or in combination."""
 
     exit_code = 2
 
 
 class ArgumentError(UsageError):
-    """The parameter `name` has a `value` that it cannot have; `advice` says what to give instead."""
+    """The parameter `name` has an invalid `value`; `advice` says what to give instead."""
 
     def __init__(self, name: str, value: object, advice: str) -> None:
         self.name, self.value, self.advice = name, value, advice
@@ -41,7 +41,7 @@ class ArgumentError(UsageError):
 
 
 class CryotoolsNote(UserWarning):
-    """Something a user may not expect, although nothing is wrong; shown once, unless a command is quiet."""
+    """Something the user may not expect, although nothing is wrong; shown once, unless a command is quiet."""
 
 
 class CryotoolsWarning(UserWarning):
@@ -49,18 +49,18 @@ class CryotoolsWarning(UserWarning):
 
 
 def listing(items: Sequence[object]) -> str:
-    """The first ten of `items`, as messages name what there is to choose from."""
+    """The first ten of `items`, formatted as the choices in a message."""
     shown = ", ".join(str(item) for item in items[:10])
     return shown + (", ..." if len(items) > 10 else "")
 
 
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
-    """Refuse a `value` of the parameter `name` that is none of `choices`.
+    """Raise if `value` of the parameter `name` is not one of `choices`.
 
     Raises
     ------
     ArgumentError
-        It is not; the choices are named.
+        It is not; the message lists the choices.
     """
     if value not in choices:
         *others, last = (str(choice) for choice in choices)

@@ -1,4 +1,4 @@
-"""How much memory is free to this process; a grid that cannot fit is refused before anything is allocated."""
+"""Memory available to this process; grids that cannot fit are refused before anything is allocated."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MEGABYTE = 2**20
 
 
 def available_bytes(root: Path = Path("/"), environment: Mapping[str, str] = os.environ) -> int:
-    """Bytes of memory that can still be used: what the machine has without swapping (all of it where the system does
-    not say), what the limits of this process's control groups leave, and what a SLURM job was given; the least counts.
+    """Bytes of memory still available: the minimum of the machine's memory available without swapping (its total if
+    the system does not report that), the remainder under this process's control groups, and that of a SLURM job.
 
-    `root` is where /proc and /sys lie.
+    `root` is the folder that contains /proc and /sys.
     """
     known = (_of_machine(root), cgroup.free_bytes(root), _of_slurm_job(root, environment))
     return min(free for free in known if free is not None)
@@ -34,13 +34,13 @@ def _of_machine(root: Path) -> int:
 
 
 def _of_slurm_job(root: Path, environment: Mapping[str, str]) -> int | None:
-    """What the job was given on this node, less what this process uses; None outside of jobs, or where all is given.
+    """The job's memory on this node, less this process's usage; None outside jobs, or if the job has all memory.
 
-    SLURM says it in megabytes, for the node or for each CPU or GPU.
+    SLURM gives it in megabytes, per node, per CPU or per GPU.
     """
 
     def number(name: str) -> int:
-        found = re.match(r"\d+", environment.get(name, ""))  # of several nodes, such as 8(x2),4, the first
+        found = re.match(r"\d+", environment.get(name, ""))  # for several nodes, e.g. 8(x2),4, the first
         return int(found[0]) if found else 0
 
     cpus = number("SLURM_CPUS_ON_NODE") or number("SLURM_JOB_CPUS_PER_NODE") or number("SLURM_CPUS_PER_TASK") or 1
@@ -53,7 +53,7 @@ def _of_slurm_job(root: Path, environment: Mapping[str, str]) -> int | None:
 
 
 def _resident_bytes(root: Path) -> int:
-    """What this process uses; 0 where the system does not say."""
+    """Memory used by this process; 0 if the system does not report it."""
     try:
         return int((root / "proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
@@ -61,7 +61,7 @@ def _resident_bytes(root: Path) -> int:
 
 
 def check_grid_fits(shape: tuple[int, int, int], copies: float = 1.5) -> None:
-    """Raise DataError when a float32 grid of `shape` (nz, ny, nx), `copies` times over, exceeds free memory."""
+    """Raise DataError if `copies` float32 grids of `shape` (nz, ny, nx) exceed the available memory."""
     nz, ny, nx = shape
     if max(shape) > _MAXIMUM_AXIS:
         raise DataError(

@@ -1,4 +1,4 @@
-"""The one progress reporter: a bar on a terminal, plain lines elsewhere so that batch logs stay readable."""
+"""Progress reports: a bar on a terminal, plain lines elsewhere so that batch logs stay readable."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _SECONDS_BETWEEN_LINES = 30.0
 
 
 class Progress(Protocol):
-    """What library functions report to."""
+    """Interface for reporting progress."""
 
     def start(self, total: int, what: str) -> None:
-        """Begin a piece of work of `total` steps."""
+        """Start the task `what` of `total` steps."""
 
     def advance(self, steps: int = 1) -> None:
-        """Say that `steps` more steps are done."""
+        """Report that `steps` more steps are done."""
 
 
 class NoProgress:
-    """Reports nothing; the default of every library function. A context manager, as every reporter is."""
+    """Reports nothing; the default of all library functions. Like every reporter, a context manager."""
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +42,7 @@ class NoProgress:
 
 
 class StreamProgress(NoProgress):
-    """A tqdm bar where `stream` is a terminal; else a line of percent, rate and time left every 30 s at most."""
+    """A tqdm bar if `stream` is a terminal; else a line with percent, rate and time left, at most every 30 s."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
@@ -52,7 +52,7 @@ class StreamProgress(NoProgress):
         self._began = self._last_line = time.monotonic()
 
     def start(self, total: int, what: str) -> None:
-        """Begin a piece of work; an earlier one is closed."""
+        """Start a task, closing the previous one."""
         self.close()
         self._total, self._done, self._what = total, 0, what
         self._began = self._last_line = time.monotonic()
@@ -62,7 +62,7 @@ class StreamProgress(NoProgress):
             self._bar = tqdm(total=total, desc=what, file=self.stream, leave=False)
 
     def advance(self, steps: int = 1) -> None:
-        """Count `steps` and show them when it is time."""
+        """Count `steps` and update the display when due."""
         self._done += steps
         if self._bar is not None:
             self._bar.update(steps)
@@ -73,7 +73,7 @@ class StreamProgress(NoProgress):
             print(self._line(now), file=self.stream, flush=True)
 
     def close(self) -> None:
-        """Remove the bar, if there is one."""
+        """Remove the bar, if any."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -1,1 +1,1 @@
-"""From archives to a training set: lists of pairs, downloads, judgement, report."""
+"""Build a training set from archives: lists of pairs, downloads, curation, report."""

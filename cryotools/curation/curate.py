@@ -1,6 +1,6 @@
-"""From deposited maps and models to a training set: judged, resampled, masked, scaled.
+"""Turn deposited maps and models into a training set: filtered, resampled, masked and scaled.
 
-What is kept and what is dropped, and why, is part of the result (struc2mapGAN's curation made measurable).
+The result records which pairs are kept or dropped, and why (a measurable version of struc2mapGAN's curation).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from cryotools.metrics.correlation import cosine, pearson
 from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.training.pairs import Pair, save_pair
 
-_NEAR = 3.0  # Å from an atom: where density is the model's
+_NEAR = 3.0  # Å from an atom: density within is attributed to the model
 _FAR = 5.0  # Å: density farther than this from every atom is unmodelled
-_SHIFT = 4.0  # Å, or the resolution where that is coarser: how far atoms are moved to see what their place gains
+_SHIFT = 4.0  # Å, or the resolution if coarser: shift of the atoms for the control density
 _UNMODELLED_SIGMA = 1.0
 
 
 @dataclass(frozen=True)
 class Rules:
-    """When a pair is dropped: `min_correlation` with molmap at the reported resolution (ChimeraX's, over the voxels
-    within 3 Å of atoms), `min_gain` of the backbone over its shifted control in σ.
+    """Thresholds below which a pair is dropped: `min_correlation` with molmap at the reported resolution (as in
+    ChimeraX, over voxels within 3 Å of atoms), and `min_gain` of the backbone over its shifted control, in σ.
     """
 
     min_correlation: float = 0.6
@@ -51,10 +51,10 @@ class Rules:
 def curate(
     entries: Iterable[Entry], folder: str | os.PathLike[str], rules: Rules, cache: Cache | None = None
 ) -> Iterator[PairVerdict]:
-    """Judge every entry, write the pairs that are kept to `folder` as ID.npz, and yield each verdict.
+    """Evaluate every entry, write the pairs that are kept to `folder` as ID.npz, and yield each verdict.
 
-    Files that are not there are downloaded to `cache`; without one nothing is downloaded. A broken entry fails with
-    its reason and does not stop the rest. Anything unusual about a map or a model is reported in its verdict.
+    Missing files are downloaded to `cache`; without one nothing is downloaded. An invalid entry fails with a reason
+    and does not stop the others. Anything unusual about a map or model is reported in its verdict.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def curate(
 
 @contextmanager
 def _collecting(told: list[str]) -> Iterator[None]:
-    """While inside, warnings go to `told`, each once; notes and what is not ours are given after it."""
+    """Collect our warnings in `told`, without duplicates; notes and other warnings are issued again on exit."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -91,7 +91,7 @@ def _collecting(told: list[str]) -> Iterator[None]:
 
 
 def with_files(entry: Entry, cache: Cache | None = None) -> Entry:
-    """The entry with paths and a resolution, those it lacks from `cache` and from its model.
+    """The entry with missing paths filled in from `cache`, and a missing resolution from its model.
 
     Raises
     ------
@@ -101,14 +101,14 @@ def with_files(entry: Entry, cache: Cache | None = None) -> Entry:
     if cache is None and not (entry.map and entry.model):
         raise DataError(f"{entry.id}: the list gives an accession ID instead of a file; download it, or give a `cache`")
     model = _file(entry.model, entry.pdb, cache.model_file if cache else None)
-    # the model comes first: it is small, and what it lacks spares the map
+    # the model comes first: it is small, and if it has no resolution the map is not downloaded
     resolution = reported_resolution(model) if np.isnan(entry.resolution) else entry.resolution
     file = _file(entry.map, entry.emdb, cache.map_file if cache else None)
     return replace(entry, map=file, model=model, resolution=resolution)
 
 
 def reported_resolution(path: str | os.PathLike[str]) -> float:
-    """The resolution in Å of the reconstruction that an mmCIF file was built into (`_em_3d_reconstruction.resolution`).
+    """The resolution in Å of the reconstruction an mmCIF model was built into (`_em_3d_reconstruction.resolution`).
 
     Raises
     ------
@@ -128,12 +128,12 @@ def reported_resolution(path: str | os.PathLike[str]) -> float:
 
 
 def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, PairVerdict]:
-    """One pair on 1 Å voxels, and whether it is good enough.
+    """One pair on 1 Å voxels, and its verdict.
 
     Raises
     ------
     DataError
-        A file is broken, or map and model do not overlap.
+        A file is corrupt, or map and model do not overlap.
     """
     volume, structure = read_map(entry.map), read_structure(entry.model)
     structure = structure[(structure.kind != WATER) & (structure.element != 1)]
@@ -176,7 +176,7 @@ def curate_entry(entry: Entry, rules: Rules) -> tuple[Pair, PairVerdict]:
 
 
 def _file(listed: str, accession: str, get: Callable[[str], Path] | None) -> str:
-    """The file that is listed, or the archive's where it is not there and can be had."""
+    """The listed file or, if missing, the archive's if it can be downloaded."""
     if get is None or (listed and (not accession or Path(listed).exists())):
         return listed
     if listed:
@@ -185,7 +185,7 @@ def _file(listed: str, accession: str, get: Callable[[str], Path] | None) -> str
 
 
 def _on_unit_grid(volume: Volume, structure: Structure) -> Volume:
-    """The map on voxels of 1 Å at whole positions, cropped to 12 Å around the atoms."""
+    """The map on 1 Å voxels at integer positions, cropped to 12 Å around the atoms."""
     low, high = structure.bounds()
     whole = grid_at_spacing(volume.grid, SPACING)
     ends = whole.index_to_world(np.array(whole.shape[::-1]) - 1)
@@ -196,7 +196,7 @@ def _on_unit_grid(volume: Volume, structure: Structure) -> Volume:
 
 
 def _backbone_sigma(volume: Volume, structure: Structure, shift: float) -> tuple[float, float]:
-    """Mean density at the backbone in σ of the box, and its mean after moves by `shift` Å along each axis both ways."""
+    """Mean density at the backbone, and its average over shifts of ±`shift` Å along each axis, in σ above the mean."""
     backbone = structure.xyz[select(structure, "backbone")]
     if not len(backbone):
         backbone = structure.xyz

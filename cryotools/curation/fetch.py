@@ -1,6 +1,6 @@
-"""Deposited maps and models by their ids: downloaded once into a folder, resumed where cut, checked on every use.
+"""Download deposited maps and models by id, once, into a folder; resume interrupted transfers, verify on every use.
 
-The layout of addresses is the one of files.wwpdb.org, which its mirrors share.
+The URL layout is that of files.wwpdb.org and its mirrors.
 """
 
 from __future__ import annotations
@@ -30,39 +30,39 @@ from cryotools.core.files.output import write_text
 ARCHIVE = "https://files.wwpdb.org/pub"
 _TIMEOUT = 30.0  # s without a byte
 _CHUNK = 1 << 20
-_PASSING = (408, 429, 500, 502, 503, 504)  # answers of a server that may do better a little later
+_PASSING = (408, 429, 500, 502, 503, 504)  # status codes of temporary server errors
 
 
 class _TransferError(Exception):
-    """A transfer that did not finish and may do so when it is tried again; the text says why."""
+    """A transfer that failed but may succeed if retried; the message says why."""
 
 
 def emdb_id(text: str) -> str:
-    """`EMD-3488` from EMD-3488, emd_3488 or 3488, and an empty string from anything else."""
+    """`EMD-3488` for EMD-3488, emd_3488 or 3488, and an empty string for anything else."""
     found = re.fullmatch(r"(?:emd[-_]?)?(\d{1,6})", text.strip().lower())
     return f"EMD-{found[1].zfill(4)}" if found else ""
 
 
 def pdb_id(text: str) -> str:
-    """`5ni1` from 5NI1 or pdb_00005ni1, and an empty string from anything else."""
+    """`5ni1` for 5NI1 or pdb_00005ni1, and an empty string for anything else."""
     found = re.fullmatch(r"(?:pdb_0000)?([1-9][a-z0-9]{3})", text.strip().lower())
     return found[1] if found else ""
 
 
 @dataclass
 class Cache:
-    """Downloaded files in `folder`, each with its SHA-256 beside it as NAME.sha256 (`sha256sum -c` reads them).
+    """Downloaded files in `folder`, each with its SHA-256 in NAME.sha256 (readable by `sha256sum -c`).
 
     Attributes
     ----------
-    archive : address under which `emdb/structures` and `pdb/data/structures` lie
-    pauses : seconds to wait before each further attempt
-    say : called with a line about each file that was downloaded
+    archive : URL of the folder that contains `emdb/structures` and `pdb/data/structures`
+    pauses : seconds to wait before each retry
+    say : called with a message for each downloaded file
 
     Raises
     ------
     UsageError
-        `archive` is no http or https address.
+        `archive` is not an http or https URL.
     """
 
     folder: Path
@@ -78,13 +78,13 @@ class Cache:
         self.archive = self.archive.rstrip("/")
 
     def map_file(self, accession: str) -> Path:
-        """The map file of an EMDB entry; raises DataError when it cannot be had."""
+        """The map file of an EMDB entry; raises DataError if it cannot be obtained."""
         entry = emdb_id(accession)
         name = f"{entry.lower().replace('-', '_')}.map.gz"
         return self._get(name, f"emdb/structures/{entry}/map/{name}", entry)
 
     def model_file(self, accession: str) -> Path:
-        """The mmCIF file of a PDB entry; raises DataError when it cannot be had."""
+        """The mmCIF file of a PDB entry; raises DataError if it cannot be obtained."""
         entry = pdb_id(accession)
         name = f"{entry}.cif.gz"
         return self._get(name, f"pdb/data/structures/divided/mmCIF/{entry[1:3]}/{name}", f"PDB {entry.upper()}")
@@ -96,13 +96,13 @@ class Cache:
             with _one_process_at_a_time(path):
                 if not _is_intact(path):
                     self._download(f"{self.archive}/{place}", path, entry)
-        except OSError as error:  # of the disk: those of the network were caught where they arose
+        except OSError as error:  # a disk error: network errors are caught where they arise
             raise DataError(f"{path}: cannot be stored: {error.strerror or error}") from error
         return path
 
     def _download(self, address: str, path: Path, entry: str) -> None:
         part = path.with_name(f"{path.name}.part")
-        for _ in range(2):  # a resumed file may hold the start of an older version: once more from its beginning
+        for _ in range(2):  # a resumed file may start with an older version: retry once from scratch
             self._receive_all(address, part, entry)
             fault = _damage(part)
             if not fault:
@@ -116,7 +116,7 @@ class Cache:
         self.say(f"{entry}: {path.stat().st_size / 1e6:.1f} MB downloaded to {path}")
 
     def _receive_all(self, address: str, part: Path, entry: str) -> None:
-        # once the archive was out of reach, later entries ask only once, so that a long list does not wait for each
+        # once the archive is unreachable, later entries are not retried, so a long list does not wait for each one
         pauses = () if self._is_down else self.pauses
         for pause in (*pauses, None):
             try:
@@ -142,14 +142,14 @@ class Cache:
 
 
 def _receive(address: str, part: Path) -> None:
-    """Append what `part` lacks, or write all of it where the server does not resume."""
+    """Append the missing bytes to `part`, or rewrite it if the server does not resume."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": f"cryotools/{__version__}"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
         response = urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and have:  # nothing follows: `part` is whole, or not of this file
+        if error.code == 416 and have:  # no bytes left: `part` is complete, or of another file
             if error.headers.get("Content-Range") == f"bytes */{have}":
                 return
             part.unlink()
@@ -175,7 +175,7 @@ def _receive(address: str, part: Path) -> None:
 
 
 def _extent(response: HTTPResponse) -> tuple[int, int | None]:
-    """The position of the answer's first byte, and the length of the whole file where it is said."""
+    """The position of the first byte in the response, and the length of the whole file if given."""
     if response.status == 206:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if not found:
@@ -202,7 +202,7 @@ def _said(error: Exception) -> str:
 
 
 def _is_intact(path: Path) -> bool:
-    """Whether `path` is there as it was downloaded; a file that was put there by hand counts when it unpacks."""
+    """Whether `path` exists as downloaded; a file put there by hand is accepted if it decompresses."""
     if not path.exists():
         return False
     beside = _beside(path)
@@ -220,7 +220,7 @@ def _is_intact(path: Path) -> bool:
 
 
 def _damage(path: Path) -> str:
-    """What is wrong with a file that should be a whole gzip file, or an empty string."""
+    """The defect of a file that should be a complete gzip file, or an empty string."""
     with path.open("rb") as stream:
         start = stream.read(200)
     if not start.startswith(b"\x1f\x8b"):
@@ -249,7 +249,7 @@ def _sha256(path: Path) -> str:
 
 @contextmanager
 def _one_process_at_a_time(path: Path) -> Iterator[None]:
-    """Keep the tasks of a job array off one file, where the file system has locks."""
+    """Stop tasks of a job array writing the same file at once, if the file system supports locks."""
     with ExitStack() as held:
         with suppress(OSError, NotImplementedError):
             held.enter_context(FileLock(path.with_name(f".{path.name}.lock")))

@@ -20,9 +20,9 @@ _ARCHIVED = {"map": ("emdb", emdb_id, "EMD-3488"), "model": ("pdb", pdb_id, "5NI
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the list: where the map and the model lie, the reported resolution in Å, family and fold.
+    """A line of the list: paths of map and model, the reported resolution in Å, family and fold.
 
-    A path may be empty where the archives' id (EMD-3488, 5ni1) is there; a resolution that is NaN is the model's own.
+    A path may be empty if the archive id (EMD-3488, 5ni1) is given; if the resolution is NaN, the model's is used.
     """
 
     id: str
@@ -39,14 +39,13 @@ def read_list(path: str | os.PathLike[str]) -> list[Entry]:
     """Read a list of pairs: a table (`core.files.table.read_table`) with the columns id, map, model, resolution, family
     and optionally fold, emdb, pdb.
 
-    Paths are relative to the list's folder. An id in place of a path counts as emdb or pdb; with one of these given,
-    map or model may be empty, and so may the resolution. Without a fold column, families are dealt to four folds in
-    order.
+    Paths are relative to the list's folder. An id instead of a path is read as emdb or pdb; if these are given, map or
+    model may be empty, and so may the resolution. Without a fold column, families are assigned to four folds in turn.
 
     Raises
     ------
     DataError
-        A column is missing, a value is not what it should be, or ids repeat; the message names line and column.
+        A column is missing, a value is invalid, or ids repeat; the message names line and column.
     """
     path = Path(path)
     rows = read_table(path, _COLUMNS, _REQUIRED)
@@ -65,7 +64,7 @@ def read_list(path: str | os.PathLike[str]) -> list[Entry]:
 
 
 def _entry(values: Mapping[str, str], folder: Path, fold: int) -> Entry:
-    """One line of the list, in fold `fold` where it gives none; raises ValueError at a mistake."""
+    """One line of the list, in fold `fold` if it gives none; raises ValueError if it is invalid."""
     if not values["id"] or Path(values["id"]).name != values["id"]:
         raise ValueError(f"id {values['id']!r} cannot be used as a file name; use letters, digits, - and _")
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What curation found: a verdict per entry, as a table (CSV), a page with thumbnails (HTML) and a picture (PNG)."""
+"""Curation report: a verdict per entry, as a table (CSV), a page with thumbnails (HTML) and a picture (PNG)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cryotools.core.structures.structure import Structure
 from cryotools.training.pairs import load_pair
 
 KEPT, DROPPED, FAILED = "kept", "dropped", "failed"
-_PIXELS = 240  # at most, along an edge of a thumbnail
+_PIXELS = 240  # maximum edge of a thumbnail
 _ATOM = 255  # the palette's last colour; the others are greys
 _PALETTE = bytes(np.repeat(np.arange(255, dtype=np.uint8), 3)) + bytes((255, 127, 14))
 _HEADINGS = {
@@ -65,9 +65,8 @@ the box.</p>
 
 @dataclass(frozen=True)
 class PairVerdict:
-    """What curation found about one entry: `status` is "kept", "dropped" by the rules or "failed" to be read; `reason`
-    is empty where it was kept; `warnings` are what was odd about the files. `thumbnail` is a PNG, empty where there is
-    no map to show.
+    """Result of curating one entry: `status` is "kept", "dropped" (by the rules) or "failed" (not readable); `reason`
+    is empty if it was kept; `warnings` list anything unusual in the files. `thumbnail` is a PNG, empty without a map.
     """
 
     id: str
@@ -85,7 +84,7 @@ class PairVerdict:
 
 
 def write_report(path: str | os.PathLike[str], verdicts: list[PairVerdict]) -> None:
-    """All verdicts as CSV, a line each."""
+    """Write all verdicts as CSV, one per line."""
     columns = [column.name for column in fields(PairVerdict) if column.name != "thumbnail"]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
@@ -96,7 +95,7 @@ def write_report(path: str | os.PathLike[str], verdicts: list[PairVerdict]) -> N
 
 
 def draw_report(path: str | os.PathLike[str], folder: str | os.PathLike[str], verdicts: list[PairVerdict]) -> None:
-    """One picture with a section of every pair that was kept and its scores; nothing where matplotlib is missing."""
+    """Draw a section of every pair that was kept, with its scores; does nothing without matplotlib."""
     from cryotools.view.picture import draw_sections, is_possible
 
     kept = [verdict for verdict in verdicts if verdict.status == KEPT]
@@ -108,7 +107,7 @@ def draw_report(path: str | os.PathLike[str], folder: str | os.PathLike[str], ve
 
 
 def write_page(path: str | os.PathLike[str], verdicts: list[PairVerdict]) -> None:
-    """All verdicts as one HTML page that needs no other file: what failed, what was dropped, what was kept."""
+    """Write all verdicts as a self-contained HTML page: first failed, then dropped, then kept entries."""
     groups = {status: [v for v in verdicts if v.status == status] for status in (FAILED, DROPPED, KEPT)}
     parts = [f'<a href="#{s}">{len(groups[s])} {s}</a>' if groups[s] else f"0 {s}" for s in (KEPT, DROPPED, FAILED)]
     bodies = [
@@ -123,7 +122,7 @@ def write_page(path: str | os.PathLike[str], verdicts: list[PairVerdict]) -> Non
 
 
 def thumbnail(volume: Volume, structure: Structure) -> bytes:
-    """The section of `volume` through the middle of the atoms, y upwards, as a small PNG with the atoms near it."""
+    """The section of `volume` through the centroid of the atoms, y upwards, as a small PNG with nearby atoms."""
     middle = structure.xyz.mean(axis=0)
     plane = int(np.clip(np.rint(volume.world_to_index(middle)[2]), 0, len(volume.data) - 1))
     step = -(-max(volume.data.shape[1:]) // _PIXELS)
@@ -164,9 +163,9 @@ def _number(value: float) -> str:
 
 
 def _png(colours: np.ndarray) -> bytes:
-    """A picture of palette indices, uint8 (height, width), as PNG (ISO/IEC 15948)."""
+    """Encode palette indices, uint8 (height, width), as PNG (ISO/IEC 15948)."""
     height, width = colours.shape
-    rows = np.pad(colours, ((0, 0), (1, 0)))  # each row begins with its filter: none
+    rows = np.pad(colours, ((0, 0), (1, 0)))  # each row starts with its filter type: none
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
         (b"PLTE", _PALETTE),

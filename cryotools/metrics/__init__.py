@@ -1,5 +1,5 @@
-"""Scores as the field defines them: how alike two maps are, how right classes are.
+"""Standard scores: the similarity of two maps, the accuracy of class predictions.
 
 `correlation` and `fsc` are formulas on arrays, `compare` puts two maps on one grid and scores them, `report` writes the
-result down; `classification` scores classes and their confidence, `bootstrap` says how far a mean over maps is known.
+results; `classification` scores classes and their confidence, `bootstrap` gives confidence intervals over maps.
 """

@@ -1,4 +1,4 @@
-"""How far a score over maps can be trusted: maps are drawn again, never the voxels or residues of one map."""
+"""Bootstrap confidence intervals over maps: maps are resampled, never the voxels or residues of one map."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Interval:
-    """A score over `n` maps, and the limits between which it lies; NaN for fewer maps than it takes."""
+    """A score over `n` maps and its confidence limits; NaN if there are too few maps."""
 
     value: float
     low: float
@@ -26,9 +26,9 @@ def bootstrap_interval(
     draws: int = 10_000,
     seed: int = 0,
 ) -> Interval:
-    """The percentile interval of `statistic` (np.mean, np.median) over `values` (n,), one for each map.
+    """The percentile interval of `statistic` (np.mean, np.median) over `values` (n,), one per map.
 
-    NaN values, those of maps without the class in question, are left out. One map has no interval.
+    NaN values (maps without the class in question) are ignored. A single map has no interval.
     """
     known = np.asarray(values, dtype=np.float64)
     known = known[np.isfinite(known)]

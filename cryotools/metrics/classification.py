@@ -1,4 +1,4 @@
-"""Scores of classes given to things, and of the confidence they were given with."""
+"""Scores of class predictions and of their confidence."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import numpy as np
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """How many things (n,) of class i were called j, int (classes, classes)."""
+    """Number of items (n,) of class i predicted as j, int (classes, classes)."""
     pairs = truth.astype(np.int64) * classes + predicted
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def recall_per_class(counts: np.ndarray) -> np.ndarray:
-    """Share of each class that was called so, (k,), from a confusion matrix (k, k); NaN for classes without things."""
+    """Recall of each class, (k,), from a confusion matrix (k, k); NaN for classes without items."""
     return _ratio(np.diag(counts), counts.sum(axis=1))
 
 
 def f1_per_class(counts: np.ndarray) -> np.ndarray:
     """Harmonic mean of recall and precision of each class, (k,), from a confusion matrix (k, k).
 
-    NaN for a class that is neither there nor called.
+    NaN for a class that is neither present nor predicted.
     """
     return _ratio(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1))
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = 10) -> float:
-    """Mean gap between confidence and share of the correct, over `bins` equal bins from 0 to 1, each with the weight of
-    what is in it.
+    """Mean gap between confidence and accuracy over `bins` equal bins from 0 to 1, weighted by the number of items in
+    each.
 
     Parameters
     ----------
-    confidence : (n,), from 0 to 1; a bin holds its upper edge, the first one its lower edge, too
+    confidence : (n,), from 0 to 1; bins include their upper edge, the first also its lower edge
     correct : bool (n,)
 
     Returns
     -------
-    The error (C. Guo et al., ICML 2017) from 0 to 1; NaN for nothing.
+    The error (C. Guo et al., ICML 2017) from 0 to 1; NaN for empty input.
     """
     if not len(confidence):
         return float("nan")

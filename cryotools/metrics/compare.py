@@ -1,4 +1,4 @@
-"""All scores of one pair of maps, after the second is placed on the first's grid."""
+"""All scores of a pair of maps, after resampling the second to the first's grid."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from cryotools.metrics.correlation import chimerax_correlation, chimerax_level, 
 from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
 
 _SMALLEST_AXIS = 7
-_CLIPPED = 0.01  # ringing of a resampled mask passes without a word
+_CLIPPED = 0.01  # ringing of a resampled mask is clipped without a warning
 _LEAST_COVER = 0.5
 _SOFT_EDGE = 3.0  # Å; a sharp mask would correlate with itself in the FSC
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where maps are compared: `weight` float32 (nz, ny, nx) from 0 to 1; None is the whole box."""
+    """Region in which maps are compared: `weight` float32 (nz, ny, nx) from 0 to 1; None is the whole box."""
 
     weight: np.ndarray | None = None
 
     @property
     def inside(self) -> np.ndarray | slice:
-        """What picks the voxels that count."""
+        """Index of the voxels in the region."""
         return slice(None) if self.weight is None else self.weight > 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Scores of map B against map A; `contour` is the level in A from which ChimeraX's correlations count.
+    """Scores of map B against map A; `contour` is the level in A above which ChimeraX's correlations are computed.
 
-    A score that is not defined is NaN: of values that do not vary, as those of a mask above its contour.
+    An undefined score is NaN, for example for constant values, such as those of a mask above its contour.
     """
 
     correlation: float
@@ -50,8 +50,8 @@ class Comparison:
     contour: float
 
     def scores(self) -> dict[str, float | int | None]:
-        """The scores by their names in CSV and JSON, None where one is not defined; so is a resolution where the FSC
-        never falls below.
+        """The scores by their names in CSV and JSON, None if undefined or, for a resolution, if the FSC never falls
+        below the threshold.
         """
         found = {
             "correlation": self.correlation,
@@ -73,14 +73,14 @@ def compare_maps(
 
     Parameters
     ----------
-    contour : level in `a` for ChimeraX's correlations; None takes the level at which ChimeraX first shows `a`
-    region : voxels of `a`'s grid that count
+    contour : level in `a` for ChimeraX's correlations; None means ChimeraX's default contour level for `a`
+    region : voxels of `a`'s grid to compare
     method : how `b` is resampled to `a`'s grid (ChimeraX's correlations always interpolate linearly)
 
     Raises
     ------
     DataError
-        A map is constant, the boxes do not overlap, or the region or the contour leaves nothing to compare.
+        A map is constant, the boxes do not overlap, or the region or contour leaves no voxels to compare.
     """
     region = region or Region()
     _refuse_unfit(a, b)
@@ -94,7 +94,7 @@ def compare_maps(
             f"no voxel of the first map in the compared region reaches the contour {level:g}; lower `contour`"
         )
     correlation, about_mean = chimerax_correlation(a.data[counted], _chimerax_values(a, b, counted))
-    # strong_part counts the voxels that are not 0: those that only ringing makes so must not count
+    # strong_part uses the non-zero voxels, which must not include those that are non-zero only from ringing
     quiet = on_a if b.same_grid_as(a) else np.where(support(b, a.grid), on_a, 0)
     strong_a, strong_b = strong_part(_weighted(a.data, region)), strong_part(_weighted(quiet, region))
     return Comparison(
@@ -144,7 +144,7 @@ def region_around(structure: Structure, grid_of: Volume, radius: float) -> Regio
     UsageError
         `radius` is not positive.
     DataError
-        No voxel lies so near an atom.
+        No atom lies inside the map's box.
     """
     if not (np.isfinite(radius) and radius > 0):
         raise ArgumentError("radius", f"{radius:g}", "give a positive number of angstroms")

@@ -1,48 +1,48 @@
-"""Correlations of two maps on one grid: ChimeraX's two, and Pearson and SSIM as struc2mapGAN computes them.
+"""Correlations of two maps on one grid: the two of ChimeraX, and Pearson and SSIM as computed by struc2mapGAN.
 
-A correlation that is not defined (of nothing, of values that do not vary) is NaN: 0 would say that two maps differ.
+An undefined correlation (of empty or constant values) is NaN, as 0 would imply that the maps differ.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-_RANK_OF_LEVEL = 0.99  # ChimeraX first shows a map at the level that 1 % of its voxels exceed
+_RANK_OF_LEVEL = 0.99  # ChimeraX's default level is exceeded by 1 % of voxels
 _WINDOW = 7  # voxels along each axis of SSIM's uniform window
 _STABILISERS = (0.01, 0.03)
-_FEWEST = 3  # values; Pearson's of two is 1 or -1 whatever they are
+_FEWEST = 3  # values; for two, Pearson's is always 1 or -1
 
 
 def chimerax_level(data: np.ndarray) -> float:
-    """The contour level at which ChimeraX first shows a map: one voxel in a hundred lies above it."""
+    """ChimeraX's default contour level for a map: 1 % of voxels lie above it."""
     return float(np.quantile(data, _RANK_OF_LEVEL))
 
 
 def chimerax_correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """`measure correlation` of the values of two maps where the first is above its level: (correlation, about mean).
+    """ChimeraX's `measure correlation` for values of two maps where the first is above its level.
 
-    The first is the cosine of the two value vectors, the second Pearson's; each NaN where it is not defined.
+    Returns (correlation, correlation about mean): the cosine of the two vectors and Pearson's; NaN if undefined.
     """
     return cosine(a, b), pearson(a, b)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Sum of products over the root of the product of the sums of squares, in float64; NaN where a norm is 0."""
+    """Sum of products over the root of the product of the sums of squares, in float64; NaN if a norm is 0."""
     a, b = np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64)
     norm = np.sqrt(a @ a) * np.sqrt(b @ b)
     return float(a @ b / norm) if norm > 0 else float("nan")
 
 
 def pearson(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's correlation coefficient; NaN below three values, and where one input does not vary."""
-    if a.size < _FEWEST or a.min() == a.max() or b.min() == b.max():  # means are rounded: differences may not be 0
+    """Pearson's correlation coefficient; NaN for fewer than three values, or if an input is constant."""
+    if a.size < _FEWEST or a.min() == a.max() or b.min() == b.max():  # the mean is rounded: differences may not be 0
         return float("nan")
     a, b = np.ravel(a).astype(np.float64), np.ravel(b).astype(np.float64)
     return cosine(a - a.mean(), b - b.mean())
 
 
 def strong_part(data: np.ndarray) -> np.ndarray:
-    """struc2mapGAN's preparation: zero below the 90th percentile of the non-zero voxels, then scaled to 0 … 1."""
+    """struc2mapGAN's preprocessing: zero below the 90th percentile of the non-zero voxels, then scaled to 0 … 1."""
     nonzero = data[data != 0]
     level = np.percentile(nonzero, 90) if nonzero.size else 0.0
     kept = np.where(data < level, 0, data).astype(np.float64)
@@ -53,8 +53,8 @@ def strong_part(data: np.ndarray) -> np.ndarray:
 def ssim(a: np.ndarray, b: np.ndarray, data_range: float = 1.0) -> float:
     """Mean structural similarity of two volumes (Wang et al. 2004) in uniform windows of 7³ voxels.
 
-    Variances are sample variances, and the mean leaves out the border that no whole window covers, as scikit-image's
-    `structural_similarity` does by default. Raises ValueError below 7 voxels along an axis.
+    Variances are sample variances, and the mean excludes the border where windows are incomplete, as in scikit-image's
+    `structural_similarity` by default. Raises ValueError for fewer than 7 voxels along an axis.
     """
     from scipy.ndimage import uniform_filter
 

@@ -22,9 +22,9 @@ class ShellCorrelation:
     count: np.ndarray
 
     def resolution_at(self, threshold: float) -> float | None:
-        """The resolution in Å where the curve first falls below `threshold`, linearly between shells.
+        """The resolution in Å where the curve first falls below `threshold`, interpolated between shells.
 
-        None where it never does; the maps then agree as far as the curve is defined.
+        None if it never does; the maps then agree as far as the curve is defined.
         """
         known = np.isfinite(self.correlation)
         if not known.all():
@@ -44,9 +44,9 @@ class ShellCorrelation:
 
 
 def fourier_shell_correlation(a: np.ndarray, b: np.ndarray, voxel_size: Triple) -> ShellCorrelation:
-    """FSC of two maps (nz, ny, nx) on one grid, in shells as wide as the longest edge's Fourier step.
+    """FSC of two maps (nz, ny, nx) on one grid, in shells one Fourier step of the longest edge wide.
 
-    Shells run from one step to the Nyquist frequency of the coarsest axis; the mean (frequency 0) is left out.
+    Shells run from one step to the Nyquist frequency of the coarsest axis; the mean (frequency 0) is excluded.
     `voxel_size` is (x, y, z) in Å.
     """
     shells = Shells(a.shape, voxel_size)

@@ -11,19 +11,19 @@ from cryotools.view.picture import save_figure
 
 
 def scores_text(comparison: Comparison) -> str:
-    """One score a line."""
+    """One score per line."""
     return "\n".join(f"{key:<24}{_shown(value)}" for key, value in comparison.scores().items())
 
 
 def scores_csv_text(map_a: str, map_b: str, comparison: Comparison) -> str:
-    """A header line and one row."""
+    """CSV: a header line and one row."""
     row = {"map_a": map_a, "map_b": map_b, **comparison.scores()}
     return _csv([list(row), ["" if value is None else value for value in row.values()]])
 
 
 def fsc_csv_text(comparison: Comparison) -> str:
-    """The FSC curve, a shell a row: frequency in 1/Å, resolution in Å, correlation (empty where not defined), number of
-    coefficients.
+    """The FSC curve as CSV, one shell per row: frequency in 1/Å, resolution in Å, correlation (empty if undefined),
+    number of coefficients.
     """
     fsc = comparison.fsc
     rows = zip(fsc.frequency, 1 / fsc.frequency, fsc.correlation, fsc.count, strict=True)

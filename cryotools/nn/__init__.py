@@ -1,4 +1,4 @@
 """Networks and building blocks that more than one system uses.
 
-Nothing here holds a layer whose result at one voxel depends on a whole tile, so tiles and whole volumes agree.
+No layer here makes the result at a voxel depend on the whole tile, so tiles and whole volumes agree.
 """

@@ -1,4 +1,4 @@
-"""Numbers that hold for a whole map and are given to a network beside it: its resolution, and whether that is known."""
+"""Map-wide numbers given to a network along with the map: its resolution, and whether that is known."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import numpy as np
 from cryotools.core.errors import ArgumentError
 
 RESOLUTION_CONDITIONS = 2
-_MIDDLE, _SPREAD = 4.0, 2.0  # Å, which scale the resolution
-_RESOLUTIONS = (1.0, 15.0)  # Å; beyond, one says no more than the limit
+_MIDDLE, _SPREAD = 4.0, 2.0  # Å, offset and scale of the resolution
+_RESOLUTIONS = (1.0, 15.0)  # Å; values beyond are clipped
 
 
 def resolution_conditions(resolution: float | None) -> np.ndarray:
-    """The resolution in Å, scaled, and whether it is known, float32 (RESOLUTION_CONDITIONS,); None where it is not.
+    """The resolution in Å, scaled, and whether it is known, float32 (RESOLUTION_CONDITIONS,); None if unknown.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Networks made ready for use: what training needs and inference does not is multiplied out."""
+"""Networks prepared for inference: layers that only training needs are merged into others."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """A copy of a network for inference, with every BatchNorm that follows a convolution multiplied into its weights.
+    """A copy of a network for inference, with every BatchNorm that follows a convolution merged into its weights.
 
-    The results are the same but for rounding (1e-6 of the largest), a pass over the features per layer is saved.
+    Results are the same up to rounding (1e-6 of the largest); each layer saves a pass over the features.
     """
     network = copy.deepcopy(network).eval()
     for layers in network.modules():

@@ -8,7 +8,7 @@ from cryotools.nn.unet import fold
 
 
 class PatchDiscriminator(nn.Module):
-    """(b, inputs, z, y, x) → logits (b, 1, z/8, y/8, x/8); spectral norms keep it from running ahead."""
+    """(b, inputs, z, y, x) → logits (b, 1, z/8, y/8, x/8); spectral normalisation keeps it from getting ahead."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()

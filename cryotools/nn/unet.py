@@ -1,8 +1,8 @@
 """A 3D U-Net that works on blocks of 2 × 2 × 2 voxels as channels.
 
-Folding each block into channels first (space to depth) makes every convolution an eighth as large and its matrices
-wide, which is what processors multiply fast; the last layer unfolds them. Normalisation is
-BatchNorm, whose statistics are fixed at inference, so tiles and whole volumes agree.
+Folding each block into channels first (space to depth) makes every convolution an eighth as large, with wide
+matrices, which processors multiply fast; the last layer unfolds them. Normalisation is BatchNorm, whose statistics are
+fixed at inference, so tiles and whole volumes agree.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """`inputs` and `outputs` channels, `width` channels at the finest level, doubled at each of `levels`; `conditions`
-    numbers that hold for a whole map and scale and shift the features of every level.
+    """Numbers of `inputs` and `outputs` channels, of channels at the finest level (`width`, doubled at each of
+    `levels`) and of map-wide `conditions`, which scale and shift the features of every level.
     """
 
     inputs: int
@@ -34,15 +34,15 @@ class UNetConfig:
 
     @property
     def multiple(self) -> int:
-        """Voxels that inputs must be whole multiples of, along each axis."""
+        """Number of voxels that input sizes must be multiples of, along each axis."""
         return 2**self.levels
 
     @property
     def halo(self) -> int:
-        """Voxels on each side that an output voxel can see, rounded up to a whole multiple."""
+        """Voxels on each side that affect an output voxel, rounded up to a whole multiple."""
         finest = 4  # two convolutions down and two up at the finest level
         reach = 2 * sum((finest if level < self.levels - 1 else 2) * 2**level for level in range(self.levels))
-        reach += self.multiple - 1  # of the block that a voxel is pooled in, the far end
+        reach += self.multiple - 1  # to the far end of the block that a voxel is pooled in
         return -(-reach // self.multiple) * self.multiple
 
 
@@ -50,7 +50,7 @@ class UNet(nn.Module):
     """(batch, inputs, z, y, x) and conditions (batch, conditions) → (batch, outputs, z, y, x).
 
     Axes must be whole multiples of `config.multiple`. Conditions act after normalisation: as constant input channels
-    they would sway the batch's statistics.
+    they would bias the batch statistics.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -85,23 +85,23 @@ class UNet(nn.Module):
 
 
 class UNetBased(nn.Module):
-    """A network around a `unet`, of this kind or another, whose reach is its own."""
+    """A network built around a `unet` of either kind, with the same receptive field."""
 
     unet: UNet | UNetPlusPlus
 
     @property
     def halo(self) -> int:
-        """Voxels on each side that an output voxel can see."""
+        """Voxels on each side that affect an output voxel."""
         return self.unet.config.halo
 
     @property
     def multiple(self) -> int:
-        """Voxels that inputs must be whole multiples of, along each axis."""
+        """Number of voxels that input sizes must be multiples of, along each axis."""
         return self.unet.config.multiple
 
 
 class Conditioned(Wrapper):
-    """A network with its conditions (k,) fixed, as it is applied to maps."""
+    """A network with its conditions (k,) fixed, for application to maps."""
 
     conditions: Tensor
 
@@ -128,7 +128,7 @@ class Modulation(nn.Module):
 
 
 def set_to_zero(layer: nn.Module) -> None:
-    """Make all weights and biases of a layer 0."""
+    """Set all weights and biases of a layer to 0."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
 

@@ -1,7 +1,7 @@
-"""A 3D U-Net++ of residual blocks: struc2mapGAN's generator, fit to run on tiles.
+"""A 3D U-Net++ of residual blocks: struc2mapGAN's generator, adapted to run on tiles.
 
-Two layers of the original see a whole input and would make a tile's result depend on its surroundings: InstanceNorm,
-replaced by BatchNorm, and upsampling with aligned corners, replaced by upsampling with aligned voxel edges. Neither
+Two layers of the original depend on the whole input, so results would depend on the tile: InstanceNorm, replaced by
+BatchNorm, and upsampling with aligned corners, replaced by upsampling with aligned voxel edges. Neither
 changes the number of convolution weights.
 """
 
@@ -18,8 +18,8 @@ from cryotools.nn.unet import Modulation
 
 @dataclass(frozen=True)
 class UNetPlusPlusConfig:
-    """`inputs` and `outputs` channels, `width` channels at the finest of `levels`, doubled at each; `conditions`
-    numbers that hold for a whole map and scale and shift the features of every node.
+    """Numbers of `inputs` and `outputs` channels, of channels at the finest of `levels` (`width`, doubled at each) and
+    of map-wide `conditions`, which scale and shift the features of every node.
     """
 
     inputs: int
@@ -30,13 +30,13 @@ class UNetPlusPlusConfig:
 
     @property
     def multiple(self) -> int:
-        """Voxels that inputs must be whole multiples of, along each axis."""
+        """Number of voxels that input sizes must be multiples of, along each axis."""
         return 2 ** (self.levels - 1)
 
     @property
     def halo(self) -> int:
-        """Voxels on each side that an output voxel can see, rounded up to a whole multiple."""
-        blocks = sum(2 * 2 * 2**level for level in range(self.levels)) - 2 * self.multiple  # the deepest is met once
+        """Voxels on each side that affect an output voxel, rounded up to a whole multiple."""
+        blocks = sum(2 * 2 * 2**level for level in range(self.levels)) - 2 * self.multiple  # the deepest is passed once
         steps = sum(2**level + 2 ** (level + 1) for level in range(self.levels - 1))  # pooling and upsampling
         return -(-(blocks + steps) // self.multiple) * self.multiple
 
@@ -44,7 +44,7 @@ class UNetPlusPlusConfig:
 class UNetPlusPlus(nn.Module):
     """(batch, inputs, z, y, x) and conditions (batch, conditions) → (batch, outputs, z, y, x).
 
-    Node (level, column) sees every earlier node of its level, and the node below it enlarged. Axes must be whole
+    Node (level, column) takes every earlier node of its level, and the upsampled node below it. Axes must be whole
     multiples of `config.multiple`.
     """
 
@@ -83,7 +83,7 @@ class UNetPlusPlus(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Two convolutions beside a shortcut, which is a convolution too where the number of channels changes."""
+    """Two convolutions beside a shortcut, which is a convolution too if the number of channels changes."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

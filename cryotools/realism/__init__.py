@@ -1,5 +1,5 @@
-"""eval-disc: how much of a map an independent network takes for experimental.
+"""eval-disc: how much of a map an independent network judges to be experimental.
 
-`inputs` brings every map into one form, `network` judges voxel by voxel, `fakes` and `train` teach it, `predict` asks
-it.
+`inputs` brings every map into a common form, `network` judges it voxel by voxel, `fakes` and `train` train the network,
+`predict` applies it.
 """

@@ -1,4 +1,4 @@
-"""What is not experimental: classical maps, the same with noise, random density, and generated maps."""
+"""Maps that are not experimental: classical maps, without and with noise, random density, and generated maps."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cryotools.simulate.learned.sharpness import envelope
 from cryotools.simulate.noise import half_maps
 from cryotools.training.pairs import Pair
 
-_BROADER = (0.8, 1.0, 1.2, 1.4, 1.7)  # × the resolution; few maps look like molmap at the reported one
+_BROADER = (0.8, 1.0, 1.2, 1.4, 1.7)  # × the resolution; few maps look like molmap at their reported resolution
 
 
 def classical(pair: Pair) -> list[Volume]:
-    """Maps of the pair's atoms at several resolutions, and with B factors or electron weights."""
+    """Maps of the pair's atoms at several resolutions, with B factors, and with electron scattering weights."""
     options = [MapOptions(pair.resolution * factor, occupancy=False) for factor in _BROADER]
     options.append(MapOptions(pair.resolution, occupancy=False, b_factors=True))
     options.append(MapOptions(1.2 * pair.resolution, weights="electron", occupancy=False))
@@ -27,7 +27,7 @@ def classical(pair: Pair) -> list[Volume]:
 
 
 def noisy(pair: Pair, random: np.random.Generator) -> list[Volume]:
-    """Classical maps with noise in all of the box: white, as coarse as the map, and as reconstructions have it."""
+    """Classical maps with noise throughout the box: white, as coarse as the map, and as in reconstructions."""
     made = []
     for level, coarse in ((0.04, False), (0.1, False), (0.04, True), (0.1, True)):
         clean = _simulated(pair, MapOptions(float(random.uniform(0.8, 1.4)) * pair.resolution, occupancy=False))
@@ -43,7 +43,7 @@ def noisy(pair: Pair, random: np.random.Generator) -> list[Volume]:
 
 
 def random_density(pair: Pair, random: np.random.Generator) -> list[Volume]:
-    """Blobs of random density, as coarse as the map, where the molecule is."""
+    """Blobs of random density within the molecule's envelope, as coarse as the map."""
     mask = envelope(pair.structure, pair.target.grid)
     made = []
     for factor in (0.8, 1.2):
@@ -53,7 +53,7 @@ def random_density(pair: Pair, random: np.random.Generator) -> list[Volume]:
 
 
 def generated(pair: Pair, generate: Callable[[Pair, bool], np.ndarray]) -> list[Volume]:
-    """What a generator, a function of the pair and of the use of B factors, makes of the pair's atoms."""
+    """Maps of the pair's atoms by a generator, a function of the pair and of whether B factors are used."""
     return [pair.target.with_data(generate(pair, b_factors)) for b_factors in (False, True)]
 
 

@@ -1,7 +1,7 @@
-"""One form for every map that is judged: real, simulated or generated, masked or not, in any scale.
+"""A common form for every map that is judged: real, simulated or generated, masked or not, on any scale.
 
 A discriminator learns whatever distinguishes the classes, even the mask, the scale of the values or the voxel size.
-So all maps are resampled to 1 Å, scaled by their own structured voxels, and masked around those, from the map alone.
+So every map is resampled to 1 Å, scaled by its own structured voxels and masked around them, using the map alone.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from cryotools.core.maps.levels import find_levels
 from cryotools.core.maps.resample import SPACING, grid_at_spacing, resample
 from cryotools.core.maps.volume import Volume
 
-_CLIP = (1.0, 99.9)  # percentiles between which the levels are looked for
-_CONTOUR = 0.35  # of the way from the background to the mean of what is strong
+_CLIP = (1.0, 99.9)  # percentiles that values are clipped to before the levels are determined
+_CONTOUR = 0.35  # of the way from the background to the mean of the strong voxels
 _SMALLEST = 100  # voxels; smaller islands are noise
 _MARGIN = 12  # voxels; boxes of curated pairs end 12 Å from the atoms
-_KEPT = (3.0, 6.0)  # voxels around the structured ones: kept in full, and faded to 0
+_KEPT = (3.0, 6.0)  # voxels from the structured ones: kept in full up to the first, faded to 0 at the second
 
 
 @dataclass(frozen=True)
 class MaskedMap:
     """A map in the common form: `volume` with its background at 0 and the mean of its structured voxels at 1;
-    `structured` bool (nz, ny, nx); `contour` is the level, in the map's own scale, that structured voxels exceed.
+    `structured` bool (nz, ny, nx); `contour` is the level, on the map's own scale, that structured voxels exceed.
     """
 
     volume: Volume
@@ -35,7 +35,7 @@ class MaskedMap:
 
 
 def mask_map(volume: Volume, contour: float | None = None) -> MaskedMap:
-    """`volume` in the common form; `contour` is found from its histogram where it is None.
+    """`volume` in the common form; if `contour` is None, it is determined from the histogram.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def mask_map(volume: Volume, contour: float | None = None) -> MaskedMap:
 
 
 def _around_molecule(volume: Volume) -> tuple[slice, slice, slice]:
-    """The box of what is strong and 12 voxels more: levels must not depend on how much solvent is beside it."""
+    """The box around the strong voxels, plus 12 voxels: levels must not depend on how much solvent surrounds it."""
     levels = find_levels(volume)
     strong = _without_islands(volume.data > levels.background + 0.5 * levels.strength)
     if not strong.any():
@@ -72,7 +72,7 @@ def _around_molecule(volume: Volume) -> tuple[slice, slice, slice]:
 
 
 def _levels(data: np.ndarray) -> tuple[float, float]:
-    """The background, and a contour between it and the strong part that Otsu's threshold parts from it."""
+    """The background, and a contour between it and the strong voxels, those above Otsu's threshold."""
     low, high = np.percentile(data, _CLIP)
     if not high > low:
         raise DataError("the map is constant; it contains no density")
@@ -83,7 +83,7 @@ def _levels(data: np.ndarray) -> tuple[float, float]:
 
 
 def _otsu(values: np.ndarray) -> float:
-    """The threshold with the largest variance between what lies below and above (Otsu 1979)."""
+    """The threshold with the largest variance between the values below and above it (Otsu 1979)."""
     counts, edges = np.histogram(values, bins=256)
     below, above = np.cumsum(counts)[:-1], counts.sum() - np.cumsum(counts)[:-1]
     sums = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
@@ -93,8 +93,8 @@ def _otsu(values: np.ndarray) -> float:
 
 
 def _without_islands(mask: np.ndarray) -> np.ndarray:
-    """`mask` without its parts of fewer than 100 voxels; what is at most 4 voxels apart is one part, since sharp maps
-    show atoms one by one.
+    """`mask` without islands of fewer than 100 voxels; voxels at most 4 apart belong to one island, since sharp maps
+    resolve single atoms.
     """
     labels, _ = label(binary_dilation(mask, iterations=2))
     sizes = np.bincount(labels[mask], minlength=labels.max() + 1)

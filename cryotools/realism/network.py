@@ -1,4 +1,4 @@
-"""The evaluation discriminator: a small U-Net that gives each voxel a logit of "experimental"."""
+"""The evaluation discriminator: a small U-Net that gives a logit of "experimental" for each voxel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryotools.nn.unet import UNet, UNetBased, UNetConfig
 
 @dataclass(frozen=True)
 class EvaluatorConfig:
-    """Channels at the finest level and levels of the U-Net: 2 levels see some 24 Å around a voxel."""
+    """Channels at the finest level and number of levels of the U-Net: 2 levels see about 24 Å around a voxel."""
 
     width: int = 16
     levels: int = 2

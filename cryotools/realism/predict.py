@@ -25,12 +25,12 @@ from cryotools.realism.molecules import molecule_of
 from cryotools.realism.network import EVALUATOR
 
 _SHIPPED = "evaluation-discriminator"
-NEAR = 3.0  # Å from an atom: the model's density
+NEAR = 3.0  # Å from an atom: density that belongs to the model
 
 
 @dataclass(frozen=True)
 class ResidueVerdict:
-    """The verdict over the structured voxels whose nearest atom, within 3 Å, is one of a residue's."""
+    """The verdict over the structured voxels whose nearest atom, within 3 Å, belongs to this residue."""
 
     chain: str
     residue_number: int
@@ -43,12 +43,12 @@ class ResidueVerdict:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """How real a map looks: `probability` on the map's own grid, 0 where nothing is judged.
+    """How real a map looks: `probability` on the map's own grid, 0 in voxels that are not judged.
 
     `n_voxels` of 1 Å were judged: those above `contour` and, with a structure, within 3 Å of its atoms; the network
-    calls `fraction_real` of them real. `accuracy` is its own on maps that it never saw, of molecules of the classes
-    `accuracy_holds_for`; it is NaN where the network's file does not say, and where `molecule`, the structure's class,
-    is another.
+    calls `fraction_real` of them real. `accuracy` is the network's accuracy on held-out maps of the molecule types in
+    `accuracy_holds_for`; it is NaN if the network's file does not state it, or if `molecule`, the structure's type, is
+    not among these.
     """
 
     probability: Volume
@@ -62,7 +62,7 @@ class Verdict:
     accuracy_holds_for: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, Any]:
-        """The verdict in numbers, as the CSV has them."""
+        """The verdict in numbers, as in the CSV."""
         return {
             "fraction_real": self.fraction_real,
             "mean_probability": self.mean_probability,
@@ -91,7 +91,7 @@ def evaluate(
     compute: Compute | None = None,
     progress: Progress | None = None,
 ) -> Verdict:
-    """The evaluation discriminator's verdict on a map; `weights` is a file made by train-disc, None the shipped one.
+    """The evaluation discriminator's verdict on a map; `weights` is a file made by train-disc, or None (shipped).
 
     Raises
     ------
@@ -125,8 +125,8 @@ def evaluate(
 
 
 def _accuracy(about: Mapping[str, str], molecule: str | None, measured: tuple[str, ...], weights: str) -> float:
-    """The discriminator's accuracy on maps of `molecule` that it never saw, NaN where nobody measured it; a warning
-    where it is not known or low.
+    """The discriminator's accuracy on held-out maps of `molecule`, NaN if it was not measured; warns if it is unknown
+    or low.
     """
     if molecule and measured and molecule not in measured:
         seen = about.get(f"seen_{molecule}", "")
@@ -149,19 +149,19 @@ def _accuracy(about: Mapping[str, str], molecule: str | None, measured: tuple[st
 
 
 def verdict_csv_text(name: str, verdict: Verdict) -> str:
-    """A header and the line of the map `name`."""
+    """A header and one line, for the map `name`."""
     row = {"map": name, **verdict.figures()}
     return csv_text(list(row), [row])
 
 
 def residues_csv_text(verdict: Verdict) -> str:
-    """A header and a line per residue; scores are empty where no voxel of a residue exceeds the contour."""
+    """A header and a line per residue; scores are empty if no voxel of the residue exceeds the contour."""
     rows = [asdict(residue) for residue in verdict.residues]
     return csv_text(list(rows[0]), rows)
 
 
 def _near(structured: np.ndarray, volume: Volume, structure: Structure) -> tuple[np.ndarray, np.ndarray]:
-    """Which structured voxels lie within 3 Å of an atom, bool (nz, ny, nx), and each one's nearest atom (n,)."""
+    """Mask (nz, ny, nx) of the structured voxels within 3 Å of an atom, and the nearest atom of each (n,)."""
     judged = structured & near_points(volume.grid, structure.xyz, NEAR)
     if not judged.any():
         raise DataError(f"{structure.name}: no density above the contour lies within 3 A of its atoms")

@@ -1,6 +1,6 @@
-"""Train the evaluation discriminator on real maps against maps that are not, in one common form.
+"""Train the evaluation discriminator to distinguish real maps from others, all in one common form.
 
-It never meets the generator that it will judge, unless that is asked for (`against`, the harder mode).
+It never sees maps from the generator that it will judge, unless requested (`against`, the harder mode).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from cryotools.training.store import ExampleStore, Kept
 from cryotools.training.task import Batch
 
 REAL = "real"
-_SHARPER = (0.0, 60.0, -40.0)  # Å² of B given to real maps, so that their sharpness is no sign
+_SHARPER = (0.0, 60.0, -40.0)  # Å², changes of B applied to real maps, so that sharpness does not give them away
 
 
 @dataclass(frozen=True)
 class EvaluatorTraining:
-    """`batch` cubes of `cube` voxels a step, half of them real; `generated_share` of the others are generated ones,
-    where there is a generator.
+    """`batch` cubes of `cube` voxels per step, half of them real; `generated_share` of the others are generated, if
+    there is a generator.
     """
 
     evaluator: EvaluatorConfig = field(default_factory=EvaluatorConfig)
@@ -55,7 +55,7 @@ class EvaluatorTraining:
 @dataclass(frozen=True)
 class _JudgedMap:
     """A map of a `kind` in the common form: `data` float16, `structured` bool, both (nz, ny, nx); `index` (n, 3) of
-    the latter.
+    the structured voxels.
     """
 
     kind: str
@@ -69,10 +69,10 @@ _SHARES = {"molmap": 0.45, "noisy": 0.4, "random": 0.15}
 
 
 class EvaluatorTask:
-    """The evaluation discriminator on curated pairs, as `training.loop` trains it on `device`.
+    """The evaluation discriminator on curated pairs, to be trained by `training.loop` on `device`.
 
-    `against` makes a generated map of a pair with or without its B factors; None leaves generated maps out. The maps
-    are kept in `folder` (None: while the task lives).
+    `against` generates a map of a pair, with or without its B factors; None leaves generated maps out. The maps are
+    stored in `folder` (None: only for the lifetime of the task).
     """
 
     def __init__(
@@ -116,8 +116,8 @@ class EvaluatorTask:
         return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
-        """Accuracy on structured voxels of held-out maps, mean over maps: for the real ones, for each kind of fake,
-        and balanced between real and molmap (`held_out_accuracy`).
+        """Accuracy on structured voxels of held-out maps, averaged over maps: for real maps, for each kind of fake, and
+        balanced between real and molmap (`held_out_accuracy`).
         """
         right: dict[str, list[float]] = {}
         for kinds in self.held_out:
@@ -132,7 +132,7 @@ class EvaluatorTask:
         return self.scores
 
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
-        """Write the averaged network, with its held-out scores and the classes of molecule they are of beside the
+        """Write the averaged network; its held-out scores and the molecule types they apply to are stored with the
         weights.
         """
         about = {name: f"{value:.4f}" for name, value in self.scores.items()}
@@ -144,11 +144,11 @@ class EvaluatorTask:
         return {"scores": self.scores}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Restore what `state` returned."""
         self.scores = state["scores"]
 
     def batch(self, random: np.random.Generator, step: int) -> Batch:
-        """Cubes (b, 1, n, n, n), whether each is real (b,), and the voxels that count (b, 1, n, n, n)."""
+        """Cubes (b, 1, n, n, n), whether each is real (b,), and the mask of voxels that count (b, 1, n, n, n)."""
         size, cubes = self.config.cube, []
         for number, at in enumerate(random.choice(len(self.maps), self.config.batch, p=self.share)):
             real = number % 2 == 0
@@ -162,7 +162,7 @@ class EvaluatorTask:
         return density.to(memory_format=torch.channels_last_3d), is_real, counted
 
     def _fraction_real(self, network: nn.Module, example: _JudgedMap) -> float:
-        """The share of an example's structured voxels that the network calls real."""
+        """The fraction of an example's structured voxels that the network calls real."""
         compute = Compute(str(self.device), "fp32")
         logits = apply_network(network, example.data[None].astype(np.float32), compute=compute)[0]
         return float((logits[example.structured] > 0).mean())
@@ -187,7 +187,7 @@ def make_evaluator_task(
     Raises
     ------
     UsageError
-        The batch or the cube do not fit the network.
+        The batch size is odd, or the cube size does not fit the network.
     DataError
         The weights are missing or damaged.
     """
@@ -202,7 +202,7 @@ def make_evaluator_task(
 
 
 def _generator(against: str, device: torch.device) -> Callable[[Pair, bool], np.ndarray]:
-    """Maps by the shipped generator or another, at the pair's resolution."""
+    """Maps from the shipped generator or another one, at the pair's resolution."""
     weights = None if against == "gan" else against
 
     def make(pair: Pair, b_factors: bool) -> np.ndarray:
@@ -213,7 +213,7 @@ def _generator(against: str, device: torch.device) -> Callable[[Pair, bool], np.
 
 
 def _kinds(maps: Kept[_JudgedMap]) -> _Kinds:
-    """Maps by their kinds."""
+    """Maps grouped by kind."""
     numbers: dict[str, list[int]] = {}
     for number, one in enumerate(maps):
         numbers.setdefault(one.kind, []).append(number)
@@ -221,7 +221,7 @@ def _kinds(maps: Kept[_JudgedMap]) -> _Kinds:
 
 
 def _examples(pair: Pair, seed: int, against: Callable[[Pair, bool], np.ndarray] | None) -> Iterator[_JudgedMap]:
-    """The pair's real map in several sharpnesses, and everything that is to be told from it."""
+    """The pair's real map at several levels of sharpness, and all maps to be distinguished from it."""
     random = random_for(seed, pair.id)
     shells = Shells(pair.target.grid.shape, pair.target.voxel_size)
     real = [

@@ -1,5 +1,5 @@
 """struc2map: from atoms to a density map.
 
-`struc2map` runs one of the `methods` on chosen `atoms` and a `layout` of the grid; `gaussians` are the classical ones,
-`inputs`, `network`, `train` and `predict` the learned one. `chimerax` and `eman` replace molmap and e2pdb2mrc.py.
+`struc2map` runs one of the `methods` on the selected `atoms` and the grid from `layout`. `classical` holds the methods
+by formula and the replacements for molmap and e2pdb2mrc.py, `learned` the networks.
 """

@@ -27,7 +27,7 @@ _OURS = (CryotoolsWarning, CryotoolsNote)
 
 @dataclass(frozen=True)
 class Job:
-    """A map to make: of the file `structure`, in the file `output`."""
+    """A map to make from the file `structure` and write to the file `output`."""
 
     structure: str
     output: str
@@ -62,29 +62,29 @@ class Outcome:
 
 
 class Writer(Protocol):
-    """Where maps go."""
+    """Destination of the maps."""
 
     def outputs(self, job: Job) -> Sequence[str]:
         """Every file that the job writes, the map first."""
 
     def check(self, job: Job) -> None:
-        """Raise CryotoolsError where the outputs cannot be written."""
+        """Raise CryotoolsError if the outputs cannot be written."""
 
     def write(self, job: Job, made: Simulated) -> None:
-        """Write them."""
+        """Write the outputs."""
 
 
 def plan(source: str | os.PathLike[str], folder: str | os.PathLike[str], base: Simulation) -> list[Job]:
-    """A job for each structure that `source` names (`core.structures.structurelist`), with outputs in `folder`.
+    """A job for each structure in `source` (`core.structures.structurelist`), with outputs in `folder`.
 
-    Outputs are called after their structures unless the column `out` names them; other columns (`simulate.columns`)
-    change `base` for one structure. Each job has a seed of its own, made of `base.seed` and the output's name unless
-    the column `seed` gives it, so that neither the order of a list nor its shards matter.
+    Outputs are named after their structures unless the column `out` names them; other columns (`simulate.columns`)
+    change `base` for one structure. Each job has its own seed, from the column `seed` or derived from `base.seed` and
+    the output's name, so that neither the order of a list nor its shards matter.
 
     Raises
     ------
     DataError
-        The list is broken or names nothing, or a value is not what it should be; the message names line and column.
+        The list is invalid or empty, or a value is invalid; the message names line and column.
     UsageError
         Options contradict each other.
     """
@@ -97,12 +97,12 @@ def plan(source: str | os.PathLike[str], folder: str | os.PathLike[str], base: S
 
 
 def check_distinct(jobs: Iterable[Job], writer: Writer) -> None:
-    """Refuse two jobs that write one file.
+    """Reject jobs that would write the same file.
 
     Raises
     ------
     DataError
-        They are named, with the file.
+        The message names both jobs and the file.
     """
     taken: dict[str, Job] = {}
     for job in jobs:
@@ -116,9 +116,9 @@ def check_distinct(jobs: Iterable[Job], writer: Writer) -> None:
 
 
 def run_jobs(jobs: Iterable[Job], writer: Writer, *, no_clobber: bool = False) -> Iterator[Outcome]:
-    """Run each job and yield its outcome; one that fails does not stop the rest.
+    """Run each job and yield its outcome; a failed job does not stop the rest.
 
-    Warnings on a structure belong to its outcome; those on the machine are warned as elsewhere.
+    Warnings about a structure are part of its outcome; those about the machine are issued as usual.
     """
     for job in jobs:
         if no_clobber and Path(job.output).exists():
@@ -166,7 +166,7 @@ def _run(job: Job, writer: Writer) -> Outcome:
         writer.write(job, made)
     except (CryotoolsError, OSError, MemoryError) as error:
         return Outcome(job, FAILED, error=str(error) or type(error).__name__)
-    except Exception as error:  # noqa: BLE001 - whatever one of many structures meets, the others are made
+    except Exception as error:  # noqa: BLE001 - one structure's failure must not stop the others
         return Outcome(job, FAILED, error=f"{type(error).__name__}: {error} (unexpected error)")
     return Outcome(job, MADE, len(made.atoms), made.volume.data.size)
 
@@ -174,7 +174,7 @@ def _run(job: Job, writer: Writer) -> Outcome:
 def _sorted_out(
     caught: Iterable[warnings.WarningMessage], job: Job
 ) -> tuple[tuple[str, ...], list[tuple[type[Warning], str]]]:
-    """What was warned of the structure, each text once, and what of the machine, which says nothing of it."""
+    """The warnings about the structure, each text once, and those about the machine, which do not concern it."""
     ours = {str(each.message): each.category for each in caught if issubclass(each.category, _OURS)}
     machine = {
         text: category

@@ -1,8 +1,8 @@
-"""Boxes cut out of structures in random orientations, simulated as experiments would show them, to be labelled.
+"""Boxes cut from randomly oriented structures and simulated to look experimental, for labelling.
 
-A box is made into a map by the learned simulator or by molmap, at a random resolution, and degraded as real maps are
-(`training.augment`). Its atoms reach beyond the box, so density does not end there. What its voxels are to be called is
-a system's own affair: it gives a function that makes a labelled example of a structure, by way of `simulate_box`.
+The map of a box is made by the learned simulator or by molmap, at a random resolution, and degraded as real maps are
+(`training.augment`). Atoms just outside the box are included, so density does not stop at its faces. Labelling is left
+to each system, which supplies a function that makes a labelled example from a structure by calling `simulate_box`.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from cryotools.training.store import Example, ExampleStore, Kept
 MakeExample = Callable[[Structure, np.random.Generator], Example]
 
 BOX = 64  # voxels along a box's edge
-_MARGIN = 8  # voxels more on each side, of which the network's padding may spoil some
-_REACH = 5.0  # Å beyond the box, whose atoms are seen in it
-_LEARNED = 0.7  # of all; the rest is molmap's, at a resolution of its own scale
+_MARGIN = 8  # extra voxels on each side; the network's padding may spoil some
+_REACH = 5.0  # Å beyond the box from which atoms contribute
+_LEARNED = 0.7  # fraction of maps; the rest use molmap, at a rescaled resolution
 _RESOLUTIONS = ((2.0, 4.5), (4.5, 8.5))  # Å
-_FINER = 0.6  # of all, in the first range
+_FINER = 0.6  # fraction in the first range
 _BROADER = (0.8, 1.5)  # × the resolution, for molmap
 _SHARPNESS = (-100.0, 200.0)  # Å²
 _ABOVE_STANDARD = (0.0, 100.0)  # Å²; a slope is overestimated in a box whose faces cut the molecule
-_NUCLEIC = 0.6  # of boxes of a complex that are around a nucleotide
+_NUCLEIC = 0.6  # fraction of a complex's boxes that are around a nucleotide
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class SimulatedBox:
 
     Attributes
     ----------
-    volume : the map without noise, masked by nothing
-    density : float32 (64, 64, 64), the map as an experiment gives it
-    structure : the atoms that are seen in it, turned with it
-    atoms : int (n,), the number of each of these in the structure that the box was cut out of
+    volume : the map without noise or mask
+    density : float32 (64, 64, 64), the map with noise and mask, as from an experiment
+    structure : the atoms that contribute to it, rotated with it
+    atoms : int (n,), their indices in the structure that the box was cut from
     resolution : Å
     """
 
@@ -72,18 +72,18 @@ class SimulatedBox:
 
 
 def without_solvent(structure: Structure) -> Structure:
-    """The first model's atoms, without waters and hydrogens: those that boxes are made of."""
+    """The first model's atoms, without waters and hydrogens: those used for boxes."""
     structure = structure[(structure.kind != WATER) & (structure.element != 1)]
     return structure[structure.model == structure.model[0]]
 
 
 def simulate_box(structure: Structure, random: np.random.Generator, around: np.ndarray | None = None) -> SimulatedBox:
-    """A box of `structure` at random, around one of the atoms that the mask `around` (n,) marks; None marks all.
+    """A random box of `structure`, around one of the atoms in the mask `around` (n,); None means all atoms.
 
     Raises
     ------
     DataError
-        It marks none.
+        The mask is empty.
     """
     around = np.ones(len(structure), dtype=bool) if around is None else around
     if not around.any():
@@ -112,11 +112,11 @@ def keep_boxes(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Kept[Example]:
-    """`count` examples that `make` makes of `structures`, each taken as often as any, made where the store lacks them.
+    """`count` examples made by `make` from `structures`, used equally often; only those missing in the store are made.
 
-    Example number i is the same whatever the count, and kept under a name that tells what it was made of: other
-    structures, another seed or another `way` to make it never read it. Structures that cannot be used are named in a
-    warning, and others stand in for them. The processes of torchrun share the work, and all read all examples.
+    Example number i is the same whatever the count. It is stored under a name derived from its source, so it is never
+    reused for other structures, another seed or another `way` to make it. Unusable structures are named in a warning
+    and replaced by others. The processes of torchrun share the work, and all of them read all examples.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def keep_boxes(
 
 
 def digest_boxes(structures: Sequence[str | os.PathLike[str]], seed: int, way: int | str) -> str:
-    """Eight letters that stand for these structures in this order, the seed and the way to make examples of them."""
+    """Eight-character digest of these structures in this order, the seed and the way to make examples from them."""
     paths = [Path(path) for path in structures]
     facts = [way, seed, *((path.name, path.stat().st_size if path.exists() else 0) for path in paths)]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:8]
@@ -154,7 +154,7 @@ def _first_usable(
 
 
 def _box(structure: Structure, around: np.ndarray, random: np.random.Generator) -> Grid:
-    """A box around an atom, moved towards the molecule's middle so that it is well filled."""
+    """A box around an atom, shifted towards the molecule's centre so that it is well filled."""
     nucleic = around & (structure.kind == NUCLEIC)
     if nucleic.any() and random.random() < _NUCLEIC:
         around = nucleic
@@ -168,7 +168,7 @@ def _box(structure: Structure, around: np.ndarray, random: np.random.Generator) 
 def _as_experiments_give(
     clean: np.ndarray, distance: np.ndarray, resolution: float, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A clean map degraded and brought to the form of `core.maps.prepare`: without noise, and with noise and a mask."""
+    """A clean map, degraded and in the form of `core.maps.prepare`: without noise, and with noise and a mask."""
     shells = Shells(clean.shape, (SPACING,) * 3)
     end = random_end(shells, resolution, random)
     smooth = shells.scale(blurred_unevenly(clean, resolution, random), end)
@@ -183,7 +183,7 @@ def _as_experiments_give(
 
 
 def _strength(data: np.ndarray) -> np.float32:
-    """The molecule's strength in a cubic box whose solvent is 0, though there may be none."""
+    """The molecule density of a cubic box with background 0, even if the box contains no background."""
     around = np.pad(data, data.shape[0] // 4)
     return np.float32(find_levels(Volume(around, (SPACING,) * 3)).strength)
 

@@ -1,4 +1,4 @@
-"""Options of struc2map as columns of a list: the same names without their dashes, a value for each structure."""
+"""Options of struc2map as columns of a list: the same names without leading dashes, one value per structure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
 def with_columns(simulation: Simulation, values: Mapping[str, str], folder: Path) -> Simulation:
-    """`simulation` as the columns of one line change it; empty values change nothing, paths are relative to `folder`.
+    """`simulation` with the values in one line's columns; empty values are ignored, paths are relative to `folder`.
 
     Raises
     ------
     ValueError
-        A value is not what its column holds, or two columns say the same; the message names the column.
+        A value is invalid for its column, or two columns set the same option; the message names the column.
     """
     if values.get("res") and values.get("resolution"):
         raise ValueError("columns res and resolution both give the resolution; keep one")
@@ -44,7 +44,7 @@ def _with(simulation: Simulation, part: str, name: str, value: Any) -> Simulatio
 
 
 def _with_noise(simulation: Simulation, text: str) -> Simulation:
-    """Noise is a level, or that of half maps."""
+    """Set the noise: a level, or that of half maps."""
     if text == AUTO:
         return replace(simulation, half_maps=True)
     try:
@@ -85,7 +85,7 @@ def _ids(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-# column: the part of the Simulation and the field that it sets, and how its text is read (Path: a file)
+# column: the part of the Simulation and the field that it sets, and the parser of its text (Path: a file)
 COLUMNS: dict[str, tuple[str, str, Callable[[str], Any]]] = {
     "method": ("", "method", _one_of(*METHODS)),
     "network": ("options", "network", Path),

@@ -1,7 +1,7 @@
-"""Where the grid of a simulated map lies.
+"""Placement of a simulated map's grid.
 
-Unless a user fixes it, a grid begins at a whole number of voxels from (0, 0, 0), so that the header can place it by
-ORIGIN and by nstart alike and every program overlays map and model.
+Unless the user sets it, a grid starts at a whole number of voxels from (0, 0, 0), so that the header can place it by
+both ORIGIN and nstart, and every program overlays map and model.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def parse_box(text: str | None) -> tuple[int, int, int] | None:
 
 
 def check_sampling(apix: float, resolution: float, *, given: bool = False) -> None:
-    """Refuse voxels larger than the resolution; warn where they lose it (Nyquist: half the resolution).
+    """Reject voxels larger than the resolution; warn if they are too large for it (Nyquist: half the resolution).
 
-    Voxels that are `given` by another map are never refused.
+    Voxels `given` by another map are never rejected.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def grid_around(structure: Structure, apix: float, resolution: float, box: tuple
 
 
 def make_grid(counts: np.ndarray, voxel_size: tuple[float, float, float], origin: np.ndarray) -> Grid:
-    """A grid of `counts` (x, y, z) voxels, after checking that it fits the memory."""
+    """A grid of `counts` (x, y, z) voxels, after checking that it fits into memory."""
     if not (np.all(np.isfinite(counts)) and np.all(np.isfinite(origin))):
         raise UsageError("box dimensions overflow; check `apix`, `resolution` and the coordinates")
     shape = shape_of(np.asarray(counts)[::-1])
@@ -90,7 +90,7 @@ def make_grid(counts: np.ndarray, voxel_size: tuple[float, float, float], origin
 
 
 def check_inside(structure: Structure, grid: Grid) -> None:
-    """Refuse a grid that holds no atom; warn when it holds only some.
+    """Reject a grid that contains no atom; warn if it contains only some.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The ways to fill a grid with density, by the names that the parameter `method` takes.
+"""Methods to fill a grid with density, by the values of the parameter `method`.
 
 A method is a function of a structure, a grid and a `MapOptions` that returns float32 data (nz, ny, nx).
 """
@@ -18,7 +18,7 @@ from cryotools.simulate.classical.formulas import MapOptions, molmap_density, pd
 def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
     """Density that resembles experimental maps, by the shipped generator; 1 is strong density.
 
-    Weights and occupancies do not apply; B factors sharpen and blur atoms where `options.b_factors` is set;
+    Weights and occupancies do not apply; B factors sharpen and blur atoms if `options.b_factors` is set;
     `options.sharpness` None leaves the sharpness to the network.
     """
     from cryotools.core.compute.runner import Compute
@@ -31,7 +31,7 @@ def gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progres
 
 
 def vae_gan(structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None) -> np.ndarray:
-    """Density as `gan` makes it, by the shipped VAE-GAN: the map of its latent's mean, or sample `options.sample`.
+    """Density like that of `gan`, by the shipped VAE-GAN: the map of the latent mean, or sample `options.sample`.
 
     Weights, occupancies and B factors do not apply.
     """

@@ -1,4 +1,4 @@
-"""Noise: white at a level, or as the two half maps of a reconstruction at a resolution have it."""
+"""Noise: white noise at a given level, or that of the half maps of a reconstruction at a given resolution."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cryotools.core.maps.volume import Grid, Triple, Volume
 from cryotools.core.structures.structure import Structure
 
 _THRESHOLD = 0.143  # the half maps' FSC at the stated resolution
-# signal over noise falls by exp(6) up to the resolution, a B of 12 RES² (108 Å² at 3 Å): FSC 0.98 at low frequencies,
+# signal to noise falls by exp(6) up to the resolution, a B of 12 RES² (108 Å² at 3 Å): FSC 0.98 at low frequencies,
 # 0.5 at 1.2 RES
 _DECAY = 6.0
-_PEAK = 2.0  # noise over its level at the resolution, where it turns
+_PEAK = 2.0  # noise relative to its level at the resolution, where it starts to fall
 
 
 def add_noise(data: np.ndarray, structure: Structure, grid: Grid, level: float, seed: int) -> np.ndarray:
@@ -28,7 +28,7 @@ def add_noise(data: np.ndarray, structure: Structure, grid: Grid, level: float, 
 def half_maps(
     data: np.ndarray, voxel_size: Triple, resolution: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Two maps of the signal `data` (nz, ny, nx), each with noise of its own, and their mean; float32.
+    """Two maps of the signal `data` (nz, ny, nx), each with independent noise, and their mean; float32.
 
     Their FSC over the whole box falls to 0.143 at `resolution` Å; `voxel_size` is (x, y, z) in Å.
 
@@ -58,9 +58,9 @@ def half_maps(
 def noise_power(frequency: np.ndarray, signal: np.ndarray, resolution: float) -> np.ndarray:
     """The noise of one half map in each shell (n,), where `signal` (n,) is the map's power there.
 
-    FSC = S / (S + N). S / N falls as exp(-6 (RES s)²), through what an FSC of 0.143 asks for at the resolution. Up to
-    there noise is never stronger than at a higher frequency. Beyond, at twice its level, it turns to fall half as fast
-    as S does on a logarithmic scale: it ends softly, as in post-processed maps, and the FSC still goes on falling.
+    FSC = S / (S + N). S / N falls as exp(-6 (RES s)²) and gives an FSC of 0.143 at the resolution. Up to there noise
+    never decreases with frequency. Beyond, once at twice its level at the resolution, it falls half as fast as S on a
+    logarithmic scale: it ends softly, as in post-processed maps, while the FSC keeps falling.
     """
     at_limit = (1 - _THRESHOLD) / _THRESHOLD
     squared = (frequency * resolution) ** 2
@@ -74,10 +74,10 @@ def noise_power(frequency: np.ndarray, signal: np.ndarray, resolution: float) ->
 
 
 def _uncorrelated(noise: np.ndarray, others: list[np.ndarray], shells: Shells) -> np.ndarray:
-    """A half spectrum without what it shares by chance with `others`, shell by shell, which do so with none of them.
+    """A half spectrum without its chance correlation with `others`, by shell; `others` are mutually uncorrelated.
 
-    A shell of a small box holds some hundred numbers: by chance alone the FSC would miss its resolution by several per
-    cent.
+    A shell of a small box has about a hundred values: chance alone would shift the resolution at FSC 0.143 by several
+    per cent.
     """
     for other in others:
         common = shells.sum((noise * other.conj()).real.astype(np.float64))

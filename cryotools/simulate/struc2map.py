@@ -22,13 +22,13 @@ from cryotools.simulate.methods import CLASSICAL, DEFAULT_METHOD, METHODS
 from cryotools.simulate.noise import add_noise, half_maps
 
 _DEFAULT_APIX = 1.0
-_OVERLAID = 0.5  # standard deviations of the map; experimental ones have 1.2 and more at their atoms
+_OVERLAID = 0.5  # standard deviations of the map; experimental maps have 1.2 or more at their atoms
 
 
 @dataclass(frozen=True)
 class GridChoice:
-    """Where the map lies: voxels of `apix` Å (None is 1), in a `box`, or on the grid of the map `like`; `center` moves
-    the atoms' centre of mass to (0, 0, 0).
+    """The map's grid: voxels of `apix` Å (None is 1), in a `box`, or the grid of the map `like`; `center` moves the
+    atoms' centre of mass to (0, 0, 0).
     """
 
     apix: float | None = None
@@ -42,7 +42,7 @@ class Simulation:
     """Everything that `struc2map` needs apart from the structure.
 
     `match` is a map whose sharpness is matched; `noise` a level of white noise; with `half_maps` the map is the mean
-    of two with independent noise. `samples` more maps are drawn from the latent of the vae-gan.
+    of two half maps with independent noise. `samples` more maps are drawn from the latent of the vae-gan.
     """
 
     options: MapOptions
@@ -58,7 +58,7 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Simulated:
-    """A map, the `atoms` that went into it, its `sharpness` in Å² where that was set, its half maps and samples."""
+    """A map, the `atoms` that went into it, its `sharpness` in Å² if set, its half maps and samples."""
 
     volume: Volume
     atoms: Structure
@@ -75,7 +75,7 @@ def struc2map(source: StructureLike, simulation: Simulation, progress: Progress 
     UsageError
         Options contradict each other or are out of range.
     DataError
-        The file is broken, nothing is selected, the box holds no atoms, or the map to match does not overlay them.
+        The file is invalid, nothing is selected, the box contains no atoms, or the map to match does not overlap them.
     """
     check_choices(simulation)
     like = None if simulation.grid.like is None else as_grid(simulation.grid.like)
@@ -114,7 +114,7 @@ def centred(structure: Structure, options: MapOptions) -> Structure:
 
 
 def check_choices(simulation: Simulation) -> None:
-    """Refuse what can be refused before anything is read.
+    """Reject invalid options before anything is read.
 
     Raises
     ------

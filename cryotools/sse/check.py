@@ -1,6 +1,6 @@
 """Checks of a map before its annotation is trusted: noise, inverted contrast, wrong handedness, low resolution.
 
-Each check warns and none refuses: a map that looks like one of these may still be right.
+Each check only warns, and none rejects a map: one that looks like any of these may still be fine.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from cryotools.sse.elements.find import Element
 from cryotools.sse.elements.hand import Winding, winding
 
 COARSEST = 8.0  # Å; the network was trained on finer maps
-LEFT_HANDED = 3.0  # × the power to the right: mirror images of maps to 4 Å have 1.6 and more, most over 8
-_LEAST_STRETCHES = 3  # of helix, or chance decides
+LEFT_HANDED = 3.0  # × the right-handed power: mirror images of maps to 4 Å give 1.6 or more, most over 8
+_LEAST_STRETCHES = 3  # of helix; with fewer the result is down to chance
 
-_SAME_STEP = 0.01  # voxel sizes along the axes may differ by as much, relatively
-_SKEWED = 0.3  # of 32 experimental maps all are above 0.5, noise in boxes of 60 voxels and more is within 0.15
-_NOISE_CONTRAST = 3.0  # that of noise is from 0.3 to 2.6, by chance; one experimental map has 1.2
+_SAME_STEP = 0.01  # relative difference allowed between the voxel sizes along the axes
+_SKEWED = 0.3  # all of 32 experimental maps are above 0.5, noise in boxes of 60 voxels or more is within 0.15
+_NOISE_CONTRAST = 3.0  # noise gives 0.3 to 2.6 by chance; one experimental map has 1.2
 _CONFIDENT = 0.5  # probability
 _LEAST_VOLUME = 100.0  # Å3 of one class: about a turn of a helix
 
 
 def check_voxels(volume: Volume) -> None:
-    """Warn where voxels deviate from cubes by more than 1 %."""
+    """Warn if voxels deviate from cubes by more than 1 %."""
     if max(volume.voxel_size) > (1 + _SAME_STEP) * min(volume.voxel_size):
         size = " x ".join(f"{step:.4g}" for step in volume.voxel_size)
         _warn(
@@ -38,11 +38,12 @@ def check_voxels(volume: Volume) -> None:
 
 
 def check_values(volume: Volume) -> Levels:
-    """The levels of a map, and a warning where it looks inverted or like noise.
+    """The levels of a map; warns if it looks inverted or like noise.
 
-    Density is rare and strong in its box, so the means of blocks of some 4 Å are skewed to high values; those of an
-    inverted map are skewed to low ones by as much, and noise is even. Both the blocks of
-    the whole map and those outside a mask must show it, and so must the contrast between the strongest and the weakest.
+    Density is strong and fills little of its box, so the means of blocks of about 4 Å are skewed towards high values;
+    those of an inverted map are equally skewed towards low values, and those of noise are symmetric. The blocks
+    of the whole map and those without the mask value are examined: both must look inverted, or either like noise, and
+    the contrast between the strongest and the weakest blocks must agree.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def check_values(volume: Volume) -> Levels:
 
 
 def check_resolution(resolution: float | None) -> None:
-    """Warn of maps coarser than 8 Å."""
+    """Warn of resolutions worse than 8 Å."""
     if resolution is not None and resolution > COARSEST:
         _warn(
             f"at {resolution:g} A secondary structure cannot be recognised reliably (limit: {COARSEST:g} A); "
@@ -78,7 +79,7 @@ def check_resolution(resolution: float | None) -> None:
 
 
 def check_confidence(probabilities: np.ndarray, voxel_volume: float) -> None:
-    """Warn where hardly any voxel (of `voxel_volume` Å3) of class maps (4, nz, ny, nx) has a class with confidence."""
+    """Warn if hardly any voxel (of `voxel_volume` Å3) of class maps (4, nz, ny, nx) is classified with confidence."""
     confident = sum(int(np.count_nonzero(plane >= _CONFIDENT)) for one in probabilities[1:] for plane in one)
     if confident * voxel_volume < _LEAST_VOLUME:
         _warn(
@@ -88,7 +89,7 @@ def check_confidence(probabilities: np.ndarray, voxel_volume: float) -> None:
 
 
 def check_hand(volume: Volume, elements: Sequence[Element]) -> Winding:
-    """Warn where most helices look left-handed; how density winds around them (`sse.elements.hand`)."""
+    """Warn if most helices look left-handed; returns how density winds around them (`sse.elements.hand`)."""
     found = winding(volume, elements)
     if found.stretches >= _LEAST_STRETCHES and found.left >= LEFT_HANDED * found.right:
         _warn(
@@ -99,7 +100,7 @@ def check_hand(volume: Volume, elements: Sequence[Element]) -> Winding:
 
 
 def _skewness(volume: Volume) -> tuple[float, float]:
-    """Skewness of the means of all blocks, and of those that hold more than one value's filling."""
+    """Skewness of the means of all blocks, and of those blocks that do not consist of the mask value alone."""
     blocks = block_means(volume.data, 0.0, block_size(volume)).ravel().astype(np.float64)
     values, counts = np.unique(blocks, return_counts=True)
     filling = values[np.argmax(counts)]

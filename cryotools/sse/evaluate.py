@@ -1,4 +1,4 @@
-"""Scores of class maps over pairs of map and model: those of a network, or those that lie in files."""
+"""Scores of class maps, predicted by a network or read from files, over pairs of map and model."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 Predict = Callable[[Entry, Volume], np.ndarray]  # class maps (4, nz, ny, nx) on the volume's grid
 
-# Haruspex calls its nucleotides npair
+# Haruspex calls nucleotides npair
 _NAMES = {HELIX: ("helix",), SHEET: ("sheet",), NUCLEOTIDE: (CLASS_NAMES[NUCLEOTIDE], "npair")}
 _SUFFIXES = (".mrc", ".mrc.gz", ".map", ".map.gz")
-_ROUNDING = 2e-3  # of a probability in float16
+_ROUNDING = 2e-3  # error of a probability stored as float16
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Reading:
 
     Attributes
     ----------
-    voxel_size : Å, in place of what a map's header says
-    replace_non_finite : put in place of NaN and infinite values
+    voxel_size : Å, overriding the map's header
+    replace_non_finite : value that replaces NaN and infinite values
     invert : invert the contrast (negate the map's values)
-    by_author : classes of residues from the model's own records in place of DSSP's hydrogen bonds
+    by_author : take residue classes from the model's own records instead of DSSP's hydrogen bonds
     """
 
     voxel_size: float | None = None
@@ -64,12 +64,12 @@ class Reading:
     by_author: bool = False
 
     def volume(self, path: str) -> Volume:
-        """The map; raises DataError where it is broken."""
+        """The map; raises DataError if it is broken."""
         volume = read_map(path, voxel_size=self.voxel_size, replace_non_finite=self.replace_non_finite)
         return volume.with_data(-volume.data) if self.invert else volume
 
     def model(self, path: str) -> tuple[Structure, ClassedResidues]:
-        """The model, and the classes of its residues; raises DataError where it is broken or has no such records."""
+        """The model and the classes of its residues; raises DataError if it is broken or lacks the author's records."""
         structure = read_structure(path)
         residues = assign(structure)
         return structure, with_author_records(residues, path) if self.by_author else residues
@@ -77,9 +77,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found of one map: its scores and its residues, or the `error` that kept them from being found.
+    """The result for one map: its scores and its residues, or the `error` that prevented them.
 
-    `resolution` is in Å, NaN where it is not known.
+    `resolution` is in Å, NaN if unknown.
     """
 
     id: str
@@ -89,7 +89,7 @@ class Evaluation:
     error: str = ""
 
     def row(self) -> dict[str, Any]:
-        """A line of the table; scores are None where there are none."""
+        """A row of the table; missing scores are None."""
         empty = dict.fromkeys(MapScores.__dataclass_fields__)
         scores = asdict(self.scores) if self.scores else empty
         return {"id": self.id, "resolution_A": self.resolution, **scores, "error": self.error}
@@ -97,7 +97,7 @@ class Evaluation:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Errors raised inside begin with the name of the file."""
+    """Prefix errors raised inside with the name of the file."""
     try:
         yield
     except DataError as error:
@@ -105,7 +105,7 @@ def naming(path: str) -> Iterator[None]:
 
 
 def evaluate_pair(entry: Entry, predict: Predict, reading: Reading | None = None) -> Evaluation:
-    """The scores of the class maps that `predict` gives for one pair.
+    """The scores of the class maps that `predict` returns for one pair.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def evaluate_pair(entry: Entry, predict: Predict, reading: Reading | None = None
 
 
 def evaluate_list(entries: Iterable[Entry], predict: Predict, reading: Reading | None = None) -> Iterator[Evaluation]:
-    """The scores of every pair; a broken one has an error and does not stop the rest. Warnings name the pair."""
+    """The scores of every pair; a broken pair yields an error and does not stop the rest. Warnings name the pair."""
     for entry in entries:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -133,7 +133,7 @@ def evaluate_list(entries: Iterable[Entry], predict: Predict, reading: Reading |
             except CryotoolsError as error:
                 found = Evaluation(entry.id, entry.resolution, error=str(error))
         for each in caught:
-            of_the_map = not issubclass(each.category, CryotoolsNote)  # notes are on the machine
+            of_the_map = not issubclass(each.category, CryotoolsNote)  # notes are about the machine
             warnings.warn(f"{entry.id}: {each.message}" if of_the_map else each.message, each.category, stacklevel=2)
         yield found
 
@@ -145,16 +145,16 @@ def by_network(
     bias: float = 0.0,
     progress: Progress | None = None,
 ) -> Predict:
-    """Class maps by a network, the shipped one where `weights` is None, which is given a map's resolution if known.
+    """Class maps from a network (the shipped one if `weights` is None), which is given the map's resolution if known.
 
     Raises
     ------
     DataError
         The weights are missing or damaged, or the device is not available.
     UsageError
-        There is no such device, maps cannot be averaged over so many rotations, or `bias` is not finite.
+        There is no such device, the number of rotations is not supported, or `bias` is not finite.
     """
-    from cryotools.sse.predict import Annotator  # imported here, since maps from files need no torch
+    from cryotools.sse.predict import Annotator  # imported here, since class maps from files do not need torch
 
     annotator = Annotator(weights, compute, rotations, bias)
 
@@ -167,21 +167,21 @@ def by_network(
 
 
 def by_files(prefix: str) -> Predict:
-    """Class maps from files, whose names begin with `prefix`; {id} in it stands for each pair's id."""
+    """Class maps from files whose names begin with `prefix`, where {id} stands for the pair's id."""
     return lambda entry, volume: read_class_maps(prefix.replace("{id}", entry.id), volume.grid)
 
 
 def read_class_maps(prefix: str, grid: Grid) -> np.ndarray:
     """Class maps float32 (4, *grid.shape) from PREFIX_helix.mrc, PREFIX_sheet.mrc and PREFIX_nucleotide.mrc.
 
-    They may lie on another grid, each on its own: they are interpolated, and are 0 where they do not reach. Haruspex's
-    PREFIX_npair.mrc holds nucleotides, too; a program that knows none leaves that file out. What the three leave of 1
-    is the rest; where they exceed 1 together, they are divided by their sum.
+    Each may be on a grid of its own: they are interpolated, and are 0 outside their boxes. Haruspex's PREFIX_npair.mrc
+    is accepted for nucleotides; the file is optional, for programs that do not predict them. The class "other" is 1
+    minus the sum of the three; where the sum exceeds 1, they are divided by it.
 
     Raises
     ------
     DataError
-        A file is missing or broken, holds values that are no probabilities, or lies beside the grid.
+        A file is missing or broken, contains values that are not probabilities, or does not overlap the grid.
     """
     check_grid_fits(grid.shape, copies=len(CLASS_NAMES))
     maps = np.zeros((len(CLASS_NAMES), *grid.shape), dtype=np.float32)
@@ -198,14 +198,14 @@ def read_class_maps(prefix: str, grid: Grid) -> np.ndarray:
 
 
 def summary(evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Interval]]:
-    """Mean and median over the maps that have scores, by name, each with its 95 % bootstrap interval."""
+    """Mean and median of each score over the maps that have scores, with 95 % bootstrap intervals."""
     scores = [asdict(each.scores) for each in evaluations if each.scores]
     return {name: over_maps(scores, median=name == "median") for name in ("mean", "median")}
 
 
 def annotation_scores_csv_text(evaluations: Sequence[Evaluation]) -> str:
-    """A header and a line per map; for several maps, lines of the mean and the median follow, and of the ends of their
-    95 % bootstrap intervals (mean_low, mean_high).
+    """A header and a line per map; for several maps, lines follow with the mean, the median and the ends of their 95 %
+    bootstrap intervals (mean_low, mean_high).
     """
     rows = [each.row() for each in evaluations]
     for name, found in (summary(evaluations) if len(rows) > 1 else {}).items():
@@ -216,7 +216,7 @@ def annotation_scores_csv_text(evaluations: Sequence[Evaluation]) -> str:
 
 
 def annotation_residues_csv_text(evaluations: Sequence[Evaluation]) -> str:
-    """A header and a line per residue, with the id of its map first."""
+    """A header and a line per residue, starting with the id of its map."""
     rows = [{"map": each.id, **row} for each in evaluations if each.residues for row in each.residues.rows()]
     return csv_text(list(rows[0]) if rows else ["map"], rows)
 
@@ -239,7 +239,7 @@ def _class_map(path: Path, grid: Grid) -> np.ndarray:
 
 
 def _reached(source: Grid, target: Grid, axis: int) -> np.ndarray:
-    """True for the voxels of `target` along axis 0 (x), 1 (y) or 2 (z) that a voxel of `source` is next to."""
+    """True for the voxels of `target` along axis 0 (x), 1 (y) or 2 (z) that lie within the extent of `source`."""
     places, at = source.axis(axis), target.axis(axis)
     half = source.voxel_size[axis] / 2
     return (at >= places[0] - half) & (at <= places[-1] + half)

@@ -1,7 +1,7 @@
-"""Networks that tell helices, sheets and nucleotides from the rest, voxel by voxel.
+"""Networks that classify voxels as helix, sheet, nucleotide or other.
 
-`SecondaryStructure` is ours; `Haruspex` is the published network, to compare with. Both give logits of the classes in
-the order of `sse.truth.assign`: other, helix, sheet, nucleotide.
+`SecondaryStructure` is ours; `Haruspex` is the published network, for comparison. Both return logits of the classes
+in the order of `sse.truth.assign`: other, helix, sheet, nucleotide.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CLASSES = len(CLASS_NAMES)
 
 @dataclass(frozen=True)
 class SecondaryStructureConfig:
-    """Channels at the finest level and levels of the U-Net; `temperature` divides logits before the softmax, so that
-    probabilities are calibrated. It is fitted after training.
+    """Channels at the finest level and number of levels of the U-Net; logits are divided by `temperature`, which is
+    fitted after training, so that the softmax gives calibrated probabilities.
     """
 
     width: int = 24
@@ -51,7 +51,7 @@ class SecondaryStructure(UNetBased):
 
 @dataclass(frozen=True)
 class HaruspexConfig:
-    """The published network has no settings; the `temperature` is added here for a fair comparison."""
+    """The published network has no settings; `temperature` is added here for a fair comparison."""
 
     temperature: float = 1.0
 
@@ -62,11 +62,11 @@ class HaruspexConfig:
 class Haruspex(nn.Module):
     """Haruspex's U-Net (P. Mostosi et al., Angew. Chem. 59, 14788, 2020): (b, 1, 40³) → logits (b, 4, 20³).
 
-    Convolutions are not padded, except the one of the deepest level, so a tile loses `margin` voxels on each side:
-    40 > 38 > 36, pooled to 18 > 16, pooled to 8, enlarged to 16 > 14 > 12, enlarged to 24 > 22 > 20. Any size that is a
-    multiple of 4 and at least 24 will do. Its 6,034,756 parameters are those of convolutions of 3³ with a bias and of
-    enlargements of 2³ without one; biases there would add 384. The published classes come in another order: sheet,
-    helix, nucleotide, none. It is not given the resolution.
+    Convolutions are unpadded, except at the deepest level, so a tile loses `margin` voxels on each side:
+    40 > 38 > 36, pooled to 18 > 16, pooled to 8, upsampled to 16 > 14 > 12, upsampled to 24 > 22 > 20. Sizes may be any
+    multiple of 4 from 24. Its 6,034,756 parameters are those of 3³ convolutions with a bias and of 2³ transposed
+    convolutions without one (biases there would add 384). The published classes are in a different order: sheet,
+    helix, nucleotide, none. The resolution is not an input.
     """
 
     halo = 20
@@ -90,15 +90,16 @@ class Haruspex(nn.Module):
         middle = self.middle(functional.max_pool3d(fine, 2))
         deep = self.deep(functional.max_pool3d(middle, 2))
         middle = self.up_middle(torch.cat([self.enlarge_deep(deep), middle], dim=1))
-        fine = functional.pad(fine, (-6,) * 6)  # what enlargement leaves of 36 voxels is the middle 24
+        fine = functional.pad(fine, (-6,) * 6)  # the central 24 of 36 voxels, to match the upsampled path
         return self.up_fine(torch.cat([self.enlarge_middle(middle), fine], dim=1))
 
 
 class Classifier(Wrapper):
-    """A network with its conditions (k,) fixed, as it is applied to tiles (b, 1, tile) of a map.
+    """A network with fixed conditions (k,), applied to tiles (b, 1, tile) of a map.
 
-    Gives calibrated probabilities (b, 4, tile), in float32; 0 in the margin that Haruspex does not predict. `bias` is
-    added to the calibrated logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less.
+    Returns calibrated probabilities (b, 4, tile), float32; 0 in the margin that Haruspex does not predict. The logit
+    bias `bias` is added to the calibrated logits of helix, sheet and nucleotide: above 0 more of them is found, below 0
+    less.
     """
 
     conditions: Tensor

@@ -1,4 +1,4 @@
-"""The files that a user opens: class maps, tables, pseudo-atoms, and a script that shows them in ChimeraX."""
+"""The output files for the user: class maps, tables, pseudo-atoms, and a ChimeraX script that displays them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SH
 from cryotools.view.chimerax import ChimeraxScript, colour_residues
 
 COLOURS = {OTHER: "#b2b2b2", HELIX: "red", SHEET: "blue", NUCLEOTIDE: "orange"}
-CONTOUR = 0.5  # × the molecule density: where its surface is drawn
+CONTOUR = 0.5  # × the molecule density: level of the drawn surface
 
 _MAPPED = (HELIX, SHEET, NUCLEOTIDE)
 
 
 @dataclass(frozen=True)
 class Files:
-    """The names of what is written, from a prefix."""
+    """The names of the output files, from a prefix."""
 
     prefix: str
 
@@ -39,7 +39,7 @@ class Files:
 
     @property
     def labels(self) -> str:
-        """The map of classes, which is written last: where it is, the others are."""
+        """The map of classes, written last: if it exists, so do the others."""
         return f"{self.prefix}_labels.mrc"
 
     @property
@@ -69,12 +69,12 @@ class Files:
 
 
 def output_files(prefix: str) -> Files:
-    """The files that `prefix` begins the names of.
+    """The files whose names begin with `prefix`.
 
     Raises
     ------
     UsageError
-        The prefix has no name, is standard output, or ends as a map does.
+        The prefix has no file name, is standard output, or ends with the suffix of a map.
     """
     name = prefix.rsplit(os.sep, 1)[-1]
     if prefix == "-" or name in ("", ".", ".."):
@@ -87,9 +87,9 @@ def output_files(prefix: str) -> Files:
 def write_files(
     files: Files, annotation: Annotation, found: ResidueScores | list[Element], *, script: str, label: str
 ) -> list[str]:
-    """Write all files, of the residues of a model or of the elements `found`; their names, in order.
+    """Write all files for `found`, the residues of a model or the elements; returns their names, in order.
 
-    They appear together, or none does: see `core.files.output.output_set`.
+    Either all files are written or none: see `core.files.output.output_set`.
 
     Raises
     ------
@@ -116,8 +116,8 @@ def write_files(
 
 @dataclass(frozen=True)
 class MapSource:
-    """The `file` of a map, and how it was read: with inverted contrast, or with a voxel size and origin other than
-    its header says.
+    """The `file` of a map, and how it was read: with inverted contrast, or with a voxel size and origin that differ
+    from its header.
     """
 
     file: str
@@ -132,10 +132,10 @@ def chimerax_script(
     source: MapSource,
     model_file: str | None = None,
 ) -> str:
-    """Commands for an empty ChimeraX session: the map in grey, the classes in their colours over it.
+    """Commands for an empty ChimeraX session: the map in grey, overlaid with the classes in their colours.
 
-    File names are relative to the script's folder, where ChimeraX runs it. With a model, its residues have the colours
-    of their predicted classes; without, the elements are shown.
+    File names are relative to the script's folder, where ChimeraX runs it. A model is coloured by the predicted classes
+    of its residues; without a model, the elements are shown.
     """
     level = annotation.levels.background + CONTOUR * annotation.levels.strength
     script = ChimeraxScript(files.script)
@@ -171,7 +171,7 @@ def chimerax_script(
 
 
 def _residue_colours(model: str, scores: ResidueScores) -> Iterator[str]:
-    """Commands that colour the residues of a model by their predicted class."""
+    """Commands that colour the residues of a model by predicted class."""
     residues, predicted = scores.residues, scores.predicted
     there = np.isfinite(scores.probabilities).all(axis=1)
     colour_of = {COLOURS[which]: (predicted == which) & there for which in _MAPPED}

@@ -1,4 +1,4 @@
-"""Class maps of any map: what `annotate-sse` computes."""
+"""Class maps of any map, as computed by `annotate-sse`."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Annotation:
     volume : the map
     probabilities : float32 (4, nz, ny, nx) on the map's own grid, in the order of `sse.truth.assign`: other, helix,
         sheet, nucleotide
-    levels : the levels of the map, in its own scale
-    resolution : Å, as told to the network; None where it is not known
+    levels : background and molecule density, on the map's own scale
+    resolution : Å, as given to the network; None if unknown
     """
 
     volume: Volume
@@ -59,15 +59,15 @@ class Annotation:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """The most probable class, uint8 (nz, ny, nx); the first of equals."""
+        """The most probable class, uint8 (nz, ny, nx); the first one in a tie."""
         labels = np.empty(self.volume.data.shape, dtype=np.uint8)
-        for z in range(len(labels)):  # argmax gives eight bytes a voxel
+        for z in range(len(labels)):  # argmax returns eight bytes per voxel
             labels[z] = np.argmax(self.probabilities[:, z], axis=0)
         return labels
 
     @cached_property
     def elements(self) -> list[Element]:
-        """Axes of helices and points on sheets, the longest of each first; a warning where helices wind to the left."""
+        """Axes of helices and points on sheets, the longest of each first; warns if helices look left-handed."""
         found = find_elements(self.probabilities, self.volume.grid)
         check_hand(self.volume, found)
         return found
@@ -84,26 +84,26 @@ class Annotation:
         return self.volume.with_data(self.probabilities[CLASS_NAMES.index(name)])
 
     def residues(self, structure: Structure) -> ResidueScores:
-        """What the map says of the residues of a model, beside their classes by DSSP's hydrogen bonds."""
+        """Predicted classes of the residues of a model, beside those assigned from DSSP's hydrogen bonds."""
         return score_residues(self.probabilities, self.volume, structure, assign(structure))
 
 
 class Annotator:
-    """A network that is ready to annotate maps.
+    """A network ready to annotate maps.
 
     Parameters
     ----------
     weights : file of a network, ours or Haruspex; None for the shipped one
-    compute : `batch` is 1 where it is None, since tiles are large
-    rotations : 1, 4 or 24 rotations of the map whose probabilities are averaged, at as many times the cost
-    bias : added to the logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less
+    compute : a `batch` of None means 1, since tiles are large
+    rotations : average the probabilities over 1, 4 or 24 rotations of the map, at as many times the cost
+    bias : logit bias, added to the logits of helix, sheet and nucleotide: above 0 more of them is found, below 0 less
 
     Raises
     ------
     DataError
         The weights are missing or damaged, or the device is not available.
     UsageError
-        Rotations are none of 1, 4 and 24, `bias` is not finite, or there is no such device.
+        `rotations` is not 1, 4 or 24, `bias` is not finite, or there is no such device.
     """
 
     def __init__(
@@ -145,23 +145,23 @@ def annotate(
     rotations: int = 1,
     progress: Progress | None = None,
 ) -> Annotation:
-    """The class of each voxel of a map of any voxel size, by an `Annotator` that is made for it alone.
+    """The class of each voxel of a map of any voxel size, by an `Annotator` made for this one call.
 
-    Only what stands out of the solvent is looked at: blocks of 12 Å whose mean exceeds a quarter of the strongest ones'
-    and 8 Å around them. The rest is other, with probability 1. On 32 experimental maps, no residue with density around
-    it lies in the rest; it costs nothing, large boxes no more than the molecule inside.
+    Only density that stands out from the background is classified: 12 Å blocks whose mean exceeds a quarter of that of
+    the strongest blocks, and 8 Å around them. The rest is other, with probability 1, and takes no time, so a large box
+    costs no more than the molecule inside. On 32 experimental maps, no residue with density lies in the rest.
 
     Parameters
     ----------
-    resolution : Å; None where it is not known
+    resolution : Å; None if unknown
     weights, compute, rotations : see `Annotator`
 
     Raises
     ------
     DataError
-        The map is constant, thinner than 6 Å or too large for the memory, or the weights are missing or damaged.
+        The map is constant, thinner than 6 Å or too large for memory, or the weights are missing or damaged.
     UsageError
-        The resolution is not a positive number, or rotations are none of 1, 4 and 24.
+        The resolution is not a positive number, or `rotations` is not 1, 4 or 24.
     """
     return Annotator(weights, compute, rotations).annotate(volume, resolution, progress)
 
@@ -175,7 +175,7 @@ def classify(
 ) -> np.ndarray:
     """Class maps float32 (4, nz, ny, nx) of a prepared map (nz, ny, nx), by a `Classifier`.
 
-    The network sees the smallest box around what stands out of the solvent; the rest is other.
+    The network is applied to the smallest box around density that stands out from the background; the rest is other.
     """
     check_grid_fits(density.shape, copies=CLASSES)
     worth = stands_out(density)

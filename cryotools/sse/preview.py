@@ -1,4 +1,4 @@
-"""A picture of an annotation: helices, sheets and nucleotides in the shadow of their map, from three directions."""
+"""A picture of an annotation: helices, sheets and nucleotides over a projection of the map, from three directions."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 _RGB = {HELIX: (0.86, 0.10, 0.10), SHEET: (0.10, 0.25, 0.85), NUCLEOTIDE: (1.0, 0.60, 0.05)}
 _PIXELS = 240  # along the longest edge
-_DARKEST, _GAMMA = 0.55, 0.8  # of the shadow: 1 is black; below 1 lifts what is weak
-_LIGHT = np.array([-0.45, 0.45, 0.77])  # to the right, up, to the viewer: from the upper left
-_OUTLINE = 0.25  # how dark a body's edge is where another lies behind
+_DARKEST, _GAMMA = 0.55, 0.8  # of the projection: 1 is black; a gamma below 1 brings out weak density
+_LIGHT = np.array([-0.45, 0.45, 0.77])  # right, up, towards the viewer: light from the upper left
+_OUTLINE = 0.25  # how dark the edge of a surface is in front of another
 _BARS = (5, 10, 20, 50, 100, 200, 500)  # Å
-_MARGIN = 6.0  # Å around what is drawn
+_MARGIN = 6.0  # Å around the drawn region
 
-# array axes (depth towards the viewer, up, right) of a right-handed look along z, x and y
+# array axes (depth towards the viewer, up, right) of right-handed views along z, x and y
 _VIEWS = {"z": (0, 1, 2), "x": (2, 0, 1), "y": (1, 2, 0)}
 
 
 def draw_annotation(path: str, annotation: Annotation, title: str) -> None:
-    """Draw the classes as lit bodies over the projected map, seen from the ends of the z, x and y axes.
+    """Draw the classes as shaded surfaces over the projected map, viewed down the z, x and y axes.
 
-    A voxel belongs to its most probable class. The box is cut to what stands above the map's contour.
+    A voxel belongs to its most probable class. The box is cropped to classified voxels and those above the contour.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
@@ -57,7 +57,7 @@ def draw_annotation(path: str, annotation: Annotation, title: str) -> None:
 
 
 def _fine(annotation: Annotation) -> tuple[Volume, np.ndarray]:
-    """The map in units of its molecule density and the classes, uint8, on cubic voxels of about the size of a pixel."""
+    """The map in units of its molecule density, and the classes, uint8, on cubic voxels about the size of a pixel."""
     levels, whole = annotation.levels, annotation.volume
     shown = (whole.data > levels.background + CONTOUR * levels.strength) | (annotation.labels != OTHER)
     box = bounding_box(shown) or tuple(slice(n) for n in whole.data.shape)
@@ -68,7 +68,7 @@ def _fine(annotation: Annotation) -> tuple[Volume, np.ndarray]:
     counts = np.maximum(2, np.rint(length / spacing)).astype(int)
     grid = Grid(tuple(counts[::-1].tolist()), (spacing,) * 3, tuple((low - _MARGIN).tolist()))
     height = whole.with_data((whole.data - np.float32(levels.background)) / np.float32(levels.strength))
-    density = resample(height, grid, "linear")  # 0 outside the box, as in solvent
+    density = resample(height, grid, "linear")  # 0 outside the box, like the background
     best = np.zeros(grid.shape, dtype=np.float32)
     labels = np.zeros(grid.shape, dtype=np.uint8)
     for which, probability in enumerate(annotation.probabilities):
@@ -79,7 +79,7 @@ def _fine(annotation: Annotation) -> tuple[Volume, np.ndarray]:
 
 
 def _look(density: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """RGB (up, right, 3) of arrays (depth, up, right) seen from the last depth."""
+    """RGB (up, right, 3) of arrays (depth, up, right), viewed from the last depth."""
     shadow = np.clip(density, 0, 2).mean(axis=0)
     shadow = np.clip(shadow / max(float(np.quantile(shadow, 0.995)), 1e-6), 0, 1) ** _GAMMA
     picture = np.repeat(1 - _DARKEST * shadow[..., None], 3, axis=2)
@@ -97,7 +97,7 @@ def _look(density: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _lit(depth: np.ndarray, hit: np.ndarray) -> np.ndarray:
-    """How bright each pixel of a surface is: by its slope and nearness, darker beside an edge to something nearer."""
+    """Brightness of each pixel of a surface, from its slope and depth; darker beside the edge of a nearer surface."""
     weight = gaussian_filter(hit.astype(float), 1.5)
     smooth = gaussian_filter(np.where(hit, depth, 0), 1.5) / np.maximum(weight, 1e-6)
     up, right = np.gradient(smooth)
@@ -114,7 +114,7 @@ def _lit(depth: np.ndarray, hit: np.ndarray) -> np.ndarray:
 
 
 def _scale_bar(panel: Axes, spacing: float, width: int) -> None:
-    """A bar of a round length, up to a third of the panel, below its lower left corner."""
+    """A scale bar of a round length, up to a third of the panel, in its lower left corner."""
     fitting = [length for length in _BARS if length <= width * spacing / 3]
     length = fitting[-1] if fitting else _BARS[0]
     panel.plot([2, 2 + length / spacing], [2, 2], color="black", linewidth=3, solid_capstyle="butt")

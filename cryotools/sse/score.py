@@ -1,10 +1,9 @@
 """How well class maps agree with a model: residue by residue, map by map, over many maps.
 
-A residue's probabilities are the means over its backbone atoms in the map (N, CA, C and O of amino acids, sugar and
-phosphate of nucleotides) of the class maps there, interpolated trilinearly; its predicted class is the one with the
-highest. Residues with no backbone atom in the map, and amino acids without a whole backbone, whose class is not known,
-are not scored. Scores are of residues where the model has them: what a network sees where no residue is counts only in
-the voxel scores.
+A residue's probabilities are the class maps, interpolated trilinearly, averaged over its backbone atoms in the map (N,
+CA, C and O of amino acids, sugar and phosphate of nucleotides); its predicted class is the most probable one. Residues
+with no backbone atom in the map, and amino acids with an incomplete backbone, whose class is unknown, are not scored.
+Only modelled residues are scored: predictions where the model has no residue count only in the voxel scores.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ _BINS = 10
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ResidueScores:
-    """What class maps say of the m residues of a model.
+    """The m residues of a model as predicted by class maps.
 
     Attributes
     ----------
     residues : the residues, with their assigned classes
-    probabilities : float32 (m, 4), in the order of `sse.truth.assign`; NaN where no backbone atom lies in the map
+    probabilities : float32 (m, 4), in the order of `sse.truth.assign`; NaN if no backbone atom lies in the map
     density_sigma : float64 (m,), mean density at the backbone in σ above the map's mean; NaN as above
     """
 
@@ -45,7 +44,7 @@ class ResidueScores:
 
     @property
     def predicted(self) -> np.ndarray:
-        """Class with the highest probability, uint8 (m,); the first of equals, OTHER where there are none."""
+        """Class with the highest probability, uint8 (m,); the first one in a tie, OTHER without probabilities."""
         return np.argmax(np.nan_to_num(self.probabilities), axis=1).astype(np.uint8)
 
     @property
@@ -59,7 +58,7 @@ class ResidueScores:
         return self.scored & (self.density_sigma >= LEAST_SIGMA)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A table with a line per residue; None where its class, or its place in the map, is not known."""
+        """A table with a row per residue; None where its class is unknown or it lies outside the map."""
         r, there, predicted = self.residues, np.isfinite(self.probabilities).all(axis=1), self.predicted
         order = (HELIX, SHEET, NUCLEOTIDE, OTHER)
         return [
@@ -79,21 +78,21 @@ class ResidueScores:
 
 @dataclass(frozen=True)
 class MapScores:
-    """Scores of one map, from 0 to 1; NaN where nothing is there to be scored.
+    """Scores of one map, from 0 to 1; NaN where there is nothing to score.
 
     Attributes
     ----------
     n_residues, n_dense : residues scored, and those of them with a backbone density of at least 1 σ
-    recall : Haruspex's, read as follows: of the dense residues assigned helix, sheet or nucleotide, the share that is
-        predicted to be just that
-    precision : Haruspex's: of the dense residues predicted helix, sheet or nucleotide, the share that is assigned that
+    recall : Haruspex's, interpreted as follows: fraction of the dense residues assigned helix, sheet or nucleotide that
+        are predicted as that class
+    precision : Haruspex's: fraction of the dense residues predicted helix, sheet or nucleotide that are assigned it
     recall_baseline, precision_baseline : the same when all residues are called the commonest of these three classes
-    q3 : of the amino acids scored, dense or not, the share whose class (helix, sheet or other) is predicted
-    q3_baseline : the share of the commonest of these three classes
-    class_mean_recall : mean over the classes of the map, of the four, of the share of each that is predicted
-    f1_helix, f1_sheet, f1_nucleotide, f1_other : of the residues scored
-    ece : expected calibration error of the highest probability, 10 bins, of the residues scored
-    nucleotide_in_protein : share of the amino acids scored that are predicted nucleotide
+    q3 : fraction of the scored amino acids, dense or not, whose class (helix, sheet or other) is predicted correctly
+    q3_baseline : fraction in the commonest of these three classes
+    class_mean_recall : mean recall over those of the four classes that the map contains
+    f1_helix, f1_sheet, f1_nucleotide, f1_other : over the scored residues
+    ece : expected calibration error of the highest probability, 10 bins, over the scored residues
+    nucleotide_in_protein : fraction of the scored amino acids that are predicted nucleotide
     """
 
     n_residues: int
@@ -116,14 +115,14 @@ class MapScores:
 def score_residues(
     probabilities: np.ndarray, volume: Volume, structure: Structure, residues: ClassedResidues
 ) -> ResidueScores:
-    """What class maps `probabilities` (4, nz, ny, nx), on the grid of the map `volume`, say of a model's residues.
+    """Predictions for a model's residues from class maps `probabilities` (4, nz, ny, nx), on the grid of `volume`.
 
     Raises
     ------
     DataError
         The map is constant.
     ValueError
-        The class maps are not four on the map's grid, or the residues are not the structure's.
+        There are not four class maps on the map's grid, or the residues are not those of the structure.
     """
     if probabilities.shape != (CLASSES, *volume.data.shape):
         raise ValueError(f"class maps of {probabilities.shape} do not fit a map of {volume.data.shape}")
@@ -170,20 +169,20 @@ def structured_recall_precision(assigned: np.ndarray, predicted: np.ndarray) -> 
 
 
 def voxel_f1(probabilities: np.ndarray, labels: Labels) -> dict[str, float]:
-    """F1 by class name over the voxels that count, each called the class with the highest of `probabilities`
+    """F1 by class name over the voxels that count, each assigned its most probable class in `probabilities`
     (4, nz, ny, nx).
     """
     counts = np.zeros((CLASSES, CLASSES), dtype=np.int64)
-    for z, counted in enumerate(labels.counted):  # plane by plane: argmax gives eight bytes a voxel
+    for z, counted in enumerate(labels.counted):  # plane by plane: argmax returns eight bytes per voxel
         predicted = np.argmax(probabilities[:, z], axis=0)
         counts += confusion(labels.classes[z][counted], predicted[counted], CLASSES)
     return dict(zip(CLASS_NAMES, f1_per_class(counts).tolist(), strict=True))
 
 
 def over_maps(scores: Sequence[Mapping[str, float]], median: bool = False) -> dict[str, Interval]:
-    """Mean or median of each score over maps, which all have the same ones, with its 95 % bootstrap interval.
+    """Mean or median over maps, with its 95 % bootstrap interval, of each score; all maps have the same scores.
 
-    A map without a class is left out of that class's scores.
+    Maps that lack a class are left out of that class's scores.
     """
     statistic = np.median if median else np.mean
     return {

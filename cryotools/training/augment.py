@@ -1,7 +1,7 @@
 """What reconstruction, post-processing and flexible molecules do to a map, drawn at random.
 
-Networks that are to read experimental maps learn from simulated ones only what these share with them. All functions
-take and give maps (nz, ny, nx) on voxels of 1 Å whose solvent is 0 and whose molecule has a strength of about 1.
+Networks for experimental maps learn from simulated ones only what the two have in common. All functions take and
+return maps (nz, ny, nx) with voxels of 1 Å, background 0 and a molecule density of about 1.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from cryotools.core.maps.shells import Shells
 from cryotools.core.maps.splat import sigma_of_resolution
 from cryotools.core.maps.volume import Volume, shape_of
 
-_EDGE = 8  # order of the Butterworth low-pass at a map's resolution
-_EDGES = (6.0, 30.0)  # orders of those that post-processing applies
-_ENDS = (0.85, 1.1)  # × the resolution, where it applies them
-_ENDED = 0.75  # of all maps
-_B = (-100.0, 120.0)  # Å² at least
-_B_COARSE = (-8.0, 3.0)  # × the resolution squared: what is lost or gained at the resolution grows no smaller there
-_ANISOTROPIC_B = (20.0, 120.0)  # Å² more along one direction
-_LOCAL_B = (40.0, 200.0)  # Å² more where the map is worst
-_CELL = 16  # Å, about the size of a domain: over which order and occupancy vary
+_EDGE = 8  # order of the Butterworth low-pass filter at a map's resolution
+_EDGES = (6.0, 30.0)  # orders of those applied in post-processing
+_ENDS = (0.85, 1.1)  # × the resolution, their cutoff
+_ENDED = 0.75  # fraction of maps
+_B = (-100.0, 120.0)  # Å², at high resolution
+_B_COARSE = (-8.0, 3.0)  # × the resolution squared: keeps the change at the resolution from shrinking in coarse maps
+_ANISOTROPIC_B = (20.0, 120.0)  # Å² added along one direction
+_LOCAL_B = (40.0, 200.0)  # Å² added where the map is worst
+_CELL = 16  # Å, about the size of a domain, over which order and occupancy vary
 _NOISE = (0.03, 0.35)  # × the molecule density
-_GRAIN = (0.5, 2.0)  # Å, the standard deviation that white noise is blurred with
-_BLOB = (4.0, 9.0)  # Å; lipids, detergent and disordered chains are as coarse
+_GRAIN = (0.5, 2.0)  # Å, standard deviation of the blur of white noise
+_BLOB = (4.0, 9.0)  # Å; lipids, detergent and disordered chains are this coarse
 _BLOB_HEIGHT = (0.5, 1.2)
-_SCALE = (0.8, 1.25)  # of a cube's densities: the molecule density is only estimated
+_SCALE = (0.8, 1.25)  # of a cube's density: the molecule density is only estimated
 _OFFSET = 0.04
 _CUBE_NOISE = (0.03, 0.25)
-_NOISY = 0.5  # of the cubes
+_NOISY = 0.5  # fraction of cubes
 _NOISES, _NOISE_SIZE = 12, 96
-DISTANT = 13.0  # Å from atoms, beyond which all that is done here is the same
+DISTANT = 13.0  # Å from atoms, beyond which the distance no longer matters here
 
 
 class CubeNoise:
-    """What differs between one estimate of a map's levels and the next, and noise, for cubes as they are drawn: it is
-    made once and cut anew for each cube, of 96 voxels at most.
+    """Variation between estimates of a map's levels, and noise, for cubes as they are drawn: noise is made once and cut
+    anew for each cube, of at most 96 voxels along an edge.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class CubeNoise:
         self._noises = [noise((_NOISE_SIZE,) * 3, random).astype(np.float16) for _ in range(_NOISES)]
 
     def disturbed(self, density: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """A cube (n, n, n) scaled, shifted and, at times, noisy; what is masked stays 0."""
+        """A cube (n, n, n) scaled, shifted and sometimes with noise; masked voxels stay 0."""
         filled, size = density != 0, len(density)
         low, high = np.log(_SCALE)
         density = density * np.float32(np.exp(random.uniform(low, high))) + np.float32(random.normal(0, _OFFSET))
@@ -58,7 +58,7 @@ class CubeNoise:
 
 
 def lowered(volume: Volume, have: float, want: float, more_b: float = 0.0) -> Volume:
-    """A map of resolution `have` Å as one of `want` Å, with its B factor raised by `more_b` Å² up to there."""
+    """A map of resolution `have` Å brought to `want` Å, with its B factor raised by `more_b` Å² up to there."""
     shells = Shells(volume.grid.shape, volume.voxel_size)
     factor = shells.falloff(more_b, want)
     if want > have:
@@ -68,14 +68,14 @@ def lowered(volume: Volume, have: float, want: float, more_b: float = 0.0) -> Vo
 
 
 def random_b(resolution: float, random: np.random.Generator) -> float:
-    """A B factor in Å² by which a map of `resolution` Å may be blurrier than another, or sharper."""
+    """A random B factor in Å² to apply to a map of `resolution` Å: positive blurs, negative sharpens."""
     low, high = (pick(least, more * resolution**2) for pick, least, more in zip((min, max), _B, _B_COARSE, strict=True))
     return float(random.uniform(low, high))
 
 
 def random_end(shells: Shells, resolution: float, random: np.random.Generator) -> np.ndarray:
-    """Factors (n,) per shell: the low-pass, mostly a steep one, that ends a map and its noise about its resolution; at
-    times there is none.
+    """Factors (n,) per shell of a low-pass filter, mostly a steep one, that cuts off a map and its noise near its
+    resolution; sometimes there is none.
     """
     if random.random() >= _ENDED:
         return np.ones_like(shells.frequency)
@@ -84,7 +84,7 @@ def random_end(shells: Shells, resolution: float, random: np.random.Generator) -
 
 
 def blurred_unevenly(data: np.ndarray, resolution: float, random: np.random.Generator) -> np.ndarray:
-    """`data` with another B factor, at times worse along one direction, in one region, or weaker in one."""
+    """`data` with another B factor, sometimes blurrier along one direction or in some regions, or weaker in some."""
     shells = Shells(data.shape, (1.0, 1.0, 1.0))
     data = shells.change_b(data, random_b(resolution, random), resolution)
     if random.random() < 0.3:
@@ -98,7 +98,7 @@ def blurred_unevenly(data: np.ndarray, resolution: float, random: np.random.Gene
 
 
 def noise(shape: tuple[int, ...], random: np.random.Generator, end: np.ndarray | None = None) -> np.ndarray:
-    """Coloured noise of unit variance, float32, times the factors `end` (n,) per shell if these are given."""
+    """Coloured noise of unit variance, float32, filtered by the factors `end` (n,) per shell if given."""
     grains = gaussian_filter(random.standard_normal(shape, dtype=np.float32), random.uniform(*_GRAIN))
     if end is not None:
         grains = Shells(shape_of(shape), (1.0, 1.0, 1.0)).scale(grains, end)
@@ -106,9 +106,8 @@ def noise(shape: tuple[int, ...], random: np.random.Generator, end: np.ndarray |
 
 
 def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """`data` with noise that ends as the map does, by factors `end` (n,) per shell, and at times with coarse density
-    beside the molecule; `distance` in Å is that of each voxel to the nearest atom, beyond `DISTANT` any
-    that is no less.
+    """`data` with noise filtered like the map, by factors `end` (n,) per shell, and sometimes coarse density beside the
+    molecule; `distance` in Å is that of each voxel to the nearest atom, or any larger value beyond `DISTANT`.
     """
     if random.random() < 0.2:
         data = data + blobs(distance, random)
@@ -119,9 +118,9 @@ def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: 
 
 
 def masked(data: np.ndarray, distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """`data` masked as maps come; `distance` in Å is that of each voxel to the nearest atom.
+    """`data` masked as deposited maps are; `distance` in Å is that of each voxel to the nearest atom.
 
-    A third is left unmasked, a third masked softly around the atoms, the rest cut off at a distance or a level.
+    A third is left unmasked, a third has a soft mask around the atoms, the rest is cut off at a distance or a level.
     """
     kind = random.choice(["none", "soft", "zone", "level"], p=[0.35, 0.3, 0.2, 0.15])
     if kind == "soft":
@@ -135,7 +134,7 @@ def masked(data: np.ndarray, distance: np.ndarray, random: np.random.Generator) 
 
 
 def smooth_field(shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
-    """A random field from 0 to 1 that varies over some 16 Å, float32."""
+    """A random field from 0 to 1 that varies over about 16 Å, float32."""
     coarse = random.random([max(2, n // _CELL + 1) for n in shape])
     field = zoom(coarse, [n / m for n, m in zip(shape, coarse.shape, strict=True)], order=1)
     field -= field.min()
@@ -143,7 +142,7 @@ def smooth_field(shape: tuple[int, ...], random: np.random.Generator) -> np.ndar
 
 
 def _anisotropic(data: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """`data` blurred along one random direction, as views that are missing leave it."""
+    """`data` blurred along one random direction, as if views were missing."""
     z, y = (np.fft.fftfreq(n) for n in data.shape[:2])
     x = np.fft.rfftfreq(data.shape[2])
     direction = random.standard_normal(3)
@@ -155,7 +154,7 @@ def _anisotropic(data: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def blobs(distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Coarse density beside the molecule, as detergent and lipids are, by the `distance` in Å to the nearest atom."""
+    """Coarse density beside the molecule, like detergent and lipids, from the `distance` in Å to the nearest atom."""
     coarse = gaussian_filter(random.standard_normal(distance.shape, dtype=np.float32), random.uniform(*_BLOB))
     coarse = np.maximum(coarse / coarse.std() - 0.5, 0)
     outside = np.clip((distance - 5) / 3, 0, 1)

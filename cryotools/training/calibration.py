@@ -1,6 +1,6 @@
-"""Make probabilities mean what they say: one temperature for a network's logits (C. Guo et al., ICML 2017).
+"""Calibrate probabilities: one temperature for a network's logits (C. Guo et al., ICML 2017).
 
-It is fitted on maps that the network has not learned from: on others it would be too sure.
+It is fitted on maps that the network was not trained on: on training maps it would stay overconfident.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ _LIMITS = (0.2, 5.0)
 
 
 def fit_temperature(logits: np.ndarray, classes: np.ndarray, group: np.ndarray | None = None) -> float:
-    """The temperature that logits (n, k) are to be divided by so that their softmax is as sure as it is right.
+    """The temperature to divide logits (n, k) by so that the confidence of their softmax matches its accuracy.
 
     Parameters
     ----------
-    classes : int (n,), the class that each thing has
-    group : (n,), the map that each thing is of; every map counts as much as another. None: all are of one.
+    classes : int (n,), the true class of each item
+    group : (n,), the map that each item belongs to; all maps have equal weight. None: all belong to one.
 
     Returns
     -------
-    From 0.2 to 5; 1 where there is nothing.
+    From 0.2 to 5; 1 if there are no items.
     """
     if not len(classes):
         return 1.0
@@ -40,8 +40,8 @@ def fit_temperature(logits: np.ndarray, classes: np.ndarray, group: np.ndarray |
 
 
 def least_temperature(loss: Callable[[float], float]) -> float:
-    """The temperature from 0.2 to 5 at which `loss`, a function of it, is least: for systems whose probabilities are
-    more than the softmax of one row of logits.
+    """The temperature from 0.2 to 5 that minimises `loss`, a function of it: for systems whose probabilities are more
+    than the softmax of one row of logits.
     """
     low, high = np.log(_LIMITS)
     return float(np.exp(minimize_scalar(lambda log: loss(np.exp(log)), bounds=(low, high), method="bounded").x))

@@ -1,7 +1,7 @@
-"""Training in several processes that torchrun started: who is first, and what all of them share.
+"""Training in several processes started by torchrun: their ranks, and what they share.
 
 Tasks own several optimizers and backward passes in one step, so gradients are averaged by a call before each update
-instead of by wrapping networks. In a lone process every function leaves its arguments as they are, bit for bit.
+instead of by wrapping networks. In a single process every function leaves its arguments unchanged, bit for bit.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def local_device(name: str) -> str:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """While inside, this process is one of those that torchrun started; nothing happens where it did not.
+    """Within the context, this process belongs to the group started by torchrun; without torchrun nothing happens.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def average_gradients(network: nn.Module) -> None:
 
 @torch.no_grad()
 def average_buffers(network: nn.Module) -> None:
-    """Replace the statistics of BatchNorm by their mean over the processes, each of which has seen other cubes."""
+    """Replace the statistics of BatchNorm by their mean over the processes, each of which has seen different cubes."""
     if _several():
         _average([buffer for buffer in network.buffers() if buffer.is_floating_point()])
 
@@ -101,17 +101,17 @@ def mean(values: Sequence[float]) -> list[float]:
 
 
 def any_of(flag: bool) -> bool:
-    """True in every process when it is true in one."""
+    """True in every process if it is true in one."""
     return mean([float(flag)])[0] > 0
 
 
 def share(items: Sequence[Item]) -> list[Item]:
-    """The part of `items` that this process does, so that all together do each once."""
+    """The part of `items` for this process; together the processes handle each item once."""
     return Shard(rank() + 1, distributed.get_world_size() if _several() else 1).of(items)
 
 
 def on_each(work: Callable[..., None], *arguments: object) -> None:
-    """Do `work` in every process and wait for all; where it fails in one the others leave too, without a word.
+    """Run `work` in every process and wait for all; if it fails in one, the others exit too, without a message.
 
     Raises
     ------
@@ -130,14 +130,14 @@ def on_each(work: Callable[..., None], *arguments: object) -> None:
 
 
 def on_first(work: Callable[..., None], *arguments: object) -> None:
-    """Do `work` in the first process while the others wait; where it fails they leave too, as `on_each` says."""
+    """Run `work` in the first process while the others wait; if it fails, they exit too, as in `on_each`."""
     on_each(work if is_first() else _nothing, *arguments)
 
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """While inside, SIGTERM and SIGUSR1 only ask to stop; yields whether one came to any process. All of them must ask
-    equally often.
+    """Within the context, SIGTERM and SIGUSR1 only request a stop; yields a function that tells whether any process
+    got one, to be called equally often by all.
     """
     asked: list[int] = []
     before = {
@@ -159,7 +159,7 @@ def _several() -> bool:
 
 
 def _average(tensors: list[Tensor]) -> None:
-    """One message for all of them: many small ones cost more than they carry."""
+    """Average all tensors in one message: many small ones would be mostly overhead."""
     if tensors:
         everything = torch.cat([tensor.reshape(-1) for tensor in tensors])
         distributed.all_reduce(everything)

@@ -36,7 +36,7 @@ class _Steps(Dataset[Batch | CryotoolsError]):
     def __getitem__(self, step: int) -> Batch | CryotoolsError:
         try:
             return self.make(random_of(self.seed, step, self.rank), step)
-        except CryotoolsError as error:  # handed over, not raised: a worker's traceback is no message to a user
+        except CryotoolsError as error:  # returned, not raised: a worker's traceback does not help a user
             return error
 
 
@@ -49,14 +49,14 @@ def batches(
     workers: int = 0,
     pinned: bool = False,
 ) -> Generator[Batch, None, None]:
-    """The batch of each of `steps` in turn, which `make` draws from the random numbers of that step and its number.
+    """The batch of each of `steps` in turn, drawn by `make` from that step's random numbers and its number.
 
     Closing the generator ends its workers.
 
     Parameters
     ----------
-    workers : processes that make batches; 0 makes them in this one, when they are asked for
-    pinned : batches are put where a GPU copies them from without waiting
+    workers : processes that make batches; 0 makes them in this one, on demand
+    pinned : put batches in pinned memory, from which a GPU copies without waiting
     """
     source = _Steps(make, seed, rank)
     for batch in _ahead(source, steps, workers, pinned) if workers else map(source.__getitem__, steps):
@@ -67,8 +67,8 @@ def batches(
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """While inside, a worker that was killed, as it is where memory ends, is a DataError of one line; torch raises it
-    anywhere, a RuntimeError.
+    """Within the context, a worker that was killed, e.g. out of memory, raises a one-line DataError instead of torch's
+    RuntimeError, which can come at any point.
     """
     try:
         yield
@@ -87,16 +87,16 @@ def _ahead(source: _Steps, steps: range, workers: int, pinned: bool) -> Generato
         prefetch_factor=_AHEAD,
         pin_memory=pinned,
         worker_init_fn=_begin_worker,
-        generator=torch.Generator(),  # the run's own random numbers stay as they are
-        # a forked worker shares the examples; elsewhere than on Linux it gets a copy
+        generator=torch.Generator(),  # leaves the run's own random numbers unchanged
+        # a forked worker shares the examples; outside Linux it gets a copy
         multiprocessing_context="fork" if sys.platform == "linux" else "spawn",
     )
     yield from loader
 
 
 def _begin_worker(number: int) -> None:
-    """One thread, and no part in the signals that ask the run to stop, which reach all processes of a batch job: the
-    run itself ends its workers, by a second one.
+    """Use one thread and ignore the signals that request a stop, which reach all processes of a batch job: the run
+    itself ends its workers, by a second SIGTERM.
     """
     torch.set_num_threads(1)
     for asked in (signal.SIGUSR1, signal.SIGINT):

@@ -1,9 +1,9 @@
 """The one training loop: schedule, averaged weights, metrics, checkpoints, signals.
 
-A task owns its networks, optimizers and data; the loop has batches made, by other processes if that is asked for, and
-calls the task step by step. Every random choice of a step comes from (seed, step, rank), so a run that is stopped and
-resumed continues as if it had not been (bit for bit on a CPU). Under torchrun every process draws its own cubes; the
-first one alone validates, records and saves.
+A task owns its networks, optimizers and data; the loop has batches made, in worker processes if requested, and calls
+the task step by step. Every random choice of a step comes from (seed, step, rank), so a run that is stopped and
+resumed continues as if uninterrupted (bit for bit on a CPU). Under torchrun every process draws its own cubes; only the
+first one validates, records and saves.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from cryotools.training.task import Batch, Task
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """`steps` in all; the learning rate rises over `warmup` steps to `learning_rate` and falls as a cosine to a
+    """`steps` in total; the learning rate rises over `warmup` steps to `learning_rate` and falls as a cosine to a
     hundredth; weights are averaged with `averaging` (an exponential mean) for validation and shipping. `precision` is
-    auto, fp32 or bf16, and holds for the steps; weights, updates and validation stay in float32.
+    auto, fp32 or bf16, and applies to the steps; weights, updates and validation stay in float32.
 
-    `epochs` takes the place of `steps` for a task that says how many steps an epoch has; `validate_every` and
-    `save_every` count epochs then, and metrics.csv has a column for them.
+    `epochs` replaces `steps` for a task with a fixed number of steps per epoch; `validate_every` and `save_every` then
+    count epochs, and metrics.csv has a column for them.
     """
 
     steps: int = 5000
@@ -62,17 +62,17 @@ def train(
     workers: int = 0,
 ) -> dict[str, float]:
     """Train `task` to the end, leaving config.json, metrics.csv, losses.png, state.pt and the task's networks in
-    `folder`; the last line of metrics.csv. `about` says what else the run is of (plain values, for config.json);
-    `workers` processes make its batches, which are the same with any number of them.
+    `folder`; returns the last line of metrics.csv. `about` holds further settings of the run (plain values, for
+    config.json); `workers` processes make its batches, which are the same with any number of them.
 
     Raises
     ------
     UsageError
-        `resume` was asked for with another config or `about`, or not asked for where `folder` holds a run; epochs are
-        asked of a task that has none.
+        `resume` is set with another config or `about`, or not set although `folder` contains a run; `epochs` is set for
+        a task that has none.
     DataError
         There is nothing to resume, a file cannot be written, a batch does not fit into memory, or a loss is not finite:
-        the last good checkpoint stays.
+        the last good checkpoint is kept.
     SystemExit
         143 after SIGTERM or SIGUSR1, once a checkpoint is written.
     """
@@ -116,7 +116,7 @@ def train(
 
 
 def check_folder(folder: Path, resume: bool) -> None:
-    """Say early that a run can neither begin nor go on in `folder`, as `train` does."""
+    """Raise early, as `train` does, if a run can neither start nor resume in `folder`."""
     there = (folder / "state.pt").exists()
     if resume and not there:
         raise DataError(f"{folder / 'state.pt'}: no such file; nothing to resume")
@@ -125,7 +125,7 @@ def check_folder(folder: Path, resume: bool) -> None:
 
 
 def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
-    """Make the folder of a new run, or tidy that of a resumed one."""
+    """Create the folder of a new run, or tidy that of a resumed one."""
     if first:
         forget_metrics_after(folder / "metrics.csv", first)
         return
@@ -138,12 +138,12 @@ def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
 
 
 def training_precision(name: str, device: torch.device) -> torch.dtype:
-    """What the steps compute in, of a command line's name.
+    """The precision of the training steps, from its name on the command line.
 
     Raises
     ------
     UsageError
-        The name is unknown, what the device cannot do, or fp16, whose gradients vanish without scaling.
+        The name is unknown, not supported by the device, or fp16, whose gradients vanish without scaling.
     """
     if name == "fp16":
         raise ArgumentError("precision", name, "fp16 is for applying networks; train in bf16 or fp32")
@@ -159,7 +159,7 @@ def learning_rate(config: LoopConfig, step: int) -> float:
 
 
 def _in_steps(config: LoopConfig, task: Task) -> LoopConfig:
-    """The config with its epochs counted in steps."""
+    """The config with its epochs converted to steps."""
     if config.epochs is None:
         return config
     length = getattr(task, "steps_per_epoch", None)
@@ -174,7 +174,7 @@ def _device(task: Task) -> torch.device:
 
 
 def _update(run: RunState, config: LoopConfig, precision: torch.dtype, step: int, batch: Batch) -> dict[str, float]:
-    """One step of the task at the step's learning rate, and of the averages; losses are means over the processes."""
+    """One step of the task at its learning rate, and an update of the averages; losses are means over the processes."""
     for optimizer in run.task.optimizers.values():
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step) * group.get("lr_scale", 1.0)
@@ -195,7 +195,7 @@ def _update(run: RunState, config: LoopConfig, precision: torch.dtype, step: int
 
 
 def _add_line(run: RunState, config: LoopConfig, step: int) -> None:
-    """Add a line to metrics.csv (whole or not at all) and draw losses.png anew."""
+    """Add a line to metrics.csv (whole or not at all) and redraw losses.png."""
     losses = run.record.losses
     means = {key: float(np.mean([each[key] for each in losses])) for key in losses[0]}
     epochs = {"epoch": round(step * config.epochs / config.steps)} if config.epochs else {}

@@ -1,4 +1,4 @@
-"""A curated pair: an experimental map at 1 Å beside its atoms, in one file without pickle."""
+"""A curated pair: an experimental map at 1 Å and its atoms, in one file without pickle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Pair:
     Attributes
     ----------
     target : the map on cubic voxels of 1 Å, scaled so that the 99th percentile within 3 Å of atoms is 1
-    weight : float32 (nz, ny, nx), 1 where the loss counts, 0 at density that no atom explains
+    weight : float32 (nz, ny, nx), 1 where the loss counts, 0 at density not explained by atoms
     structure : the atoms
     resolution : Å, as reported
     family, fold : protein family, and the number of its cross-validation fold
@@ -56,7 +56,7 @@ def load_pair(path: str | os.PathLike[str]) -> Pair:
     Raises
     ------
     DataError
-        The file is missing, damaged, or no pair.
+        The file is missing, damaged, or not a pair.
     """
     with arrays_in(path, "a curated pair", "run `cryotools curate` again") as values:
         structure = Structure(**{key: values[f"atom_{key}"] for key in ATOM_FIELDS}, name=str(values["id"]))
@@ -77,7 +77,7 @@ def load_folder(folder: str | os.PathLike[str]) -> list[Pair]:
     Raises
     ------
     DataError
-        The folder holds none.
+        The folder contains none.
     """
     files = sorted(Path(folder).glob("*.npz"))
     if not files:
@@ -86,12 +86,12 @@ def load_folder(folder: str | os.PathLike[str]) -> list[Pair]:
 
 
 def hold_out(pairs: Sequence[Pair], fold: int | None) -> tuple[list[Pair], list[Pair]]:
-    """The pairs to train on and those of `fold`, which are held out; None holds out none.
+    """The pairs to train on and the held-out pairs of `fold`; None holds out none.
 
     Raises
     ------
     DataError
-        No pair is of that fold, or all are.
+        No pair belongs to that fold, or all do.
     """
     folds = sorted({pair.fold for pair in pairs})
     if fold is not None and fold not in folds:

@@ -20,7 +20,7 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, list[float]]:
     Raises
     ------
     DataError
-        The file is missing, or holds something else than numbers.
+        The file is missing, or contains anything but numbers.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as stream:
@@ -33,28 +33,28 @@ def read_metrics(path: str | os.PathLike[str]) -> dict[str, list[float]]:
 
 
 def add_metrics(path: Path, values: Mapping[str, float]) -> None:
-    """Add a line to metrics.csv, whole or not at all, under a header of the names when it is new."""
+    """Add a line to metrics.csv, whole or not at all, with a header of the names if the file is new."""
     before = path.read_text(encoding="utf-8") if path.exists() else ",".join(values) + "\n"
     line = ",".join(f"{value:.5g}" if isinstance(value, float) else str(value) for value in values.values())
     write_text(path, f"{before}{line}\n")
 
 
 def forget_metrics_after(path: Path, step: int) -> None:
-    """Drop the lines of metrics.csv that belong to steps after the checkpoint: they will be made again."""
+    """Drop the lines of metrics.csv that belong to steps after the checkpoint: they will be redone."""
     if path.exists():
         header, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         write_text(path, header + "".join(line for line in lines if int(line.split(",")[0]) <= step))
 
 
 def write_scores(path: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
-    """Write the scores of each held-out map as CSV, a line each."""
+    """Write the scores of the held-out maps as CSV, one line per map."""
     names = list(next(iter(scores.values())))
     lines = [",".join([of, *(f"{values[name]:.4f}" for name in names)]) for of, values in scores.items()]
     write_text(path, "\n".join([",".join(["id", *names]), *lines, ""]))
 
 
 def draw_losses(path: str | os.PathLike[str], metrics: dict[str, list[float]]) -> None:
-    """Draw losses and held-out scores against steps; nothing where matplotlib is missing."""
+    """Draw losses and held-out scores against steps; does nothing if matplotlib is missing."""
     if not is_possible():
         return
     from matplotlib.figure import Figure

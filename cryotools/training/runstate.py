@@ -1,5 +1,5 @@
-"""What a run is between two steps: its networks and their averages, what the next line of metrics is made of, and how
-all of it is saved and taken up again.
+"""The state of a run between two steps: its networks and their averages, the data for the next line of metrics, and
+how they are saved and restored.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from cryotools.training.task import Task
 
 
 class Record:
-    """What the next line of metrics.csv is made of: the losses since the last one, and the time of the whole run."""
+    """The data for the next line of metrics.csv: the losses since the last one, and the time of the whole run."""
 
     def __init__(self, losses: Sequence[dict[str, float]] = (), seconds: float = 0.0) -> None:
         self.losses, self._before, self._began = list(losses), seconds, time.monotonic()
 
     def seconds(self) -> float:
-        """Time spent on the run, before it was resumed too."""
+        """Time spent on the run, including before it was resumed."""
         return self._before + time.monotonic() - self._began
 
 
 class RunState:
-    """The state of a run of `task` in `folder`; `settings` are the plain values that it is a run of.
+    """The state of a run of `task` in `folder`; `settings` are the plain values that define it.
 
-    `averaged` holds the networks by name as they are validated and shipped: averages, which change the slower the
-    nearer `averaging` or the task's own is to 1, and the network itself where the task says None.
+    `averaged` holds the networks by name as they are validated and shipped: averages, which change more slowly the
+    closer `averaging` or the task's own value is to 1, or the network itself if the task gives None.
     """
 
     def __init__(self, task: Task, folder: Path, settings: dict[str, Any], averaging: float) -> None:
@@ -51,7 +51,7 @@ class RunState:
         return list({id(one): one for one in (*self.task.networks.values(), *self.averaged.values())}.values())
 
     def average(self, step: int) -> None:
-        """Let the averages follow the networks, faster in the first steps."""
+        """Update the averages from the networks, faster in the first steps."""
         for name, network in self.task.networks.items():
             keep = self._keep[name]
             if keep is not None:
@@ -59,7 +59,7 @@ class RunState:
 
     @contextmanager
     def judged(self) -> Iterator[dict[str, nn.Module]]:
-        """The networks to validate or ship, all in evaluation mode while inside."""
+        """The networks to validate or ship, all in evaluation mode within the context."""
         training = {name: network.training for name, network in self.averaged.items()}
         try:
             yield {name: network.eval() for name, network in self.averaged.items()}
@@ -73,7 +73,7 @@ class RunState:
         Raises
         ------
         DataError
-            A weight is not finite, or a file cannot be written; the checkpoint before stays.
+            A weight is not finite, or a file cannot be written; the previous checkpoint is kept.
         """
         kept = {name: network for name, network in self.averaged.items() if self._keep[name] is not None}
         state = {
@@ -90,21 +90,21 @@ class RunState:
             if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
                 raise DataError(f"step {step}: weights of the {name} are not finite; {self.what_stays()}")
         try:
-            with self.judged() as averaged:  # first: a run that is done at its last checkpoint has its networks
+            with self.judged() as averaged:  # first, so that a finished last checkpoint implies saved networks
                 self.task.save(self.folder, averaged)
             save_state(self.folder / "state.pt", state)
         except DataError as error:
             raise DataError(f"step {step}: {error}; {self.what_stays()}") from error
 
     def restore(self) -> int:
-        """Put the state of the last checkpoint into the task; the steps done.
+        """Restore the task from the last checkpoint; returns the number of steps done.
 
         Raises
         ------
         UsageError
-            It is the checkpoint of a run with other settings.
+            The checkpoint is from a run with other settings.
         DataError
-            It is missing or damaged, or of other networks.
+            The checkpoint is missing or damaged, or from other networks.
         """
         state = load_state(self.folder / "state.pt")
         try:
@@ -128,7 +128,7 @@ class RunState:
             ) from error
 
     def what_stays(self) -> str:
-        """What the folder holds still, where a step has failed."""
+        """What is left in the folder after a failed step."""
         if (self.folder / "state.pt").exists():
             return f"the last checkpoint in {self.folder} is intact and can be resumed"
         return f"{self.folder} has no checkpoint yet"
@@ -144,7 +144,7 @@ def _follow(mean: nn.Module, network: nn.Module, keep: float) -> None:
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings by dotted names."""
+    """Nested settings flattened to dotted names."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         flat |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {before + key: value}

@@ -1,4 +1,4 @@
-"""Random numbers that belong to a map: another map has others, whatever the order and number of maps."""
+"""Random numbers specific to a map, independent of the order and number of maps."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import numpy as np
 
 
 def random_for(seed: int, name: str) -> np.random.Generator:
-    """Random numbers of the map `name` in a run of this `seed`, the same on every machine."""
+    """Random numbers of the map `name` in a run with this `seed`, the same on every machine."""
     return np.random.default_rng([seed, int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])])

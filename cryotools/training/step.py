@@ -1,4 +1,4 @@
-"""What the tasks of all systems share: an update of a network, and how often each of several maps is drawn."""
+"""Shared by the tasks of all systems: updating a network, and how often each map is drawn."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, clip: float | None = 1.0) -> None:
-    """Update a network by the gradients of `loss`, averaged over the processes, whose norm is clipped at `clip`.
+    """Update a network with the gradients of `loss`, averaged over the processes, their norm clipped at `clip`.
 
-    What was in its gradients before is dropped.
+    Earlier gradients are discarded.
     """
     optimizer.zero_grad()
     loss.backward()
@@ -28,12 +28,12 @@ def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, c
 
 
 def on_device(network: Network, device: torch.device) -> Network:
-    """The network, moved to `device`, its weights laid out channels last, as convolutions take them fastest."""
+    """The network, moved to `device`, its weights laid out channels last, which is fastest for convolutions."""
     # torch's stub lacks the format
     return network.to(device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
 
 def sqrt_shares(sizes: Sequence[int]) -> np.ndarray:
-    """How often each map is drawn, float64 (n,): large ones more often, but not by their whole size."""
+    """How often each map is drawn, float64 (n,): in proportion to the square root of its size."""
     roots = np.sqrt(np.array(sizes, dtype=np.float64))
     return roots / roots.sum() if len(roots) else roots

@@ -1,4 +1,4 @@
-"""Examples on disk, mapped into memory: many versions of many maps cost the memory of the cubes that are cut from them.
+"""Examples on disk, mapped into memory: many versions of many maps need only the memory of the cubes cut from them.
 
 Every process of a run, and every worker that makes batches, maps the same files, so that the system keeps one copy.
 """
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 Example = TypeVar("Example", bound="DataclassInstance")
 _FACTS = "facts.json"
 _VERSIONS = "versions"
-_OPEN = 32  # examples that stay mapped: each of their arrays holds a file open
+_OPEN = 32  # examples that stay mapped; each of their arrays keeps a file open
 
 
 class ExampleStore(Generic[Example]):
     """A folder of examples of one kind: a dataclass whose fields are arrays, numbers, strings and None.
 
-    Without a folder, one beside the system's temporary files is used until the store is closed or forgotten.
+    Without a folder, a temporary one is used until the store is closed or garbage-collected.
     """
 
     def __init__(self, kind: type[Example], folder: str | os.PathLike[str] | None = None) -> None:
@@ -44,12 +44,12 @@ class ExampleStore(Generic[Example]):
         self._open: dict[str, Example] = {}
 
     def keep(self, name: str, make: Callable[[], Example]) -> Example:
-        """The example `name`, made and written where it is not there yet, its arrays mapped read-only.
+        """The example `name`, made and written if missing, its arrays mapped read-only.
 
         Raises
         ------
         DataError
-            The folder cannot be written, or holds something else under this name.
+            The folder cannot be written, or contains something else under this name.
         """
         place = self.folder / name
         if not (place / _FACTS).exists():
@@ -57,8 +57,8 @@ class ExampleStore(Generic[Example]):
         return self.load(name)
 
     def keep_versions(self, name: str, make: Callable[[], Iterable[Example]]) -> None:
-        """Make and write the versions of one map, all or none, where they are not there yet; what later ones share with
-        the first, the same array, is on disk once. Raises as `keep` does.
+        """Make and write the versions of one map, all or none, if missing; arrays that later versions share with the
+        first are stored once. Raises as `keep` does.
         """
         if not (self.folder / name / _FACTS).exists():
             self._whole(self.folder / name, lambda beside: _write_versions(beside, make()))
@@ -66,8 +66,8 @@ class ExampleStore(Generic[Example]):
     def fill(
         self, makers: Mapping[str, Callable[[], Iterable[Example]]], progress: Progress | None = None, what: str = ""
     ) -> None:
-        """`keep_versions` of each name, by all processes of torchrun together where they share the folder; what fails
-        in one stops all.
+        """`keep_versions` for each name, by all processes of torchrun together if they share the folder; a failure in
+        one stops all.
         """
         mine = list(makers) if self._own else distributed.share(list(makers))
         progress = progress if progress and distributed.is_first() else NoProgress()
@@ -81,7 +81,7 @@ class ExampleStore(Generic[Example]):
         distributed.on_each(work)
 
     def versions(self, name: str) -> Kept[Example]:
-        """The versions of a map that are there.
+        """The stored versions of a map.
 
         Raises
         ------
@@ -92,11 +92,11 @@ class ExampleStore(Generic[Example]):
         return Kept(self, [f"{name}/{number}" for number in range(int(count))])
 
     def all(self, names: Iterable[str]) -> Kept[Example]:
-        """All versions of several maps that are there, one after the other. Raises as `versions` does."""
+        """All stored versions of several maps, one after the other. Raises as `versions` does."""
         return Kept(self, [one for name in names for one in self.versions(name).names])
 
     def load(self, name: str) -> Example:
-        """An example that is there.
+        """A stored example.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class ExampleStore(Generic[Example]):
             It is missing or damaged.
         """
         example = self._open.pop(name, None) or self._read(self.folder / name)
-        self._open[name] = example  # the last one, to be forgotten last
+        self._open[name] = example  # at the end, so that it is dropped last
         if len(self._open) > _OPEN:
             del self._open[next(iter(self._open))]
         return example
@@ -129,7 +129,7 @@ class ExampleStore(Generic[Example]):
             raise _damaged(place, error) from error
 
     def _whole(self, place: Path, write: Callable[[Path], object]) -> None:
-        """Let `write` fill a folder beside `place` and rename it, so that it is there whole or not at all."""
+        """Let `write` fill a folder next to `place` and rename it, so that it is complete or absent."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             beside = Path(tempfile.mkdtemp(dir=self.folder, prefix=f".{place.name}."))
@@ -143,7 +143,7 @@ class ExampleStore(Generic[Example]):
 
 
 class Kept(Sequence[Example]):
-    """Examples of a store by number, each mapped when it is asked for."""
+    """Examples of a store by number, each mapped on access."""
 
     def __init__(self, store: ExampleStore[Example], names: Sequence[str]) -> None:
         self.store, self.names = store, names
@@ -155,14 +155,14 @@ class Kept(Sequence[Example]):
         return self.store.load(self.names[number])
 
     def select(self, numbers: Iterable[int]) -> Kept[Example]:
-        """Those of these numbers."""
+        """The examples with these numbers."""
         return Kept(self.store, [self.names[number] for number in numbers])
 
 
 @contextmanager
 def examples_of_run(folder: Path, resume: bool) -> Iterator[Path]:
-    """The folder in that of a run where its examples lie: empty at the start of one that is not resumed. It is removed
-    when the run is done, and left to be used again where the run is interrupted.
+    """The folder for a run's examples, inside the run's own: emptied at the start of a new run, removed when the run is
+    done, and kept for reuse if the run is interrupted after a checkpoint.
     """
     place = folder / "examples"
     if not resume:
@@ -179,7 +179,7 @@ def examples_of_run(folder: Path, resume: bool) -> Iterator[Path]:
 
 
 def _write(place: Path, example: Any, shared: Mapping[int, Path] | None = None) -> dict[int, Path]:
-    """Write an example's fields into a folder; the files of its arrays by their ids. Those of `shared` are linked."""
+    """Write an example's fields into a folder; returns array files by array id. Arrays in `shared` are hard-linked."""
     facts, files = {}, {}
     for field in dataclasses.fields(example):
         value = getattr(example, field.name)
@@ -198,7 +198,7 @@ def _write_versions(place: Path, examples: Iterable[Any]) -> None:
     for count, example in enumerate(examples, start=1):
         at = place / str(count - 1)
         at.mkdir()
-        if first is None:  # held while its arrays' ids are compared
+        if first is None:  # kept alive while its arrays' ids are compared
             first, files = example, _write(at, example)
         else:
             _write(at, example, files)
@@ -206,7 +206,7 @@ def _write_versions(place: Path, examples: Iterable[Any]) -> None:
 
 
 def _linked(there: Path | None, here: Path) -> bool:
-    """Whether `here` is now another name of the file `there`; some file systems have no such names."""
+    """Hard-link `here` to the file `there`; returns whether it worked, as some file systems lack hard links."""
     try:
         if there is not None:
             here.hardlink_to(there)
@@ -216,12 +216,12 @@ def _linked(there: Path | None, here: Path) -> bool:
 
 
 def _put(beside: Path, place: Path) -> None:
-    """Rename a finished folder into place; another process may have put the same there meanwhile."""
+    """Rename a finished folder into place; another process may have put the same one there in the meantime."""
     try:
         beside.rename(place)
     except OSError:
         if not (place / _FACTS).exists():
-            shutil.rmtree(place, ignore_errors=True)  # what a killed process left
+            shutil.rmtree(place, ignore_errors=True)  # left by a killed process
             beside.rename(place)
 
 
@@ -242,6 +242,6 @@ def _mapped(file: Path) -> np.ndarray:
 
 
 def _remove(folder: Path, owner: int) -> None:
-    """Remove a folder that this process made; one that was forked from it must not."""
+    """Remove a folder that this process made; a process forked from it must not."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""What people look at: pictures, and descriptions of files and machines."""
+"""Output for people: pictures, and descriptions of files and machines."""

@@ -1,4 +1,4 @@
-"""Scripts for ChimeraX (.cxc): open files, draw maps at a level, colour them and the residues of a model."""
+"""ChimeraX scripts (.cxc): open files, contour maps at a level, colour maps and residues."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cryotools.core.maps.volume import Volume
 
 
 class ChimeraxScript:
-    """Commands for an empty ChimeraX session, where what is opened becomes the models #1, #2, … in turn.
+    """Commands for an empty ChimeraX session, in which opened files become models #1, #2, … in turn.
 
-    `path` is where the script will lie: the names of files are relative to its folder, where ChimeraX runs it.
+    `path` is where the script will be saved: file names are relative to its folder, where ChimeraX runs it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -23,11 +23,11 @@ class ChimeraxScript:
         self._opened = 0
 
     def add(self, *lines: str) -> None:
-        """Commands, or comments that begin with #, as they are."""
+        """Add commands, or comments starting with #, unchanged."""
         self._lines += lines
 
     def open(self, path: str | os.PathLike[str]) -> str:
-        """Open a file; what commands call it, such as #1."""
+        """Open a file and return its model id, such as #1."""
         relative = os.path.relpath(Path(path).resolve(), self._folder)
         self.add(f'open "{relative}"' if '"' not in relative else f"open '{relative}'")
         self._opened += 1
@@ -39,16 +39,16 @@ class ChimeraxScript:
         self.add(f"volume {model} voxelSize {size} origin {origin}")
 
     def surface(self, model: str, level: float, colour: str) -> None:
-        """Draw a map as a surface at `level`, in its own scale."""
+        """Show a map as a surface at `level`, in units of the map."""
         self.add(f"volume {model} style surface step 1 level {level:.6g} color {colour}")
 
     def points(self, model: str, colours: dict[str, str]) -> None:
-        """Show pseudo-atoms as small balls, each chain in its colour."""
+        """Show pseudo-atoms as small balls, coloured by chain."""
         self.add(f"style {model} ball", f"size {model} atomRadius 0.6", f"show {model} atoms")
         self.add(*(f"color {model}/{chain} {colour}" for chain, colour in colours.items()))
 
     def cartoon(self, model: str, colour: str) -> None:
-        """Show a model's chains as ribbons of one colour."""
+        """Show a model as ribbons in one colour."""
         self.add(f"hide {model} atoms", f"cartoon {model}", f"color {model} {colour}")
 
     def text(self) -> str:
@@ -59,9 +59,9 @@ class ChimeraxScript:
 def colour_residues(
     model: str, chain: np.ndarray, number: np.ndarray, code: np.ndarray, colour_of: dict[str, np.ndarray]
 ) -> Iterator[str]:
-    """Commands that colour residues, each those of one chain and one colour.
+    """Commands that colour residues, one per chain and colour.
 
-    `chain`, `number` and insertion `code` are those of the residues (m,); `colour_of` has a mask (m,) for each colour.
+    `chain`, `number` and insertion `code` (m,) identify the residues; `colour_of` has a mask (m,) for each colour.
     """
     for one in dict.fromkeys(chain.tolist()):
         shared = set(number[(chain == one) & (code != "")].tolist())
@@ -75,7 +75,7 @@ def colour_residues(
 def _ranges(names: Iterable[tuple[int, str]], shared: Collection[int]) -> Iterator[str]:
     """Residues (number, insertion code) as ChimeraX writes them: 3-7, 9, 9A.
 
-    Numbers that several residues have are no part of a range, which would hold all of these.
+    Numbers shared by several residues are never part of a range, which would include them all.
     """
     run: list[int] = []
     for number, code in names:

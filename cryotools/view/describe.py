@@ -1,4 +1,4 @@
-"""What a map or a structure file holds, where it sits, and what is odd about it, as a plain dictionary."""
+"""Describe the contents, position and oddities of a map or structure file, as a plain dictionary."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MODE_NAMES = {0: "int8", 1: "int16", 2: "float32", 6: "uint16", 12: "float16"}
 
 
 def describe_file(path: str) -> dict[str, Any]:
-    """Describe `path`, a map or a structure; "oddities" lists what a reader has to assume or ignore.
+    """Describe `path`, a map or a structure; "oddities" lists anything a reader must assume or ignore.
 
     Raises
     ------
     DataError
-        The file is neither, or is too broken to describe.
+        The file is neither, or is too corrupt to describe.
     """
     if Path(path).is_fifo():
         raise DataError(f"{path}: is a pipe; give a file that can be read more than once")
@@ -55,7 +55,7 @@ def _describe_map(path: str) -> dict[str, Any]:
     size = [float(f"{step:.6g}") for step in header.voxel_size()]
     try:
         read_grid(path)
-    except DataError as error:  # a stack, or a map without voxel size or place: the header can still be told
+    except DataError as error:  # a stack, or a map without voxel size or position: the header can still be described
         reason = str(error).removeprefix(f"{path}: ")
         stack = "voxel size" not in reason and "correct the header" not in reason
         kind = "MRC file, not a single density map" if stack else "density map without a usable position"

@@ -1,4 +1,4 @@
-"""What this machine can do: torch, devices (each tried with one small convolution), precisions, memory, weights."""
+"""Report this machine's capabilities: torch, devices (tested with a small convolution), precisions, memory, weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LIBRARIES = ("torch", "numpy", "scipy", "gemmi", "biopython", "mrcfile", "safet
 
 
 def diagnose(threads: int) -> dict[str, Any]:
-    """Sections of name → value; a device that fails its convolution says why."""
+    """Sections of name → value; for a device whose convolution fails, the value is the reason."""
     import torch
 
     torch.set_num_threads(threads)
@@ -48,7 +48,7 @@ def diagnose(threads: int) -> dict[str, Any]:
 
 
 def _try_device(device: Any) -> str:
-    """Run one small convolution in each precision and say which give finite numbers."""
+    """Run a small convolution in each precision and report which give finite values."""
     import torch
 
     works = []
@@ -66,7 +66,7 @@ def _try_device(device: Any) -> str:
 
 
 def _bfloat16() -> str:
-    """Whether networks may compute in bf16 on the CPU, and what was tried."""
+    """Whether networks may use bf16 on the CPU, and the test results."""
     from cryotools.core.compute.bfloat16 import has_amx, why_not_bfloat16, wrong_convolutions
 
     wrong = wrong_convolutions()

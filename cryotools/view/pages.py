@@ -1,4 +1,4 @@
-"""The pages of docs/ and the files of examples/, which lie in the wheel, or beside the package in a clone."""
+"""The pages of docs/ and files of examples/, which are in the wheel, or next to the package in a clone."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def list_pages() -> dict[str, str]:
-    """The title of each page by its name, which is the file's without `.md`; index comes first.
+    """The title of each page, keyed by its file name without `.md`; index comes first.
 
     Raises
     ------
     DataError
-        If the pages are not there.
+        The pages are missing.
     """
     pages = sorted(_folder("docs", "index.md").glob("*.md"), key=lambda page: (page.stem != "index", page.stem))
     return {page.stem: _title(page) for page in pages}
 
 
 def read_page(name: str) -> str:
-    """The text of a page, as Markdown; `name` may end in `.md` and stand behind `docs/`.
+    """The text of a page, as Markdown; `name` may start with `docs/` and end in `.md`.
 
     Raises
     ------
     UsageError
-        If there is no such page.
+        There is no such page.
     """
     wanted = name.removeprefix("docs/").removesuffix(".md")
     names = list_pages()
@@ -38,12 +38,12 @@ def read_page(name: str) -> str:
 
 
 def copy_examples(target: Path) -> list[Path]:
-    """Copy the example files into a folder and return their paths there; files that are there already stay.
+    """Copy the example files into a folder and return their paths there; existing files are kept.
 
     Raises
     ------
     DataError
-        If a file of the same name holds something else.
+        A file of the same name has different content.
     """
     sources = [file for file in sorted(_folder("examples", "1gbt.cif").iterdir()) if file.is_file()]
     copies = [target / source.name for source in sources]
@@ -58,7 +58,7 @@ def copy_examples(target: Path) -> list[Path]:
 
 
 def _folder(name: str, member: str) -> Path:
-    """The folder `name` of the wheel, else of the clone; it is known by a member."""
+    """The folder `name` in the wheel, otherwise in the clone, identified by the file `member`."""
     for folder in (_PACKAGE / name, _PACKAGE.parent / name):
         if (folder / member).is_file():
             return folder

@@ -17,26 +17,26 @@ from cryotools.core.structures.structure import Structure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PIXELS = 260  # along the longest edge of a drawn map
+_PIXELS = 260  # along the longest edge of a map
 _LIGHT = np.array([-0.35, 0.35, 0.87])  # (x, y, z): from the upper left, on the viewer's side
 _COLOUR = np.array([0.45, 0.65, 0.85])
 _SURFACE_RANK = 0.99
 
 
 def is_possible() -> bool:
-    """True where matplotlib is installed."""
+    """True if matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def check_can_draw(path: str) -> None:
-    """Say early that a picture cannot be drawn.
+    """Check early that a picture can be drawn.
 
     Raises
     ------
     UsageError
-        matplotlib is not installed, or `path` is not a picture's name.
+        matplotlib is not installed, or `path` does not have the suffix of a picture.
     DataError
-        The folder does not exist or cannot be written.
+        The folder does not exist or is not writable.
     """
     if not is_possible():
         raise UsageError("pictures need matplotlib; pip install 'cryotools[plots]'")
@@ -52,9 +52,9 @@ def save_figure(figure: Figure, path: str) -> None:
 
 
 def draw_maps(path: str, maps: Mapping[str, Volume], structure: Structure | None = None) -> None:
-    """Draw each of `maps` (name to volume) as a row of three views along z, with the atoms' outline on the section.
+    """Draw each of `maps` (name to volume) as a row of three views along z, with nearby atoms on the section.
 
-    The surface is drawn at half the mean density at the atoms, or at ChimeraX's first level without a structure.
+    The surface is drawn at half the mean density at the atoms, or at ChimeraX's default level without a structure.
     """
     from matplotlib.figure import Figure
 
@@ -79,7 +79,7 @@ def draw_maps(path: str, maps: Mapping[str, Volume], structure: Structure | None
 
 
 def draw_sections(path: str, titles: list[str], volumes: list[Volume], structures: list[Structure]) -> None:
-    """Draw the middle section of each volume with the atoms near it, four to a row."""
+    """Draw the central section of each volume with nearby atoms, four per row."""
     from matplotlib.figure import Figure
 
     rows = -(-len(volumes) // 4)
@@ -99,7 +99,7 @@ def draw_sections(path: str, titles: list[str], volumes: list[Volume], structure
 
 
 def _edges(grid: Grid) -> tuple[float, float, float, float]:
-    """Where a section of `grid` begins and ends along x and y, Å: half a voxel beyond its outermost centres."""
+    """Extent of a section of `grid` along x and y, Å: half a voxel beyond the outermost voxel centres."""
     (low_x, low_y), (step_x, step_y) = grid.origin[:2], grid.voxel_size[:2]
     columns, rows = grid.shape[2], grid.shape[1]
     return (
@@ -111,7 +111,7 @@ def _edges(grid: Grid) -> tuple[float, float, float, float]:
 
 
 def surface_level(volume: Volume, structure: Structure | None) -> float:
-    """A level that shows the molecule: half the mean density at its atoms, else what 1 % of the voxels exceed."""
+    """Contour level for the molecule: half the mean density at its atoms, or the level that 1 % of voxels exceed."""
     if structure is not None:
         inside = structure.xyz[volume.grid.contains(structure.xyz)]
         if len(inside):
@@ -151,7 +151,7 @@ def shaded_surface(volume: Volume, level: float) -> np.ndarray:
 
 
 def _fine(volume: Volume) -> Volume:
-    """The volume on cubic voxels small enough for a smooth picture."""
+    """The volume resampled to cubic voxels small enough for a smooth picture."""
     spacing = max(volume.grid.size) / _PIXELS
     counts = [max(2, round(length / spacing)) for length in volume.grid.size]
     return resample(volume, Grid(shape_of(counts[::-1]), (spacing,) * 3, volume.origin), "cubic")

@@ -1,7 +1,7 @@
-"""May a CPU compute in bf16? Only where AMX multiplies it, and where torch's convolutions come out right.
+"""Decide whether a CPU may compute in bf16: only if it has AMX and torch's bf16 convolutions are correct on it.
 
-Without AMX bf16 is slower than float32. And on some CPUs torch 2.13 (oneDNN) gives weight gradients of 3D convolutions
-at 2 × 2 × 2 voxels that are wrong or not finite, at other sizes right ones, so the sizes that networks use are tried.
+Without AMX, bf16 is slower than float32. On some CPUs torch 2.13 (oneDNN) gives wrong or non-finite weight gradients
+for 3D convolutions of 2 × 2 × 2 voxels but correct ones at other sizes, so all sizes that networks use are tested.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_SIZES = (1, 2, 3, 4, 6, 8)  # voxels along an edge: cubes in training get as small as this at the deepest level
+_SIZES = (1, 2, 3, 4, 6, 8)  # voxels along an edge: training cubes are this small at the deepest level
 _CHANNELS = ((8, 16), (32, 64))
-_KERNELS = ((3, 1), (3, 2), (1, 1))  # voxels along an edge, and the stride
+_KERNELS = ((3, 1), (3, 2), (1, 1))  # kernel size in voxels, and stride
 _FORMATS = (torch.contiguous_format, torch.channels_last_3d)
-_TRIES = 3  # what is wrong is not wrong every time
+_TRIES = 3  # errors do not occur every time
 _TOLERANCE = 0.03  # relative error; rounding to bf16 gives 0.003
 _RESULTS = ("output", "input gradient", "weight gradient")
 
 
 def why_not_bfloat16() -> str:
-    """Why this CPU does not compute in bf16; empty where it may."""
+    """Why this CPU should not compute in bf16; empty if it may."""
     if not has_amx():
         return "bf16 is slow on this CPU, which has no AMX"
     wrong = wrong_convolutions()
@@ -32,14 +32,16 @@ def why_not_bfloat16() -> str:
 
 
 def has_amx() -> bool:
-    """True where the CPU multiplies tiles of bf16; False where torch cannot say."""
-    ask = getattr(torch.cpu, "_is_amx_tile_supported", None)  # torch has no public name for it
+    """True if the CPU has AMX tile multiplication for bf16; False if torch cannot tell."""
+    ask = getattr(torch.cpu, "_is_amx_tile_supported", None)  # torch has no public function for it
     return bool(ask and ask())
 
 
 @cache
 def wrong_convolutions() -> tuple[str, ...]:
-    """What of bf16 convolutions is far from float32's on this CPU, at sizes that networks use; tried once a process."""
+    """Results of bf16 convolutions that deviate from float32 on this CPU, at sizes that networks use; tested once per
+    process.
+    """
     found: dict[str, None] = {}
     with torch.inference_mode(False), torch.enable_grad():
         for size, (channels, (kernel, stride)) in product(_SIZES, product(_CHANNELS, _KERNELS)):
@@ -49,7 +51,7 @@ def wrong_convolutions() -> tuple[str, ...]:
 
 
 def _wrong(size: int, channels: tuple[int, int], kernel: int, stride: int) -> Iterator[str]:
-    """The results that are wrong for one convolution."""
+    """Names of the results that are wrong for one convolution."""
     random = torch.Generator().manual_seed(size)
     inputs, outputs = channels
     image = torch.randn(4, inputs, *(size,) * 3, generator=random)
@@ -63,12 +65,12 @@ def _wrong(size: int, channels: tuple[int, int], kernel: int, stride: int) -> It
     tried = [_results(*pair, above, stride, torch.bfloat16) for pair in laid_out for _ in range(_TRIES)]
     for number, (name, wanted) in enumerate(zip(_RESULTS, right, strict=True)):
         errors = [float((results[number] - wanted).norm() / wanted.norm()) for results in tried]
-        if not all(error <= _TOLERANCE for error in errors):  # NaN is no number to be below
+        if not all(error <= _TOLERANCE for error in errors):  # also catches NaN
             yield name
 
 
 def _results(image: Tensor, weight: Tensor, above: Tensor, stride: int, precision: torch.dtype) -> list[Tensor]:
-    """A convolution's output and its gradients by input and weight, as training computes them, in float32."""
+    """A convolution's output and its gradients with respect to input and weight, computed as in training; float32."""
     image, weight = image.detach().requires_grad_(), weight.detach().requires_grad_()
     with torch.autocast("cpu", precision, enabled=precision != torch.float32, cache_enabled=False):
         made = functional.conv3d(image, weight, stride=stride, padding=weight.shape[-1] // 2)

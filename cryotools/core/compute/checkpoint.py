@@ -1,7 +1,8 @@
 """Networks and training states on disk.
 
-A network is one safetensors file: its weights, and in the metadata the name of its architecture and its config, so that
-the file alone rebuilds it. A training state is plain numbers, containers and tensors. No pickle is ever executed.
+A network is one safetensors file with its weights and, in the metadata, its architecture name and config, so that it
+can be rebuilt from the file alone. A training state is plain numbers, containers and tensors. No pickle is ever
+executed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ SHIPPED = ("evaluation-discriminator", "map-generator", "secondary-structure", "
 
 @dataclass(frozen=True)
 class Architecture:
-    """A family of networks: its `name` in files, the frozen dataclass of its `config`, and what builds one."""
+    """A family of networks: its `name` in files, its frozen dataclass `config`, and a function to `build` one."""
 
     name: str
     config: type
@@ -42,7 +43,7 @@ class Architecture:
 
 
 def shipped(name: str) -> Path:
-    """The file of a network that comes with cryotools, one of `SHIPPED`."""
+    """The file of a network shipped with cryotools, one of `SHIPPED`."""
     if name not in SHIPPED:
         raise ValueError(f"no network '{name}' is shipped with cryotools; choose from {', '.join(SHIPPED)}")
     return WEIGHTS_FOLDER / f"{name}.safetensors"
@@ -57,7 +58,7 @@ def save_network(
     about: Mapping[str, str] | None = None,
     half: bool = False,
 ) -> None:
-    """Write weights and config atomically; `about` is kept in the metadata, `half` stores floats as float16."""
+    """Write weights and config atomically; `about` is added to the metadata, `half` stores floats as float16."""
     tensors = {}
     for name, tensor in network.state_dict().items():
         stored = tensor.detach().cpu().contiguous()
@@ -75,12 +76,12 @@ def save_network(
 def load_network(
     path: str | os.PathLike[str], accepted: Sequence[Architecture]
 ) -> tuple[nn.Module, Any, dict[str, str]]:
-    """The network in a file, in float32 on the CPU and in evaluation mode, its config, and its metadata.
+    """The network in a file, in float32 on the CPU and in evaluation mode, with its config and metadata.
 
     Raises
     ------
     DataError
-        The file is missing, damaged, of an architecture not in `accepted`, or its weights do not fit or are not finite.
+        The file is missing or damaged, its architecture is not in `accepted`, or weights do not fit or are not finite.
     """
     path = Path(path)
     tensors, metadata = _read(path)
@@ -113,10 +114,10 @@ def load_network(
 def shared_network(
     path: str | os.PathLike[str], accepted: Sequence[Architecture]
 ) -> tuple[nn.Module, Any, Mapping[str, str]]:
-    """What `load_network` gives, read once while the file stays as it is; kernels lie channels last, which processors
-    convolve fast.
+    """`load_network` with a cache: a file is read only once unless it changes. Kernels are stored channels-last, which
+    CPUs convolve fast.
 
-    Everyone who asks for the file gets the same network: apply it, and leave it as it is.
+    All callers share the same network, so do not modify it.
 
     Raises
     ------
@@ -134,7 +135,7 @@ def shared_network(
 def load_shipped(
     name: str, accepted: Sequence[Architecture], weights: str | os.PathLike[str] | None = None
 ) -> tuple[nn.Module, Any, Mapping[str, str]]:
-    """The network `name` that comes with cryotools, or that of the file `weights` in its place; see `shared_network`.
+    """The network `name` shipped with cryotools, or that in the file `weights` if given; see `shared_network`.
 
     Raises
     ------
@@ -148,7 +149,7 @@ def load_shipped(
 def _read_once(
     path: Path, accepted: tuple[Architecture, ...], stamp: tuple[int, ...]
 ) -> tuple[nn.Module, Any, Mapping[str, str]]:
-    """The network of the file with this `stamp`: place on the disk, time of change, size."""
+    """The network in the file with this `stamp`: device, inode, modification time, size."""
     network, config, metadata = load_network(path, accepted)
     for parameter in network.parameters():
         if parameter.dim() == 5:
@@ -162,7 +163,7 @@ def save_state(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
     Raises
     ------
     TypeError
-        Something else is in it, which `load_state` would refuse.
+        It contains anything else, which `load_state` would refuse.
     """
     _refuse_objects(state, "state")
     buffer = io.BytesIO()
@@ -177,7 +178,7 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises
     ------
     DataError
-        The file is missing, damaged, or holds objects, which are never executed.
+        The file is missing or damaged, or contains Python objects, which are never executed.
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -204,7 +205,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
 
 
 def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no tuples; configs have no lists."""
+    """Lists as tuples: JSON lacks tuples, configs lists."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 

@@ -1,4 +1,4 @@
-"""Where and how precisely networks run. Decided here and nowhere else."""
+"""Choose the device and precision of networks; decided here and nowhere else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 def resolve_device(name: str = "auto") -> torch.device:
     """The device for `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
 
-    `auto` takes a GPU where there is one, and says when it does not. A device asked for by name is never replaced.
+    `auto` takes a GPU if there is one, and otherwise issues a note. A device requested by name is never replaced.
 
     Raises
     ------
@@ -45,14 +45,14 @@ def resolve_device(name: str = "auto") -> torch.device:
 
 
 def resolve_precision(name: str, device: torch.device) -> torch.dtype:
-    """The dtype networks compute in: `auto` is bf16 where the hardware multiplies it fast and right, else fp32.
+    """The dtype that networks compute in: `auto` is bf16 if the hardware computes it fast and correctly, else fp32.
 
     Raises
     ------
     UsageError
-        The name is unknown, or fp16 is asked of a CPU.
+        The name is unknown, or fp16 is requested on a CPU.
     DataError
-        bf16 is asked of a CPU that does not multiply it fast, or not right.
+        bf16 is requested on a CPU that computes it slowly or incorrectly.
     """
     if name == "auto":
         return torch.bfloat16 if _fast_bfloat16(device) else torch.float32

@@ -1,6 +1,6 @@
-"""Apply a network to a map: one call for every system, whatever the network and however large the map.
+"""Apply a network to a map: one call for all systems, networks and map sizes.
 
-What a network must say of itself for that is told in `core.compute.wrappers`.
+`core.compute.wrappers` describes the attributes that a network must have for this.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from cryotools.core.maps.volume import Shape
 from cryotools.core.memory import available_bytes, check_grid_fits
 from cryotools.core.progress import NoProgress, Progress
 
-_CORE = 96  # voxels kept of an equal tile along an axis
-_LEAST_CORE = 64  # voxels inside the halo of a tile where memory is short
+_CORE = 96  # voxels kept of each equal tile along an axis
+_LEAST_CORE = 64  # voxels inside a tile's halo when memory is short
 _LARGEST_BOX, _LEAST_BOX = 4_500_000, 200_000  # voxels of a box with its halo
-_BYTES = 220  # of the shipped generator's activations per voxel of a box
+_BYTES = 220  # bytes per voxel of a box for the shipped generator's activations
 
 Source = Callable[[Box], np.ndarray]
-"""Makes the channels float32 (c, *box.shape) of a box, zeros beyond the volume."""
+"""Returns the channels of a box, float32 (c, *box.shape), with zeros outside the volume."""
 
 
 def apply_network(
@@ -42,24 +42,24 @@ def apply_network(
 
     Parameters
     ----------
-    channels : float32 (c, nz, ny, nx), already normalised over the whole map; or, with `where` as blocks, a function
-        that makes those of a box, where all together would not fit the memory
-    where : the voxels that are wanted: all, those of a mask bool (nz, ny, nx), or blocks whose edge is the network's
-        `multiple`. The network sees no more than it needs for these.
-    compute : `batch` is 1 where it is None, since tiles are large
-    rotations : 1, 4 or 24 rotations of the input whose outputs are averaged
+    channels : float32 (c, nz, ny, nx), already normalised over the whole map; or, if `where` is blocks, a function
+        that returns the channels of a box, for channels that do not all fit into memory at once
+    where : the voxels to compute: all (None), those of a bool mask (nz, ny, nx), or blocks with the network's
+        `multiple` as edge. The network is applied only to the input needed for these.
+    compute : a `batch` of None means 1 here, since tiles are large
+    rotations : number of rotations of the input (1, 4 or 24) over which outputs are averaged
 
     Returns
     -------
-    float32 (k, nz, ny, nx), 0 where a mask is False and in blocks far from those that are wanted. It does not depend on
-    the tiles, which become smaller where memory is short.
+    float32 (k, nz, ny, nx), 0 outside the mask and in blocks far from the requested ones. The result does not depend on
+    the tiling; tiles become smaller when memory is short.
 
     Raises
     ------
     DataError
-        The result or a single tile does not fit into memory, or the network gives numbers that are not finite.
+        The result or a single tile does not fit into memory, or the network's output is not finite.
     UsageError
-        There are no such rotations, device or precision.
+        The number of rotations, the device or the precision is invalid.
     """
     network = rotation_average(network, rotations)
     runner, reach = Runner(network, (compute or Compute()).for_large_tiles()), reach_of(network)
@@ -75,8 +75,8 @@ def apply_network(
 
 
 def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Compute | None = None) -> np.ndarray:
-    """The outputs (k, nz, ny, nx) for a small map, seen whole as cubes in training are: zeros fill it up to the
-    network's `multiple`, and beyond that there is what its layers pad with.
+    """The outputs (k, nz, ny, nx) for a small map, processed whole like a training cube: zero-padded to the network's
+    `multiple`, and beyond that with the padding of its layers.
 
     Raises
     ------
@@ -87,24 +87,24 @@ def apply_in_one_piece(network: nn.Module, channels: np.ndarray, compute: Comput
     filled = np.zeros((len(channels), *(-(-n // multiple) * multiple for n in shape)), dtype=np.float32)
     inside = (slice(None), *(slice(n) for n in shape))
     filled[inside] = channels
-    whole = torch.from_numpy(filled)[None].to(memory_format=torch.channels_last_3d)[0]  # as cubes lie in training
+    whole = torch.from_numpy(filled)[None].to(memory_format=torch.channels_last_3d)[0]  # memory layout as in training
     return next(Runner(network, compute).run([whole])).numpy()[inside]
 
 
 def run_boxes(
     runner: Runner, source: Source, blocks: Blocks, *, halo: int, progress: Progress | None = None
 ) -> np.ndarray:
-    """Apply a voxel network (c, box) → (k, box) to the blocks that matter of a volume.
+    """Apply a voxel network (c, box) → (k, box) to the blocks of a volume that matter.
 
     Parameters
     ----------
-    source : makes the channels of a box, already normalised over the whole map
-    halo : voxels around each box, at least the network's receptive field on one side; a whole multiple of the blocks'
-        edge, which is the network's inner down-sampling or a multiple of it
+    source : returns the channels of a box, already normalised over the whole map
+    halo : voxels around each box, at least the one-sided receptive field of the network; a multiple of the block edge,
+        which is the network's internal down-sampling factor or a multiple of it
 
     Returns
     -------
-    float32 (k, nz, ny, nx), 0 where no box was needed to hold the blocks.
+    float32 (k, nz, ny, nx), 0 outside the boxes that cover the blocks.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def run_boxes(
     check_grid_fits(blocks.shape)
     result: np.ndarray | None = None
     largest = _LARGEST_BOX
-    if runner.device.type == "cpu":  # Linux would kill us
+    if runner.device.type == "cpu":  # Linux would kill the process
         largest = int(min(largest, max(available_bytes() * 0.8 / _BYTES, _LEAST_BOX)))
     while True:
         boxes = cover(blocks, halo=halo, largest=largest)
@@ -131,21 +131,21 @@ def run_boxes(
             if largest <= _LEAST_BOX:
                 advice = "use a machine with more memory, or `device='cpu'` instead of a GPU"
                 raise DataError(f"{error}; {advice}") from error
-            largest //= 2  # what is computed already would come out the same, and comes again
+            largest //= 2  # boxes already computed are recomputed, with the same result
         else:
             return _nothing(runner, source, halo, blocks) if result is None else result
 
 
 def _outputs(runner: Runner, source: Source, boxes: list[Box], halo: int) -> Iterator[tuple[Box, np.ndarray]]:
-    """Each box and the network's output there, float32 (k, *box.shape)."""
+    """Each box with the network's output in it, float32 (k, *box.shape)."""
     for box in boxes:
         output = next(runner.run([torch.from_numpy(source(box.grown(halo)))]))
         yield box, output[(slice(None), *box.slices(of=box.grown(halo).start))].numpy()
 
 
 def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: Progress) -> np.ndarray:
-    """The network's outputs where a mask says so: in the smallest box around that and what the network sees from there,
-    in tiles as large as the memory allows.
+    """The network's outputs within the mask `where`, computed on the smallest box that holds the mask and its
+    receptive field, in tiles as large as memory allows.
     """
     reach = reach_of(runner.network)
     edge = reach.multiple
@@ -159,7 +159,7 @@ def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: P
     for plan, start, tile in _tiles(runner, channels[inside], where[part], progress):
         result = _zeros(len(tile), where.shape) if result is None else result
         plan.paste(result[inside], tile, start)
-    assert result is not None  # what is True in the mask lies in a tile
+    assert result is not None  # every voxel of the mask lies in a tile
     for plane, wanted in zip(result[inside].swapaxes(0, 1), where[part], strict=True):
         plane[:, ~wanted] = 0
     return result
@@ -168,14 +168,14 @@ def _masked(runner: Runner, channels: np.ndarray, where: np.ndarray, progress: P
 def _tiles(
     runner: Runner, channels: np.ndarray, where: np.ndarray, progress: Progress
 ) -> Iterator[tuple[TilePlan, Shape, np.ndarray]]:
-    """The plan, the start and the output (k, *tile) of the tiles that hold something of `where` (nz, ny, nx), all again
-    in smaller tiles where the memory does not hold one.
+    """The plan, start and output (k, *tile) of each tile that contains voxels of `where` (nz, ny, nx). If a tile does
+    not fit into memory, all start again with smaller tiles.
     """
     reach = reach_of(runner.network)
     tiling: Tiling = getattr(runner.network, "tiling", Tiling())
     least = 2 * reach.halo + _LEAST_CORE
     most = min(tiling.most, tiling.largest**3)
-    short = runner.device.type == "cpu" and tiling.bytes_per_voxel * most > available_bytes()  # Linux would kill us
+    short = runner.device.type == "cpu" and tiling.bytes_per_voxel * most > available_bytes()  # or be killed
     largest = least if short else max(tiling.largest, least)
     sizes = {"halo": reach.halo, "multiple": reach.multiple, "beyond": tiling.beyond}
     while True:
@@ -192,14 +192,14 @@ def _tiles(
                     f"tiles of {least} voxels do not fit into the memory of {runner.device}; use a machine with more "
                     "memory, or `device='cpu'` instead of a GPU"
                 ) from error
-            # what is computed already would come out the same, and comes again
+            # tiles already computed are recomputed, with the same result
             largest = max(min(largest, round(most ** (1 / 3))) // 2, least)
         else:
             return
 
 
 def _nothing(runner: Runner, source: Source, halo: int, blocks: Blocks) -> np.ndarray:
-    """Zeros, as many maps as the network gives of a box."""
+    """Zeros with as many channels as the network's output."""
     box = Box((0, 0, 0), (blocks.edge,) * 3).grown(halo)
     return _zeros(len(next(runner.run([torch.from_numpy(np.zeros_like(source(box)))]))), blocks.shape)
 
@@ -210,7 +210,7 @@ def _zeros(count: int, shape: Shape) -> np.ndarray:
 
 
 def _source(channels: np.ndarray) -> Source:
-    """Boxes of channels (c, nz, ny, nx) that are there already."""
+    """A source of boxes from channels (c, nz, ny, nx) already in memory."""
 
     def part(box: Box) -> np.ndarray:
         plan = TilePlan(channels.shape[1:], box.shape, 0)

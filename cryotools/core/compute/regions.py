@@ -1,7 +1,7 @@
-"""Boxes that fit what is there: which parts of a volume matter, and how to cover them with few voxels.
+"""Find the parts of a volume that matter and cover them with boxes of few voxels.
 
-A network sees each box with a margin (halo), and much of its work on equal tiles is halo and solvent. Boxes are cut so
-that the voxels to compute, halos included, are few.
+A network processes each box with a margin (halo); with equal tiles, much of the work is spent on halo and solvent.
+Boxes are chosen to keep the number of voxels to compute, halos included, small.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 from cryotools.core.compute.tiles import bounding_box
 from cryotools.core.maps.volume import Grid, Shape, shape_of, triple_of
 
-_LEAST = 8  # blocks along an axis of a box without its halo, below which memory is not worth the work
-_PARTS = 16  # along an axis
-_CUTS = range(2, 11)  # twelfths of an axis where a box may be cut in two
+_LEAST = 8  # blocks along an axis of a box without its halo; smaller boxes save memory at too high a cost
+_PARTS = 16  # at most, along an axis
+_CUTS = range(2, 11)  # twelfths of an axis at which a box may be cut in two
 
 
 @dataclass(frozen=True)
@@ -38,22 +38,22 @@ class Box:
     shape: Shape
 
     def grown(self, halo: int) -> Box:
-        """The box with `halo` voxels more on every side; it may leave the volume."""
+        """The box with `halo` more voxels on every side; it may extend beyond the volume."""
         return Box(shape_of(a - halo for a in self.start), shape_of(n + 2 * halo for n in self.shape))
 
     def inside(self, shape: Shape) -> Box:
-        """What of the box lies in a volume of `shape`; no axis is shorter than 0."""
+        """The part of the box inside a volume of `shape`; axes may be 0 but not negative."""
         low = shape_of(min(max(a, 0), limit) for a, limit in zip(self.start, shape, strict=True))
         high = [min(max(a + n, 0), limit) for a, n, limit in zip(self.start, self.shape, shape, strict=True)]
         return Box(low, shape_of(b - a for a, b in zip(low, high, strict=True)))
 
     def slices(self, of: Shape = (0, 0, 0)) -> tuple[slice, slice, slice]:
-        """Where the box lies in an array that begins at voxel `of`."""
+        """The box as slices of an array that starts at voxel `of`."""
         z, y, x = (slice(a - b, a - b + n) for a, n, b in zip(self.start, self.shape, of, strict=True))
         return z, y, x
 
     def grid(self, whole: Grid) -> Grid:
-        """The box's voxels of the grid `whole`."""
+        """The part of the grid `whole` within the box."""
         return Grid(self.shape, whole.voxel_size, triple_of(whole.index_to_world(np.array(self.start[::-1]))))
 
 
@@ -63,7 +63,7 @@ def everywhere(shape: Shape, edge: int) -> Blocks:
 
 
 def blocks_within(grid: Grid, xyz: np.ndarray, reach: float, edge: int) -> Blocks:
-    """The blocks of `grid` that hold a voxel within `reach` Å of one of the positions (n, 3), and few others."""
+    """The blocks of `grid` with a voxel within `reach` Å of any of the positions (n, 3), and a few others."""
     whole = everywhere(grid.shape, edge)
     step = np.array(grid.voxel_size[::-1]) * edge
     most = np.floor(reach / step).astype(int) + 1
@@ -80,15 +80,15 @@ def blocks_within(grid: Grid, xyz: np.ndarray, reach: float, edge: int) -> Block
 
 
 def box_atoms(grid: Grid, box: Box, xyz: np.ndarray, reach: float) -> np.ndarray:
-    """Numbers of the positions (n, 3) that come as near as `reach` Å to a box of the grid along each axis."""
+    """Indices of the positions (n, 3) that are within `reach` Å of a box of the grid along each axis."""
     part = box.grid(grid)
     low, high = part.origin, part.index_to_world(np.array(part.shape[::-1]) - 1)
     return np.flatnonzero(np.all((xyz >= np.subtract(low, reach)) & (xyz <= high + reach), axis=1))
 
 
 def cover(blocks: Blocks, *, halo: int, largest: int) -> list[Box]:
-    """Boxes without overlap that hold all blocks that matter: each of at most `largest` voxels with its halo where that
-    is possible, and together of few voxels with theirs. A box ends with a block, the last may leave the volume.
+    """Non-overlapping boxes that contain all blocks that matter: each of at most `largest` voxels with its halo if
+    possible, and with few voxels in total. Boxes end at block edges, so the last may extend beyond the volume.
     """
     reach = halo / blocks.edge
     most = max(largest / blocks.edge**3, (2 * reach + _LEAST) ** 3)
@@ -101,7 +101,7 @@ def cover(blocks: Blocks, *, halo: int, largest: int) -> list[Box]:
 
 
 def _cover(mask: np.ndarray, corner: Shape, reach: float, most: float) -> list[Box]:
-    """Boxes, in blocks, of a mask that touches all its faces and begins at the block `corner`."""
+    """Boxes, in blocks, for a tightly cropped mask that starts at the block `corner`."""
 
     def together(parts: list[tuple[np.ndarray, Shape]]) -> float:
         return sum(_cost(part.shape, reach, most) for part, _ in parts)
@@ -114,7 +114,7 @@ def _cover(mask: np.ndarray, corner: Shape, reach: float, most: float) -> list[B
 
 
 def _halvings(mask: np.ndarray, corner: Shape) -> Iterator[list[tuple[np.ndarray, Shape]]]:
-    """Ways to cut a mask in two, each part cut down to what it holds, with its first block."""
+    """Ways to cut a mask in two, each part cropped to its True blocks and given with its first block."""
     for axis, n in enumerate(mask.shape):
         for cut in sorted({round(n * twelfths / 12) for twelfths in _CUTS} - {0, n}):
             parts = []
@@ -130,7 +130,7 @@ def _halvings(mask: np.ndarray, corner: Shape) -> Iterator[list[tuple[np.ndarray
 
 @lru_cache(maxsize=4096)
 def _cost(shape: Shape, reach: float, most: float) -> float:
-    """Blocks to compute, halos included, for a full box of `shape`, cut into as many equal parts as it takes."""
+    """Blocks to compute, halos included, for a full box of `shape`, cut into as many equal parts as needed."""
     counts = [np.arange(1, min(n, _PARTS) + 1) for n in shape]
     parts = [-(-n // count) + 2 * reach for n, count in zip(shape, counts, strict=True)]
     each = np.einsum("i,j,k->ijk", *parts)

@@ -1,7 +1,7 @@
-"""Run networks: the one place where batches, precision and memory are handled, for maps and for images alike.
+"""Run networks: the one place that handles batches, precision and memory, for maps and images alike.
 
-`Runner` applies a network to a stream of equal inputs (tiles, cubes, particle images), `run_tiled` to the tiles of a
-volume. To apply a network to a map take `core.compute.inference`.
+`Runner` applies a network to a stream of inputs of one shape (tiles, cubes, particle images), `run_tiled` to the tiles
+of a volume. To apply a network to a map, use `core.compute.inference`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _DEFAULT_BATCH = {"cpu": 4, "cuda": 16, "mps": 8}
 
 
 class InputTooLargeError(DataError):
-    """A single input does not fit into memory; smaller ones may."""
+    """A single input does not fit into memory; a smaller one may."""
 
 
 @dataclass(frozen=True)
 class Compute:
-    """How to compute: `device` and `precision` by their command-line names, `threads` (None leaves torch's choice),
-    `batch` (None chooses; it is halved when memory runs out). Results are files and scores, so they are float32's
-    unless less is asked for.
+    """How to compute: `device` and `precision` by their command-line names, `threads` (None for torch's default),
+    `batch` (None for automatic; halved when memory runs out). As results go into files and scores, the default is
+    float32 unless a lower precision is requested.
     """
 
     device: str = "auto"
@@ -44,20 +44,20 @@ class Compute:
     batch: int | None = None
 
     def for_large_tiles(self) -> Compute:
-        """The same with one input at a time, which fills the processor, where `batch` leaves the number open."""
+        """The same with a `batch` of 1 if it is None: a large tile alone keeps the processor busy."""
         return replace(self, batch=self.batch or 1)
 
     def check(self) -> None:
-        """Raise now (UsageError, DataError) what `Runner` would raise of device and precision, and say nothing."""
+        """Raise early (UsageError, DataError) if `Runner` would reject device or precision; no notes are issued."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryotoolsNote)  # which device it is, is told when it is used
+            warnings.simplefilter("ignore", CryotoolsNote)  # the note on the device comes when it is used
             resolve_precision(self.precision, resolve_device(self.device))
 
 
 class Runner:
-    """A network on a device, ready to be applied; results come back as float32 on the CPU.
+    """A network on a device, ready to be applied; results are returned as float32 on the CPU.
 
-    The network given stays where it is and in the mode it is in: it may be shared, or be in training.
+    The given network keeps its device and mode: it may be shared or in training.
     """
 
     def __init__(self, network: nn.Module, compute: Compute | None = None) -> None:
@@ -70,14 +70,14 @@ class Runner:
         self.batch = compute.batch or _DEFAULT_BATCH[self.device.type]
 
     def run(self, inputs: Iterable[Tensor]) -> Iterator[Tensor]:
-        """Outputs, one for each of `inputs` (all of one shape, without the batch axis), in their order.
+        """Outputs, one for each of `inputs` (all of one shape, without the batch axis), in the same order.
 
         Raises
         ------
         InputTooLargeError
             A single input does not fit into memory.
         DataError
-            The network gives numbers that are not finite.
+            The network's output is not finite.
         """
         stream = iter(inputs)
         while group := list(itertools.islice(stream, self.batch)):
@@ -136,14 +136,14 @@ def run_tiled(
     Parameters
     ----------
     channels : float32 (c, nz, ny, nx), already normalised over the whole map
-    halo : voxels around each core, at least the network's receptive field on one side
+    halo : voxels around each core, at least the one-sided receptive field of the network
     core : voxels kept of each tile along an axis
-    multiple : the network's inner down-sampling, which tiles are aligned to
-    after : applied to each output (k, tile), such as a softmax
+    multiple : the network's internal down-sampling factor, to which tiles are aligned
+    after : applied to each output (k, tile), e.g. a softmax
 
     Returns
     -------
-    float32 (k, nz, ny, nx). It does not depend on `core`. Tiles of zeros are computed once.
+    float32 (k, nz, ny, nx), independent of `core`. All-zero tiles are computed only once.
 
     Raises
     ------
@@ -177,9 +177,9 @@ def run_tiled(
 def run_tiles(
     runner: Runner, plan: TilePlan, channels: np.ndarray, starts: Iterable[Shape]
 ) -> Iterator[tuple[Shape, Tensor]]:
-    """The start and the network's output (k, *tile) of the tiles of `plan` around the cores at `starts`.
+    """The start and the network's output (k, *tile) for the tiles of `plan` around the cores at `starts`.
 
-    `channels` (c, nz, ny, nx) is read a tile at a time. Tiles of one shape come together.
+    `channels` (c, nz, ny, nx) is read one tile at a time. Tiles of the same shape are yielded together.
     """
 
     def shape(start: Shape) -> Shape:
@@ -194,21 +194,21 @@ def run_tiles(
 def _tile_outputs(
     runner: Runner, plan: TilePlan, channels: np.ndarray, filled: list, empty: list
 ) -> Iterator[tuple[Shape | None, Tensor]]:
-    """Each filled tile's start and output, then (None, output) of the tile of zeros if there is one."""
+    """Start and output of each filled tile, then (None, output) for the all-zero tile if there is one."""
     yield from run_tiles(runner, plan, channels, filled)
     if empty:
         yield None, next(runner.run([torch.zeros((len(channels), *plan.tile))]))
 
 
 def _lies_on(network: nn.Module, device: torch.device) -> bool:
-    """True where all weights are on `device` already."""
+    """True if all weights are already on `device`."""
     tensors = itertools.chain(network.parameters(), network.buffers())
     return all((t.device.type, t.device.index or 0) == (device.type, device.index or 0) for t in tensors)
 
 
 @contextmanager
 def _evaluating(network: nn.Module) -> Iterator[None]:
-    """While inside, every part of the network is in evaluation mode; then those in training are so again."""
+    """Context in which all modules of the network are in evaluation mode; modes are restored afterwards."""
     training = [part for part in network.modules() if part.training]
     for part in training:
         part.training = False

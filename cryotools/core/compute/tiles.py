@@ -1,7 +1,7 @@
-"""Cut a volume into equal tiles with a margin, and put the tiles' results together again.
+"""Cut a volume into equal tiles with a margin, and reassemble the tiles' results.
 
-A tile's margin (halo) is at least the receptive field of the network that will see it, so the values kept from its
-core do not know that there was a tile: the result is the same whatever the tile size. Beyond the volume lie zeros.
+A tile's margin (halo) is at least the receptive field of the network, so the values kept from its core are unaffected
+by the tiling: the result is the same for any tile size. Beyond the volume are zeros.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from cryotools.core.maps.volume import Shape, shape_of
 
 @dataclass(frozen=True)
 class TilePlan:
-    """How a volume of `shape` (nz, ny, nx) is tiled: cores of `core` voxels side by side, each seen with `halo` more
-    on every side. The last cores may reach beyond the volume.
+    """How a volume of `shape` (nz, ny, nx) is tiled: adjacent cores of `core` voxels, each with `halo` more on every
+    side. The last cores may extend beyond the volume.
 
     With `beyond`, tiles end that many voxels outside the volume, whose axes are rounded up to a `multiple`; without it
-    they are all of one shape.
+    all tiles have the same shape.
     """
 
     shape: Shape
@@ -33,7 +33,7 @@ class TilePlan:
 
     @property
     def tile(self) -> Shape:
-        """What the network sees: the core and its halo on both sides."""
+        """Shape of the network's input: the core and its halo on both sides."""
         return shape_of(n + 2 * self.halo for n in self.core)
 
     def extent(self, start: Shape) -> tuple[Shape, Shape]:
@@ -52,7 +52,7 @@ class TilePlan:
         return [shape_of(i * n for i, n in zip(at, self.core, strict=True)) for at in np.ndindex(*counts)]
 
     def cut(self, channels: np.ndarray, start: Shape) -> np.ndarray:
-        """The tile (c, *tile) around the core at `start` from `channels` (c, nz, ny, nx), zeros beyond the volume."""
+        """The tile (c, *tile) around the core at `start` of `channels` (c, nz, ny, nx), 0 outside the volume."""
         low, shape = self.extent(start)
         tile = np.zeros((len(channels), *shape), dtype=channels.dtype)
         inside = [slice(max(a, 0), min(a + n, limit)) for a, n, limit in zip(low, shape, self.shape, strict=True)]
@@ -61,7 +61,7 @@ class TilePlan:
         return tile
 
     def paste(self, result: np.ndarray, tile: np.ndarray, start: Shape) -> None:
-        """Put the core of a network's output `tile` (k, *tile) at `start` of `result` (k, nz, ny, nx)."""
+        """Copy the core of a network's output `tile` (k, *tile) to `start` of `result` (k, nz, ny, nx)."""
         sizes = [min(n, limit - s) for s, n, limit in zip(start, self.core, self.shape, strict=True)]
         low, _ = self.extent(start)
         core = tuple(slice(s - a, s - a + n) for s, a, n in zip(start, low, sizes, strict=True))
@@ -70,10 +70,10 @@ class TilePlan:
 
 
 def plan_tiles(shape: Shape, *, halo: int, core: int = 64, multiple: int = 1) -> TilePlan:
-    """A plan with cores of about `core` voxels, smaller where the volume is.
+    """A plan with cores of about `core` voxels along each axis, or fewer if the volume is smaller.
 
-    `multiple` is the factor by which the network shrinks its input inside: cores and halo are rounded up to it, so that
-    every tile meets the pooling grid at the same phase.
+    `multiple` is the network's internal down-sampling factor: cores and halo are rounded up to it, so that all tiles
+    are in phase with the pooling grid.
     """
     if halo < 0 or core < 1 or multiple < 1:
         raise ValueError("halo is at least 0, core and multiple at least 1")
@@ -87,11 +87,11 @@ def plan_tiles(shape: Shape, *, halo: int, core: int = 64, multiple: int = 1) ->
 def plan_few_tiles(
     shape: Shape, *, halo: int, largest: int, multiple: int = 1, beyond: int = 0, most: int | None = None
 ) -> TilePlan:
-    """A plan of equal tiles, at most `largest` voxels long along each axis and of `most` voxels in all, that together
-    have as few voxels as these allow.
+    """A plan of equal tiles with at most `largest` voxels along each axis and `most` voxels each, and with the fewest
+    voxels in total that these limits allow.
 
-    Tiles end `beyond` voxels outside the volume, so what a network takes for the outside there (zeros in, then whatever
-    its layers pad with) is the same for any tiles, and small volumes cost little more than their own voxels.
+    Tiles end `beyond` voxels outside the volume, so the network's padding there (zero input, then the padding of its
+    layers) is the same for any tiling, and small volumes cost little more than their own voxels.
     """
 
     def up(n: int) -> int:
@@ -102,7 +102,7 @@ def plan_few_tiles(
         raise ValueError(f"tiles of {largest} voxels leave nothing inside a halo of {halo}")
 
     def choices(n: int) -> dict[int, tuple[int, int]]:
-        """Ways to part an axis: the core, the longest tile, and all tiles together."""
+        """Ways to divide an axis: the core, the longest tile, and the total length of all tiles."""
         found = {}
         for size in {up(-(-n // count)) for count in range(1, -(-n // multiple) + 1)}:
             count = -(-n // size)
@@ -121,7 +121,7 @@ def plan_few_tiles(
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice] | None:
-    """The smallest box (z, y, x) that holds all that is True in a mask (nz, ny, nx); None where nothing is."""
+    """The smallest box (z, y, x) that contains all True voxels of a mask (nz, ny, nx); None if there are none."""
     found = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
     if not len(found[0]):
         return None
@@ -130,7 +130,7 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice] | None:
 
 
 def occupied(plan: TilePlan, channels: np.ndarray) -> Iterator[tuple[Shape, bool]]:
-    """Every core's start, and whether its tile holds anything but zeros."""
+    """The start of every core, and whether its tile contains any non-zero values."""
     for start in plan.starts():
         low = [max(s - plan.halo, 0) for s in start]
         high = [s + n + plan.halo for s, n in zip(start, plan.core, strict=True)]

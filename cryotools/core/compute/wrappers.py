@@ -1,7 +1,7 @@
-"""What a network that is applied to maps says of itself, and networks that are built around another.
+"""Attributes of networks that are applied to maps, and networks that wrap another.
 
-It says its `halo`, the voxels on each side that an output voxel can see, its `multiple`, the factor by which it shrinks
-its input inside, and, where it needs other tiles than most, its `tiling`. `Wrapper` passes these on.
+`halo` is the one-sided receptive field of an output voxel, `multiple` the network's internal down-sampling factor, and
+`tiling`, for networks that need unusual tiles, the choice of tiles. `Wrapper` passes these on.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from cryotools.core.maps.rotations import ROTATION_SETS, ROTATIONS
 
 @dataclass(frozen=True)
 class Tiling:
-    """Which tiles suit a network: at most `largest` voxels along an axis and `most` in all; they end `beyond` voxels
-    outside the part of the map that matters. `bytes_per_voxel` is what the activations of a tile take.
+    """Suitable tiles for a network: at most `largest` voxels along an axis and `most` in all; they end `beyond` voxels
+    outside the part of the map that matters. `bytes_per_voxel` is the memory of a tile's activations.
 
-    By default that is 1 GB of activations, and eight tiles to 400 x 300 x 300 voxels.
+    The defaults give 1 GB of activations, and eight tiles for 400 x 300 x 300 voxels.
     """
 
     largest: int = 320
@@ -30,7 +30,7 @@ class Tiling:
 
 
 class NetworkReach(Protocol):
-    """What a network that is applied to maps says of itself."""
+    """Attributes of a network that is applied to maps."""
 
     @property
     def halo(self) -> int: ...
@@ -40,12 +40,12 @@ class NetworkReach(Protocol):
 
 
 def reach_of(network: nn.Module) -> NetworkReach:
-    """The network itself, to a type checker, for which any attribute of a module may be a tensor or a module."""
+    """The network itself, typed as `NetworkReach`: type checkers take any module attribute for a tensor or module."""
     return cast(NetworkReach, network)
 
 
 class Wrapper(nn.Module):
-    """A network around another, `network`, which sees as far and takes the same tiles."""
+    """A network that wraps another, `network`, and has the same receptive field and tiles."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -53,17 +53,17 @@ class Wrapper(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Voxels on each side that an output voxel can see."""
+        """Receptive field of an output voxel on each side, in voxels."""
         return reach_of(self.network).halo
 
     @property
     def multiple(self) -> int:
-        """Voxels that inputs must be whole multiples of, along each axis."""
+        """Number of voxels that input lengths must be a multiple of, along each axis."""
         return reach_of(self.network).multiple
 
     @property
     def tiling(self) -> Tiling:
-        """The tiles that suit it."""
+        """Suitable tiles."""
         return getattr(self.network, "tiling", Tiling())
 
 
@@ -78,7 +78,7 @@ class RotationAverage(Wrapper):
         first, *more = self.rotations
         total = self._rotated(tiles, first)
         for number in more:
-            total += self._rotated(tiles, number)  # in place: maps of all classes are large
+            total += self._rotated(tiles, number)  # in place: maps for all classes are large
         return total.div_(len(self.rotations))
 
     def _rotated(self, tiles: Tensor, number: int) -> Tensor:
@@ -89,18 +89,18 @@ class RotationAverage(Wrapper):
 
 
 def rotation_average(network: nn.Module, rotations: int) -> nn.Module:
-    """`network` averaged over 1, 4 or 24 rotations, at as many times the cost; with 1, itself.
+    """`network` averaged over 1, 4 or 24 rotations, at that many times the cost; with 1, the network itself.
 
     Raises
     ------
     UsageError
-        `rotations` is another number.
+        `rotations` is any other number.
     """
     check_rotations(rotations)
     return network if rotations == 1 else RotationAverage(network, ROTATION_SETS[rotations])
 
 
 def check_rotations(rotations: int) -> None:
-    """Refuse a number of rotations that is none of 1, 4 and 24 (UsageError)."""
+    """Raise UsageError if the number of rotations is not 1, 4 or 24."""
     if rotations not in ROTATION_SETS:
         raise ArgumentError("rotations", rotations, "give 1, 4 or 24")

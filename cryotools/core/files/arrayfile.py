@@ -1,4 +1,4 @@
-"""Arrays in one file by name, without pickle."""
+"""Named arrays in one file, without pickle."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cryotools.core.files.output import atomic_path
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays, compressed, whole or not at all; ValueError if one holds objects, which numpy would pickle."""
+    """Write compressed arrays atomically; ValueError if one contains objects, which numpy would pickle."""
     objects = [name for name, array in arrays.items() if array.dtype.hasobject]
-    if objects:  # numpy refuses them itself from 2.3 on
+    if objects:  # numpy itself refuses them from 2.3 on
         raise ValueError(f"{path}: {', '.join(objects)} holds objects")
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         values: dict[str, Any] = dict(arrays)  # to a type checker, any of them could be the option allow_pickle
@@ -27,12 +27,12 @@ def save_arrays(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> 
 
 @contextmanager
 def arrays_in(path: str | os.PathLike[str], what: str, remedy: str) -> Iterator[dict[str, np.ndarray]]:
-    """The arrays of the file, by name, to be made into `what` inside; `remedy` is what to do where they cannot be.
+    """Context that yields the arrays of the file by name, to be made into `what`; `remedy` is the advice if that fails.
 
     Raises
     ------
     DataError
-        The file is missing or damaged, or its arrays do not make `what`.
+        The file is missing or damaged, or its arrays do not form `what`.
     """
     try:
         with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:

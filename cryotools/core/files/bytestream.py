@@ -1,4 +1,4 @@
-"""Open files as streams of bytes whatever wraps them: plain, gzip or bzip2, told by content and not by name."""
+"""Open plain, gzip and bzip2 files as byte streams; compression is determined from content, not from the name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHUNK = 1 << 22
 
 
 class _Borrowed(io.RawIOBase):
-    """A stream that is not closed with its reader."""
+    """A stream that stays open when its reader is closed."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -38,7 +38,7 @@ def open_bytes(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     DataError
-        The file is missing, a folder, unreadable or empty, or its compression is damaged.
+        The file is missing, a folder, unreadable or empty, or its compressed data are damaged.
     """
     path = Path(path)
     try:
@@ -53,14 +53,14 @@ def open_bytes(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 @contextmanager
 def open_standard_input(wanted: str) -> Iterator[BinaryIO]:
-    """Yield a binary stream of the uncompressed content of standard input, where `wanted` should come from.
+    """Yield a binary stream of the uncompressed content of standard input, from which `wanted` is expected.
 
     Raises
     ------
     DataError
-        It is closed or empty, or its compression is damaged.
+        It is closed or empty, or its compressed data are damaged.
     """
-    source = io.BytesIO() if sys.stdin is None else sys.stdin.buffer  # None where it was closed
+    source = io.BytesIO() if sys.stdin is None else sys.stdin.buffer  # None if it was closed
     with io.BufferedReader(_Borrowed(source)) as raw:
         if not raw.peek(1):
             raise DataError(f"standard input: is empty; pipe {wanted} into it")
@@ -90,7 +90,7 @@ def _unpacked(raw: io.BufferedReader[Any], name: str) -> Iterator[BinaryIO]:
 
 
 def read_upto(stream: BinaryIO, n_bytes: int) -> bytearray:
-    """At most `n_bytes` from `stream`, growing as they come so that a lying header cannot allocate much."""
+    """At most `n_bytes` from `stream`; the buffer grows while reading, so a wrong header cannot allocate much."""
     content = bytearray()
     while len(content) < n_bytes:
         chunk = stream.read(min(_CHUNK, n_bytes - len(content)))

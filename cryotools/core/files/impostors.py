@@ -1,4 +1,4 @@
-"""What a file plainly is instead of what was expected, told from its first bytes, and what to do with it."""
+"""Recognise files of an unexpected type from their first bytes, and say what to do with them."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _GRO_ATOM = re.compile(r"[ \d]{5}.{10}[ \d]{5}(?:[ \-\d]{4,5}\.\d{3}){3}")
 
 
 def impostor(start: bytes) -> str | None:
-    """What a file that begins with `start` plainly is instead of a map, a structure or a table, or None.
+    """Description of a file that starts with `start` if it is clearly not a map, structure or table, else None.
 
-    The more is given the more is told; a few hundred bytes will do for most.
+    More bytes allow more types to be recognised; a few hundred are enough for most.
     """
     lowered = start[:64].lower()
     text = start[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -60,7 +60,7 @@ def impostor(start: bytes) -> str | None:
 
 
 def wide_text(start: bytes) -> str | None:
-    """The codec of a text that begins with `start` if it takes two or four bytes a letter (UTF-16, UTF-32), or None."""
+    """The codec of a text starting with `start` if it has two or four bytes per character (UTF-16, UTF-32), or None."""
     if start[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
         return "utf-32"
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -73,7 +73,7 @@ def wide_text(start: bytes) -> str | None:
 
 
 def _is_spider(start: bytes, order: str) -> bool:
-    """SPIDER's header is of floats: sizes at 1, 2 and 12, the kind at 5, and the header's own size at 13, 22, 23."""
+    """A SPIDER header consists of floats: dimensions at 1, 2 and 12, the type at 5, the header size at 13, 22, 23."""
     if len(start) < 92:
         return False
     words = struct.unpack(f"{order}23f", start[:92])
@@ -84,7 +84,7 @@ def _is_spider(start: bytes, order: str) -> bool:
 
 
 def _other_coordinates(start: bytes) -> str | None:
-    """Formats of coordinates that are text, but neither PDB nor mmCIF."""
+    """Text formats of coordinates other than PDB and mmCIF."""
     lines = start[:4096].decode("latin-1").splitlines()
     if any(line.startswith("@<TRIPOS>") for line in lines):
         return f"a mol2 file; {_TO_PDB}"

@@ -1,8 +1,8 @@
-"""Atomic output: a file appears whole or not at all, and never replaces an input by accident.
+"""Atomic output: a file is written completely or not at all, and never replaces an input by accident.
 
-`atomic_path` hands out a temporary file in the target's folder, syncs it and renames it over the target; inside
-`output_set` several files wait for one another and appear together or not at all. A temporary file left by a killed
-process is removed when the same output is next written.
+`atomic_path` provides a temporary file in the target's folder, syncs it and renames it to the target; inside
+`output_set`, several files appear together or not at all. Temporary files left by a killed process are removed when the
+same output is next written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("temporary files by t
 
 
 def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()) -> Path:
-    """Say early whether `path` can be written; nothing is created.
+    """Check early that `path` can be written, without creating anything.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
     target = Path(path)
     try:
         is_folder, folder = target.is_dir(), _resolved(target).parent
-    except OSError as error:  # a name too long, a folder out of bounds, links in a circle
+    except OSError as error:  # name too long, folder not accessible, circular links
         raise DataError(f"{target}: cannot be written: {error.strerror or error}") from error
     if is_folder:
         raise UsageError(f"{target}: is a folder; give the name of the file to write")
@@ -53,9 +53,9 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a path to write to; on success it becomes `path`, on any failure it is removed.
+    """Yield a temporary path to write to; on success it is renamed to `path`, on any failure it is removed.
 
-    A target that is a device or a pipe is written to directly, since it must not be replaced by a file.
+    A device or pipe is written to directly, since it must not be replaced by a file.
 
     Raises
     ------
@@ -89,16 +89,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def output_set() -> Iterator[None]:
-    """Files written inside, by `atomic_path` and all that use it, appear together at the end, in the order of writing;
-    where anything fails none of them does, and the files of an earlier run stay.
+    """Files written in this context, by `atomic_path` and everything that uses it, appear together at the end, in the
+    order of writing; if anything fails none of them appears, and the files of an earlier run are kept.
 
-    Files of an earlier run are taken away before the first new one appears, the last first: whoever finds the last file
-    finds all of one run, even if the process is killed in between. A set inside a set is part of it.
+    Files of an earlier run are removed before the first new one appears, the last one first: if the last file exists,
+    all are complete and from one run, even if the process was killed in between. Nested sets join the outer one.
 
     Raises
     ------
     DataError
-        The operating system refused to put a file in its place.
+        The operating system refused to move a file into place.
     """
     if _WAITING.get() is not None:
         yield
@@ -115,7 +115,7 @@ def output_set() -> Iterator[None]:
 
 
 def _appear(waiting: dict[Path, Path]) -> None:
-    """Put all temporary files in their targets' places, or everything back as it was."""
+    """Move all temporary files to their targets, or restore everything as it was."""
     earlier: dict[Path, Path] = {}
     placed: list[Path] = []
     try:
@@ -157,7 +157,7 @@ def _one_line(target: Path) -> Iterator[None]:
 
 
 def _resolved(path: str | os.PathLike[str]) -> Path:
-    with contextlib.suppress(RuntimeError):  # how Python before 3.13 reports links in a circle
+    with contextlib.suppress(RuntimeError):  # Python before 3.13 reports circular links this way
         resolved = Path(path).resolve()
         if not resolved.is_symlink():
             return resolved
@@ -173,7 +173,7 @@ def _sync(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # some network folders cannot be synced
+    with contextlib.suppress(OSError):  # folders on some network file systems cannot be synced
         _sync(folder)
 
 
@@ -183,13 +183,13 @@ def _unlink(path: Path) -> None:
 
 
 def _prefix(target: Path) -> str:
-    """How the names of the temporary files for `target` begin, short enough whatever the alphabet."""
+    """Prefix of the names of temporary files for `target`, short enough in any alphabet."""
     name = os.fsencode(target.name)[:150].decode(errors="ignore")
     return f".{name}.{socket.gethostname()[:60]}."
 
 
 def _remove_stale(target: Path) -> None:
-    """Remove temporary files that dead processes of this machine left for the same target."""
+    """Remove temporary files for the same target left by dead processes of this machine."""
     prefix = _prefix(target)
     for leftover in target.parent.iterdir():
         if not (leftover.name.startswith(prefix) and leftover.name.endswith(_SUFFIX)):

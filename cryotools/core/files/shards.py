@@ -1,4 +1,4 @@
-"""Which part of a long list this process takes, for batch arrays."""
+"""Divide a long list among the tasks of a job array."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Shard:
     count: int = 1
 
     def of(self, items: Sequence[Item]) -> list[Item]:
-        """Every `count`-th item, so that long and short ones spread over the parts."""
+        """Every `count`-th item, so that long and short ones are spread over the parts."""
         return list(items[self.number - 1 :: self.count])
 
     def name(self, stem: str, suffix: str) -> str:
-        """`stem` with the part in it where there are several, then `suffix`."""
+        """`stem`, followed by the part if there are several, and `suffix`."""
         return f"{stem}{suffix}" if self.count == 1 else f"{stem}-{self.number}-of-{self.count}{suffix}"
 
 
 def parse_shard(text: str | None, environment: Mapping[str, str] = os.environ) -> Shard:
-    """`i/n`, or what a SLURM array says, or everything.
+    """The part `i/n`, else that of the SLURM array task, else everything.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""STAR tables, as RELION writes them: read by gemmi's CIF parser, written as plain loops.
+"""STAR tables as in RELION: read with gemmi's CIF parser, written as plain loops.
 
-A file holds named tables (`optics`, `particles`); RELION 3.0 writes one without a name, which is ''. Values stay text
-until somebody asks for numbers, so that what is not understood is written back letter by letter.
+A file contains named tables (`optics`, `particles`); RELION 3.0 writes an unnamed one, whose name is ''. Values stay
+text until numbers are requested, so that columns that are not interpreted are written back unchanged.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _NO_VALUE = ("", ".", "?", "<NA>", "None")
 
 @dataclass(frozen=True)
 class StarTable:
-    """Columns of one length, by their names without the underscore (rlnImageName); every value is text.
+    """Columns of equal length, by name without the underscore (rlnImageName); all values are text.
 
-    `name` tells where the table came from, for messages.
+    `name` says where the table came from, for messages.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -46,7 +46,7 @@ class StarTable:
         return column in self.columns
 
     def __getitem__(self, which: np.ndarray | slice) -> StarTable:
-        """The rows that a mask, an index array or a slice picks, in that order."""
+        """The rows selected by a mask, an index array or a slice, in that order."""
         return StarTable({key: values[which] for key, values in self.columns.items()}, self.name)
 
     def text(self, column: str) -> np.ndarray:
@@ -62,7 +62,7 @@ class StarTable:
         return self.columns[column]
 
     def numbers(self, column: str, default: float | None = None) -> np.ndarray:
-        """The values of a column as float64 (n,); `default` where the column is missing or a value is blank.
+        """The values of a column as float64 (n,); `default` if the column is missing, and for blank values.
 
         Raises
         ------
@@ -84,7 +84,7 @@ class StarTable:
         return found
 
     def with_columns(self, columns: Mapping[str, np.ndarray]) -> StarTable:
-        """The table with columns added or replaced; numbers are written with all their digits."""
+        """The table with columns added or replaced; numbers are written with up to nine significant digits."""
         new = {
             key: values if np.asarray(values).dtype.kind == "U" else np.array([f"{v:.9g}" for v in values], np.str_)
             for key, values in columns.items()
@@ -93,12 +93,12 @@ class StarTable:
 
 
 def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
-    """The tables of a STAR file by name, plain or compressed; a table of single values has one row.
+    """The tables of a plain or compressed STAR file by name; a table of single values has one row.
 
     Raises
     ------
     DataError
-        The file is missing, is no STAR file, or holds no table.
+        The file is missing, is not a STAR file, or contains no table.
     """
     with open_bytes(path) as stream:
         content = stream.read()
@@ -122,12 +122,12 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
 
 
 def write_star(path: str | os.PathLike[str], tables: Mapping[str, StarTable]) -> None:
-    """Write tables as loops, whole or not at all."""
+    """Write tables as loops, atomically."""
     write_text(path, "\n".join(_text(name, table) for name, table in tables.items()))
 
 
 def _with_names(content: bytes) -> bytes:
-    """The text with a name for each block that has none."""
+    """The text with a name given to each unnamed block."""
     return re.sub(rb"(?m)^(data_)[ \t]*(?=\r?$)", rb"\1" + _UNNAMED.encode(), content)
 
 

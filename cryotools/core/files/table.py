@@ -1,4 +1,4 @@
-"""Tables as CSV: our own written, users' lists read, whichever program saved them."""
+"""CSV tables: write our own, and read users' lists, whichever program saved them."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a user's table: its number in the file, and its values, stripped, by column in small letters."""
+    """A line of a user's table: its number in the file, and its stripped values by lower-case column name."""
 
     line: int
     values: Mapping[str, str]
 
 
 def read_table(path: str | os.PathLike[str], columns: Sequence[str], needed: Sequence[str] | None = None) -> list[Row]:
-    """The rows of a CSV file with a header; blank lines are left out, and so are columns that have no name.
+    """The rows of a CSV file with a header; blank lines and columns without a name are skipped.
 
-    Values are parted by commas, or by semicolons or tabs where the header shows that. The text is UTF-8, or UTF-16 with
-    its mark; capital and small letters in the header are one.
+    Values are separated by commas, or by semicolons or tabs if the header is. The text is UTF-8, or UTF-16 with a byte
+    order mark; the header is not case-sensitive.
 
     Parameters
     ----------
-    columns : names that the table may have and that its header is known by
-    needed : those that it must have, `map|emdb` for either of two; all of `columns` where this is None
+    columns : names that the table may have, by which its header is recognised
+    needed : required columns, `map|emdb` for either of two; all of `columns` if None
 
     Raises
     ------
     DataError
-        The file is no such text, a column is missing or stands twice, or a line holds more values than the header has
-        names; the message says which line.
+        The file is not text in these encodings, a column is missing or appears twice, or a line has more values than
+        the header has names; the message gives the line.
     """
     return parse_table(read_table_text(path), path, columns, needed)
 
 
 def read_table_text(path: str | os.PathLike[str]) -> str:
-    """The text of a user's list or table: UTF-8, or UTF-16 with its mark.
+    """The text of a user's list or table: UTF-8, or UTF-16 with a byte order mark.
 
     Raises
     ------
     DataError
-        The file is no such text; the message says which line.
+        The file is not text in these encodings; the message gives the line.
     """
     with open_bytes(path) as stream:
         return _decoded(stream.read(), path)
@@ -62,7 +62,7 @@ def read_table_text(path: str | os.PathLike[str]) -> str:
 def parse_table(
     text: str, path: str | os.PathLike[str], columns: Sequence[str], needed: Sequence[str] | None = None
 ) -> list[Row]:
-    """The rows of the text of `path`, as `read_table` gives them."""
+    """The rows of the text of `path`, as returned by `read_table`."""
     separator = _separator(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     rows: list[Row] = []
@@ -85,12 +85,12 @@ def parse_table(
 
 
 def number(text: str) -> float:
-    """The number that a value of a table stands for.
+    """The number in a table value.
 
     Raises
     ------
     ValueError
-        It is none; a decimal comma is named.
+        It is not a number; the message points out a decimal comma.
     """
     try:
         return float(text)
@@ -101,7 +101,7 @@ def number(text: str) -> float:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], digits: int = 4) -> str:
-    """A header of `columns` and a line per row; floats with `digits` decimals, empty where a value is None or NaN."""
+    """A header of `columns` and one line per row; floats with `digits` decimals, None and NaN as empty values."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
     writer.writeheader()
@@ -133,7 +133,7 @@ def _decoded(content: bytes, path: str | os.PathLike[str]) -> str:
 
 
 def _separator(text: str, columns: Sequence[str]) -> str:
-    """The separator by which the header has most of `columns`; a comma where none is better."""
+    """The separator with which the header matches the most `columns`; a comma unless another is better."""
     first = next((line for line in text.splitlines() if line.strip(" \t,;")), "")
 
     def known(separator: str) -> int:

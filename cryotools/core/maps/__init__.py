@@ -1,1 +1,3 @@
-"""Density on grids: volumes, map files, image stacks, resampling, levels, shells, splatting, distances, rotations."""
+"""Density on grids: volumes, map files, image stacks, resampling, density levels, Fourier shells, splatting, distances
+and rotations.
+"""

@@ -1,6 +1,6 @@
-"""Which voxels are near atoms, how far, and from which: exact, at a cost that grows with what is near.
+"""Which voxels are near atoms, how far away, and nearest to which: exact, at a cost that grows with the voxels nearby.
 
-Whatever asks for distances has a radius beyond which it does not care, so nothing is computed there.
+Every caller has a radius beyond which distances do not matter, so nothing is computed there.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import numpy as np
 
 from cryotools.core.maps.volume import Grid
 
-_CHUNK = 1 << 18  # voxels whose nearest points are looked for at a time
+_CHUNK = 1 << 18  # voxels whose nearest points are searched at a time
 
 
 def near_points(grid: Grid, xyz: np.ndarray, radius: float) -> np.ndarray:
-    """True, bool (nz, ny, nx), where a voxel's centre lies within `radius` Å of one of the positions (n, 3).
+    """Boolean mask (nz, ny, nx) of voxels whose centres lie within `radius` Å of any of the positions (n, 3).
 
-    Positions outside the grid count where they reach into it.
+    Positions outside the grid count if their radius reaches into it.
     """
     near = np.zeros(grid.shape, dtype=bool)
     xyz = np.reshape(xyz, (-1, 3))
@@ -23,8 +23,8 @@ def near_points(grid: Grid, xyz: np.ndarray, radius: float) -> np.ndarray:
     reach = radius / np.array(grid.voxel_size)
     xyz = xyz[np.all((at >= -reach) & (at <= np.array(grid.shape[::-1]) - 1 + reach), axis=1)]
     if len(xyz):
-        # from a position to its voxel's centre it is half a diagonal at most: what is nearer or farther than the radius
-        # by more is settled by the voxels that hold positions
+        # a position is at most half a diagonal from its voxel's centre, so exact distances are needed only for voxels
+        # within that margin of the radius; the others are decided by the voxels that hold positions
         half = 0.5 * float(np.linalg.norm(grid.voxel_size))
         box, perhaps = _dilated(grid, xyz, radius + half)
         near[box] = _dilated(grid, xyz, radius - half, box)[1]
@@ -37,7 +37,7 @@ def near_points(grid: Grid, xyz: np.ndarray, radius: float) -> np.ndarray:
 
 def nearest_points(grid: Grid, where: np.ndarray, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each voxel of the mask `where` (nz, ny, nx), in order, the distance in Å to the nearest of the positions
-    (n, 3), float32 (m,), and which one that is, int (m,).
+    (n, 3), float32 (m,), and the index of that position, int (m,).
     """
     from scipy.spatial import cKDTree
 
@@ -53,8 +53,8 @@ def nearest_points(grid: Grid, where: np.ndarray, xyz: np.ndarray) -> tuple[np.n
 
 
 def distance_to_points(grid: Grid, xyz: np.ndarray, within: float) -> np.ndarray:
-    """Distance in Å, float32 (nz, ny, nx), from every voxel to the nearest of the positions (n, 3), inside the grid or
-    not; infinite where that is more than `within` Å.
+    """Distance in Å, float32 (nz, ny, nx), from every voxel to the nearest of the positions (n, 3), inside or outside
+    the grid; infinite beyond `within` Å.
     """
     distance = np.full(grid.shape, np.inf, dtype=np.float32)
     near = near_points(grid, xyz, within)
@@ -63,7 +63,9 @@ def distance_to_points(grid: Grid, xyz: np.ndarray, within: float) -> np.ndarray
 
 
 def fade(grid: Grid, xyz: np.ndarray, begins: float, ends: float) -> np.ndarray:
-    """1 within `begins` Å of the positions (n, 3), 0 beyond `ends`, a cosine between; float32 (nz, ny, nx)."""
+    """Soft mask: 1 within `begins` Å of the positions (n, 3), 0 beyond `ends`, a cosine edge between; float32
+    (nz, ny, nx).
+    """
     faded = near_points(grid, xyz, begins).astype(np.float32)
     edge = near_points(grid, xyz, ends) & (faded == 0)
     away = np.clip((nearest_points(grid, edge, xyz)[0] - begins) / (ends - begins), 0, 1)
@@ -74,9 +76,8 @@ def fade(grid: Grid, xyz: np.ndarray, begins: float, ends: float) -> np.ndarray:
 def _dilated(
     grid: Grid, xyz: np.ndarray, radius: float, box: tuple[slice, ...] | None = None
 ) -> tuple[tuple[slice, ...], np.ndarray]:
-    """Where in the grid voxels may lie within `radius` Å of voxels that hold positions (n, 3), and which do there.
-
-    `box` says where to look in place of that.
+    """The part of the grid that may lie within `radius` Å of voxels holding positions (n, 3), and a mask of those that
+    do. If `box` is given, that part is searched instead.
     """
     voxel = np.rint(grid.world_to_index(xyz)[:, ::-1]).astype(np.int64)
     step = np.array(grid.voxel_size[::-1])
@@ -93,7 +94,7 @@ def _dilated(
     voxel = voxel[np.all((voxel >= 0) & (voxel < shape + 2 * pad), axis=1)]
     held = np.zeros(shape + 2 * pad, dtype=bool)
     held[tuple(voxel.T)] = True
-    runs = np.zeros((*held.shape[:2], shape[2]), dtype=bool)  # held, and what lies so many voxels beside it along x
+    runs = np.zeros((*held.shape[:2], shape[2]), dtype=bool)  # voxels in `held`, dilated along x by `beside` voxels
     lines = _lines(radius, step, pad)
     for beside in range(pad[2] + 1):
         for shift in {-beside, beside}:
@@ -104,7 +105,7 @@ def _dilated(
 
 
 def _lines(radius: float, step: np.ndarray, pad: np.ndarray) -> dict[int, list[tuple[int, int]]]:
-    """A ball of `radius` Å as lines along x: their places (dz, dy) by half their length, all in voxels."""
+    """A ball of `radius` Å as lines along x: their offsets (dz, dy) grouped by half-length, all in voxels."""
     lines: dict[int, list[tuple[int, int]]] = {}
     for dz in range(-pad[0], pad[0] + 1):
         for dy in range(-pad[1], pad[1] + 1):

@@ -1,9 +1,8 @@
-"""The background of a map and its molecule density, from the map alone.
+"""Estimate the background and the molecule density of a map from the map alone.
 
-Both are the same whatever the scale and the offset of the values, however large the box is and whether the map was
-masked: quantiles over all voxels, as histograms give them, move with the share of the box that is empty, so none is
-taken. Instead the molecule is found first, as the blocks of some 4 Å whose mean is strong among the strongest ones, and
-the figures are taken inside.
+Both estimates follow the scale and offset of the values and depend neither on the box size nor on masking. Quantiles
+over all voxels, as taken from histograms, shift with the empty fraction of the box, so they are not used. Instead the
+molecule is located first, as blocks of about 4 Å with a high mean density, and its density is measured inside them.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from scipy.ndimage import uniform_filter
 from cryotools.core.errors import DataError
 from cryotools.core.maps.volume import Volume
 
-_BLOCK = 4.0  # Å; noise of most maps averages out over a block, density does not
-_STRONGEST = 64  # blocks, the volume of a small protein: where the search for a level begins
-_STRONG = 0.5  # of the mean over what is strong, above which something is
-_FILLED = 0.2  # of all voxels; one exact value that so many have is a mask's or a box's filling
-_AT_MOST = 1_000_000  # values that are sorted
+_BLOCK = 4.0  # Å; in most maps noise averages out over a block, density does not
+_STRONGEST = 64  # blocks, the volume of a small protein: starting point of the search for a level
+_STRONG = 0.5  # fraction of the mean strong density above which a value counts as strong
+_FILLED = 0.2  # fraction of all voxels; an exact value shared by this many is a mask value or padding
+_AT_MOST = 1_000_000  # values sorted at most
 
 
 @dataclass(frozen=True)
 class Levels:
-    """`background` is the level of the solvent and `strength` the molecule density: the mean height above the
-    background of those voxels of the molecule that are higher than half of that mean. Both are in the map's own scale.
-    `contrast` compares the strongest blocks with the weakest: far above 1 in a map, near 1 in noise, below 1 where
-    density is negative. `filling` is the mask value, the exact value of masked voxels, or None.
+    """`background` is the background level and `strength` the molecule density: the mean height above background of
+    the molecule's voxels that exceed half of that mean. Both are on the map's own scale. `contrast` is the ratio of
+    the strongest blocks to the weakest: well above 1 for a map, near 1 for noise, below 1 if the contrast is inverted.
+    `filling` is the mask value, the exact value of masked voxels, or None.
     """
 
     background: float
@@ -38,7 +37,7 @@ class Levels:
 
 
 def in_sigma(volume: Volume) -> Volume:
-    """`volume` in standard deviations above its mean, both over all voxels: those of a mask, too.
+    """`volume` in standard deviations above its mean, both taken over all voxels, including masked ones.
 
     Raises
     ------
@@ -52,12 +51,12 @@ def in_sigma(volume: Volume) -> Volume:
 
 
 def find_levels(volume: Volume) -> Levels:
-    """The levels of `volume`, of any voxel size.
+    """The density levels of `volume`, at any voxel size.
 
     Raises
     ------
     DataError
-        The map is constant, or nothing in it is above its background.
+        The map is constant, or has no density above its background.
     """
     data = volume.data
     low, high = float(data.min()), float(data.max())
@@ -76,7 +75,7 @@ def find_levels(volume: Volume) -> Levels:
 
 
 def _filling(data: np.ndarray) -> float | None:
-    """The commonest value of those that a fifth of the voxels have exactly, or None."""
+    """The most common exact value shared by at least a fifth of the voxels, or None."""
     values = np.sort(_sample(data))
     step = max(1, int(_FILLED * len(values)))
     same = np.flatnonzero(values[step:] == values[:-step])
@@ -88,7 +87,7 @@ def _filling(data: np.ndarray) -> float | None:
 
 
 def _commonest(values: np.ndarray) -> float:
-    """The middle of the shortest interval that holds a quarter of `values` (n,): where solvent is."""
+    """The mean of the shortest interval that holds a quarter of `values` (n,): the background."""
     values = np.sort(values)
     many = max(1, len(values) // 4)
     first = int(np.argmin(values[many:] - values[:-many])) if len(values) > many else 0
@@ -97,17 +96,17 @@ def _commonest(values: np.ndarray) -> float:
 
 def _sample(data: np.ndarray) -> np.ndarray:
     """At most a million values of `data`, evenly spread."""
-    return data.ravel()[:: -(-data.size // _AT_MOST) | 1]  # an odd step does not follow rows of even length
+    return data.ravel()[:: -(-data.size // _AT_MOST) | 1]  # an odd step does not keep in phase with rows of even length
 
 
 def block_size(volume: Volume) -> list[int]:
-    """Voxels along each edge (z, y, x) of a block of some 4 Å."""
+    """Voxels along each edge (z, y, x) of a block of about 4 Å."""
     steps = zip(volume.data.shape, volume.voxel_size[::-1], strict=True)
     return [max(1, min(n, round(_BLOCK / step))) for n, step in steps]
 
 
 def block_means(data: np.ndarray, background: float, size: list[int]) -> np.ndarray:
-    """Means above `background` over blocks of `size` (z, y, x) voxels; those at the end may be smaller."""
+    """Means above `background` over blocks of `size` (z, y, x) voxels; the last ones may be smaller."""
     for axis, n in enumerate(size):
         starts = np.arange(0, data.shape[axis], n)
         counts = np.diff(np.append(starts, data.shape[axis]))
@@ -117,11 +116,11 @@ def block_means(data: np.ndarray, background: float, size: list[int]) -> np.ndar
 
 
 def _level(values: np.ndarray, strongest: int) -> float:
-    """The mean of the values that exceed half of it, which no number of low values changes; infinite where none is
-    above 0.
+    """The mean of the values that exceed half of that mean, unaffected by any number of low values; infinite if no
+    value is positive.
 
-    The search goes down from the `strongest` values (a quarter of all in small maps), more than a bright spot fills,
-    and ends at the highest such mean: noise in a large box would have one, too.
+    The search starts from the `strongest` values (a quarter of all in small maps), more than a bright spot fills, and
+    works down to the first, highest such mean: noise in a large box would give one, too.
     """
     positive = np.sort(values[values > 0])[::-1].astype(np.float64)
     if not len(positive):
@@ -130,21 +129,21 @@ def _level(values: np.ndarray, strongest: int) -> float:
     count = max(1, min(strongest, len(positive) // 4))
     while True:
         mean = total[count - 1] / count
-        above = int(np.searchsorted(-positive, -_STRONG * mean))  # how many exceed it
+        above = int(np.searchsorted(-positive, -_STRONG * mean))  # number of values above the threshold
         if above <= count:
             return float(mean)
         count = above
 
 
 def _inside(data: np.ndarray, inside: np.ndarray, size: list[int]) -> np.ndarray:
-    """The values of `data` in the blocks that are `inside`."""
+    """The values of `data` in the blocks selected by `inside`."""
     for axis, n in enumerate(size):
         inside = np.repeat(inside, n, axis=axis)
     return data[inside[tuple(slice(n) for n in data.shape)]]
 
 
 def _contrast(blocks: np.ndarray) -> float:
-    """The strongest blocks over the weakest, a thousandth of all but at least 8 at each end."""
+    """Ratio of the strongest to the weakest blocks: a thousandth of all, but at least 8, at each end."""
     many = min(max(8, blocks.size // 1000), blocks.size)
     ordered = np.sort(blocks, axis=None).astype(np.float64)
     weakest = -ordered[:many].mean()

@@ -1,4 +1,4 @@
-"""The data block of a map file: found, checked against the header and the memory, and read."""
+"""Locate the data block of a map file, check it against the header and free memory, and read it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cryotools.core.maps.mapheader import HEADER_BYTES, MapHeader
 from cryotools.core.memory import available_bytes
 
 _DEFLATE_LIMIT = 1100  # deflate cannot expand more than 1032-fold
-_SLAB_BYTES = 1 << 20  # of float32, so that a slab and its float64 copy stay in the cache
-_SURPLUS = 1 << 24  # bytes more than header and data make, among which the data are looked for
+_SLAB_BYTES = 1 << 20  # of float32, so that a slab and its float64 copy stay in cache
+_SURPLUS = 1 << 24  # most extra bytes, beyond header and data, for which the position of the data is checked
 
 
 def read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
@@ -31,7 +31,7 @@ def read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
     skipped = read_upto(stream, min(extended, expected))
     beyond = _skip(stream, extended - len(skipped))
     content = np.fromfile(stream, np.uint8, expected) if plain else read_upto(stream, expected)
-    if extended and not beyond and len(skipped) + len(content) == expected:  # the size of what is packed is known now
+    if extended and not beyond and len(skipped) + len(content) == expected:  # the unpacked size is known only now
         _without_extended_header(header, path)
         content = skipped + bytes(content)
     if len(content) < expected:
@@ -45,7 +45,7 @@ def read_data(stream: BinaryIO, header: MapHeader, path: Path) -> np.ndarray:
 
 
 def _skip(stream: BinaryIO, n_bytes: int) -> int:
-    """Pass over at most `n_bytes`; how many there were."""
+    """Skip at most `n_bytes`; return the number skipped."""
     left = n_bytes
     while left > 0 and (chunk := stream.read(min(_SURPLUS, left))):
         left -= len(chunk)
@@ -54,12 +54,12 @@ def _skip(stream: BinaryIO, n_bytes: int) -> int:
 
 def _values(content: bytes | bytearray | np.ndarray, header: MapHeader) -> np.ndarray:
     view = content.data if isinstance(content, np.ndarray) else memoryview(content)
-    # read-only, since nobody else has it and a volume need then not copy it
+    # read-only, so that a volume need not copy it: nothing else refers to this memory
     return np.frombuffer(view.toreadonly(), header.dtype).reshape(header.n[::-1]).astype("=f4", copy=False)
 
 
 def _without_extended_header(header: MapHeader, path: Path) -> int:
-    """Say that it is missing; its true size, 0."""
+    """Warn that it is missing; return its true size, 0."""
     warnings.warn(
         f"{path}: the header gives an extended header of {header.extended_bytes} bytes (nsymbt), but the file is "
         "as long as header and data alone; read without an extended header",
@@ -72,8 +72,8 @@ def _without_extended_header(header: MapHeader, path: Path) -> int:
 def _beside_surplus(
     values: np.ndarray, content: bytes | bytearray | np.ndarray, surplus: bytes, header: MapHeader, path: Path
 ) -> np.ndarray:
-    """The values of a file that is longer than its header says: the surplus lies behind them, unless the header's
-    statistics are those of the last bytes and not of the first.
+    """The values of a file longer than its header implies: the surplus follows the data, unless the header's
+    statistics match the last bytes and not the first.
     """
     if len(surplus) < _SURPLUS and not _has_statistics(values, header):
         last = _values((bytes(content) + surplus)[-len(content) :], header)
@@ -90,7 +90,7 @@ def _beside_surplus(
 
 
 def _has_statistics(values: np.ndarray, header: MapHeader) -> bool:
-    """Whether the header's minimum, maximum and mean are those of `values`; False where it does not say."""
+    """Whether the header's minimum, maximum and mean match `values`; False if they are not set."""
     low, high, mean, _ = header.statistics
     if not (np.isfinite([low, high, mean]).all() and low < high):
         return False
@@ -100,7 +100,7 @@ def _has_statistics(values: np.ndarray, header: MapHeader) -> bool:
 
 
 def _refuse_impossible(stream: BinaryIO, header: MapHeader, extended: int, path: Path) -> None:
-    """Raise before anything is allocated when the header claims more data than the file or the memory can hold."""
+    """Raise, before allocating anything, if the header claims more data than the file or memory can hold."""
     needed, free = math.prod(header.n) * 4, available_bytes()
     on_disk = path.stat().st_size
     if not path.is_file() or isinstance(stream, bz2.BZ2File):

@@ -1,8 +1,8 @@
-"""Read and write density maps. The only module that opens MRC files.
+"""Read and write density maps. The only module that opens MRC maps.
 
 Reading accepts MRC2014/CCP4 modes 0, 1, 2, 6 and 12, any axis order, either byte order, plain, gzip or bzip2.
-Position follows ChimeraX: ORIGIN in Å where it is not zero, else nstart × voxel size. nstart is permuted with the
-axes, ORIGIN is not. Writing gives both when the origin is a whole number of voxels, else ORIGIN alone.
+The position follows ChimeraX: ORIGIN in Å if it is not zero, else nstart × voxel size. nstart is permuted with the
+axes, ORIGIN is not. Written files have both if the origin is a whole number of voxels, else ORIGIN alone.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from cryotools.core.maps.mapdata import read_data
 from cryotools.core.maps.mapheader import HEADER_BYTES, MapHeader, decode_header, refuse_stacks
 from cryotools.core.maps.volume import Grid, Triple, Volume, shape_of, triple_of
 
-_VOXEL_SIZES = (0.05, 1000.0)  # Å: the finest crystal maps and the coarsest tomograms lie well between
+_VOXEL_SIZES = (0.05, 1000.0)  # Å: the finest crystal maps and the coarsest tomograms are well within this range
 _USUAL_SIZES = (0.2, 100.0)
 _UNITS = {"metres": 1e10, "millimetres": 1e7, "micrometres": 1e4, "nanometres": 10.0, "picometres": 0.01}
-_FARTHEST = 1e6  # Å from 0, 0, 0; the header's float32 cannot place a voxel beyond
+_FARTHEST = 1e6  # Å from 0, 0, 0; beyond that the header's float32 is too coarse to place a voxel
 
 
 def read_header(path: str | os.PathLike[str]) -> MapHeader:
@@ -36,7 +36,7 @@ def read_header(path: str | os.PathLike[str]) -> MapHeader:
 
 
 def read_grid(path: str | os.PathLike[str]) -> Grid:
-    """Where a map lies, without reading its values."""
+    """The grid of a map, without reading its values."""
     path = Path(path)
     header = read_header(path)
     refuse_stacks(header, str(path))
@@ -52,17 +52,17 @@ def read_map(
     Parameters
     ----------
     path : file in MRC2014/CCP4 format, plain or compressed
-    voxel_size : Å, replaces what the header says
-    replace_non_finite : put in place of NaN and infinite values; without it they are an error
+    voxel_size : Å, overrides the header
+    replace_non_finite : replaces NaN and infinite values; without it they raise an error
 
     Returns
     -------
-    Volume with axes (z, y, x) whatever the order in the file.
+    Volume with axes (z, y, x), whatever the axis order in the file.
 
     Raises
     ------
     DataError
-        The file is not a sound density map; the message names the field and the remedy.
+        The file is not a valid density map; the message names the field and the remedy.
     """
     path = Path(path)
     with _open(path) as stream:
@@ -71,13 +71,13 @@ def read_map(
         grid = _grid(header, str(path), voxel_size)
         data = read_data(stream, header, path)
     _warn_of_oddities(header, path)
-    file_axis_of = [header.axes.index(axis) for axis in (3, 2, 1)]  # where z, y and x lie among column, row, section
+    file_axis_of = [header.axes.index(axis) for axis in (3, 2, 1)]  # position of z, y and x among column, row, section
     data = np.ascontiguousarray(data.transpose([2 - at for at in file_axis_of]))
     return Volume.on(grid, _finite(data, str(path), replace_non_finite))
 
 
 def describe_position(header: MapHeader) -> str:
-    """One sentence: which header fields place the map."""
+    """One sentence on which header fields position the map."""
     return "ORIGIN" if any(header.origin) else "nstart" if any(header.nstart) else "none (the box begins at 0, 0, 0)"
 
 
@@ -129,7 +129,7 @@ def _grid(header: MapHeader, name: str, voxel_size: float | None) -> Grid:
 
 
 def _voxel_size(header: MapHeader, name: str) -> Triple:
-    """The header's voxel size, Å (x, y, z), where it can be a map's."""
+    """The header's voxel size, Å (x, y, z), if plausible for a map."""
     size = header.voxel_size()
     remedy = "correct the header, or give `voxel_size`"
     if not np.all(np.isfinite(size)) or min(size) <= 0:
@@ -149,7 +149,7 @@ def _voxel_size(header: MapHeader, name: str) -> Triple:
 
 
 def _finite(data: np.ndarray, name: str, replacement: float | None) -> np.ndarray:
-    # min and max show a NaN or an infinity without an array of flags as large as the map
+    # min and max reveal a NaN or an infinity without a boolean array as large as the map
     if np.isfinite(data.min()) and np.isfinite(data.max()):
         return data
     bad = ~np.isfinite(data)

@@ -1,7 +1,7 @@
-"""The 1024-byte MRC2014/CCP4 header: decoded, checked, and described in words where it is odd.
+"""Decode and check the 1024-byte MRC2014/CCP4 header, and describe any oddities in words.
 
-mrcfile supplies the layout of the header. The checks are ours because it opens many broken headers without a word:
-zero or infinite voxel sizes, angles that are not 90°, permuted axes, sizes that the file cannot hold.
+mrcfile supplies the layout of the header. The checks are our own, as mrcfile opens many broken headers silently:
+zero or infinite voxel sizes, angles other than 90°, permuted axes, dimensions larger than the file.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _REFUSED_MODES = {
     4: "mode 4 is complex, not a density",
     101: "mode 101 holds 4-bit counts of raw movies, not a density",
 }
-_SPACE_GROUPS = range(231)  # 0 is that of images
-_VOLUME_STACKS = range(401, 631)  # MRC2014: 400 and the space group of each volume
+_SPACE_GROUPS = range(231)  # 0 means images
+_VOLUME_STACKS = range(401, 631)  # MRC2014: 400 + the space group of each volume
 _IMOD_STAMP = 1146047817
 _IMOD_SIGNED_BYTES = 1
 
 
 @dataclass(frozen=True)
 class MapHeader:
-    """What an MRC header says, with nothing applied yet.
+    """The contents of an MRC header, with nothing applied yet.
 
     `n`, `nstart` and `axes` are in file order (columns, rows, sections); `sampling`, `cell` and `origin` are
-    (x, y, z), as the format defines them. `oddities` are sentences about what had to be assumed.
+    (x, y, z), as the format defines them. `oddities` are sentences that say what had to be assumed.
     """
 
     n: tuple[int, int, int]
@@ -61,34 +61,34 @@ class MapHeader:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """How values are stored. Bytes flagged as unsigned by IMOD are so."""
+        """The stored data type. Bytes that IMOD flags as unsigned are read as unsigned."""
         unsigned = self.mode == 0 and self.imod_flags is not None and not self.imod_flags & _IMOD_SIGNED_BYTES
         return (np.dtype("u1") if unsigned else MODES[self.mode]).newbyteorder(self.byte_order)
 
     @property
     def stored_offset(self) -> int:
-        """What IMOD adds to the bytes it stores as signed, so that they run from 0 to 255 as it shows them."""
+        """Offset that IMOD adds to bytes stored as signed, so that values run from 0 to 255 as IMOD shows them."""
         return 128 if self.mode == 0 and (self.imod_flags or 0) & _IMOD_SIGNED_BYTES else 0
 
     @property
     def data_bytes(self) -> int:
-        """Size of the data block, exactly."""
+        """Exact size of the data block."""
         return math.prod(self.n) * MODES[self.mode].itemsize
 
     def voxel_size(self) -> Triple:
-        """Cell edges over sampling, Å (x, y, z); not yet checked."""
+        """Cell edges divided by sampling, Å (x, y, z); not yet checked."""
         with np.errstate(all="ignore"):
             size = np.divide(np.array(self.cell), np.array(self.sampling, dtype=np.float64))
         return triple_of(size)
 
 
 def decode_header(raw: bytes, name: str) -> MapHeader:
-    """Decode and check the first 1024 bytes of a map; `name` begins the messages.
+    """Decode and check the first 1024 bytes of a map; messages begin with `name`.
 
     Raises
     ------
     DataError
-        The bytes are no MRC header, or describe something that is not a density map.
+        The bytes are not an MRC header, or describe something other than a density map.
     """
     record, oddities = _in_right_byte_order(raw, name)
     mode = int(record["mode"])
@@ -129,7 +129,7 @@ def decode_header(raw: bytes, name: str) -> MapHeader:
 
 
 def refuse_stacks(header: MapHeader, name: str) -> None:
-    """Raise DataError for images and stacks, which are not one density map."""
+    """Raise DataError for images and stacks, which are not a single density map."""
     columns, rows, sections = header.n
     if sections == 1 or min(columns, rows) == 1:
         raise DataError(f"{name}: contains a {columns} x {rows} x {sections} image, not a volume")
@@ -141,7 +141,7 @@ def refuse_stacks(header: MapHeader, name: str) -> None:
 
 
 def _in_right_byte_order(raw: bytes, name: str) -> tuple[np.void, list[str]]:
-    """The header record in the byte order that makes sense, and what was odd about finding it."""
+    """The header record in the plausible byte order, and any oddities met in determining it."""
     little = np.frombuffer(raw, HEADER_DTYPE.newbyteorder("<"))[0]
     big = np.frombuffer(raw, HEADER_DTYPE.newbyteorder(">"))[0]
     stamp = bytes(raw[212:214])
@@ -151,7 +151,7 @@ def _in_right_byte_order(raw: bytes, name: str) -> tuple[np.void, list[str]]:
             break
     else:
         if raw[208:211] == b"MAP":
-            return stamped if stamped is not None else little, []  # the caller names the field that is wrong
+            return stamped if stamped is not None else little, []  # the caller names the invalid field
         raise DataError(f"{name}: is not an MRC/CCP4 map (no MAP ID, and the header makes no sense)")
     oddities = []
     if record is not stamped:

@@ -1,4 +1,4 @@
-"""What may stand for a map: its file, the volume itself, or an array with its voxel size."""
+"""Accepted forms of a map argument: a file, a volume, or an array with its voxel size."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ MapLike = str | os.PathLike[str] | Volume
 
 
 def as_volume(given: MapLike | np.ndarray, voxel_size: float | Triple | None = None) -> Volume:
-    """The map that is `given`: read from its file, the volume itself, or made of an array `(nz, ny, nx)`.
+    """The map `given` as a volume: read from a file, returned as it is, or made from an array `(nz, ny, nx)`.
 
-    `voxel_size` in Å, one number or (x, y, z), replaces what a file or a volume says, and must be given with an array,
-    whose first voxel is then at (0, 0, 0). An array is copied: it stays writable.
+    `voxel_size` in Å, one number or (x, y, z), overrides that of a file or a volume and is required with an array,
+    whose first voxel is then at (0, 0, 0). An array is copied, so it stays writable.
 
     Raises
     ------
     UsageError
-        An array has no voxel size or not three axes, or the voxel size is not positive.
+        An array comes without a voxel size or does not have three axes, or the voxel size is not positive.
     DataError
-        The file is not a sound density map.
+        The file is not a valid density map.
     """
     size = None if voxel_size is None else _three(voxel_size)
     if isinstance(given, Volume):
@@ -41,12 +41,12 @@ def as_volume(given: MapLike | np.ndarray, voxel_size: float | Triple | None = N
 
 
 def as_grid(given: MapLike | Grid) -> Grid:
-    """Where the map that is `given` lies; the values of a file are not read.
+    """The grid of the map `given`; the values of a file are not read.
 
     Raises
     ------
     DataError
-        The file is not a sound density map.
+        The file is not a valid density map.
     """
     if isinstance(given, Grid):
         return given

@@ -1,4 +1,4 @@
-"""Write density maps as MRC2014, whole or not at all, without the bytes of empty solvent where files may have holes."""
+"""Write density maps as MRC2014, all or nothing; empty solvent takes no disk space where files may be sparse."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from cryotools.core.files.output import atomic_path
 from cryotools.core.maps.mapdata import statistics
 from cryotools.core.maps.volume import Volume
 
-_HOLE_BYTES = 1 << 16  # the least that is skipped where a file is written
+_HOLE_BYTES = 1 << 16  # shortest stretch of zeros skipped in writing
 
 
 def write_map(
     path: str | os.PathLike[str], volume: Volume, *, label: str, mode: int = 2, labels: Sequence[str] = ()
 ) -> tuple[float, float, float, float]:
-    """Write `volume` atomically as MRC2014; `.gz` or `.bz2` at the end of the name compresses it.
+    """Write `volume` atomically as MRC2014, compressed if the name ends in `.gz` or `.bz2`.
 
     Parameters
     ----------
-    label : one line of provenance (80 ASCII characters at most), put after the last nine of `labels`
+    label : one line of provenance (at most 80 ASCII characters), added after the last nine of `labels`
     mode : 2 for float32, 12 for float16
 
     Returns
     -------
-    Minimum, maximum, mean and standard deviation of the values, as the header holds them.
+    Minimum, maximum, mean and standard deviation of the values, as written to the header.
 
     Raises
     ------
@@ -97,18 +97,18 @@ def _open_to_write(path: Path, suffix: str) -> Iterator[BinaryIO]:
 
 
 def _write_values(stream: BinaryIO, stored: np.ndarray) -> None:
-    """Write all values; in a plain file, stretches of nothing but zeros are skipped, which read as zeros.
+    """Write all values; in a plain file, stretches of zeros are skipped and left as holes, which read as zeros.
 
-    More than half of a simulated map is solvent: the system need not set memory and disk aside for it.
+    More than half of a simulated map is solvent, which then takes neither memory nor disk space.
     """
     content = stored.data.cast("B")
     if not _may_have_holes(stream):
         stream.write(content)
         return
     begin = stream.tell()
-    bits = stored.reshape(-1).view(f"u{stored.itemsize}")  # -0.0 is not nothing
+    bits = stored.reshape(-1).view(f"u{stored.itemsize}")  # -0.0 does not count as zero
     per = _HOLE_BYTES // stored.itemsize
-    first = (-begin // stored.itemsize) % per  # so that stretches begin where the file system's blocks do
+    first = (-begin // stored.itemsize) % per  # so that stretches align with the file system's blocks
     starts = np.unique(np.minimum([0, *range(first, bits.size, per)], bits.size))
     filled = np.concatenate([[False], np.maximum.reduceat(bits, starts) > 0, [False]])
     ends = np.append(starts, bits.size) * stored.itemsize
@@ -121,5 +121,5 @@ def _write_values(stream: BinaryIO, stored: np.ndarray) -> None:
 
 
 def _may_have_holes(stream: BinaryIO) -> bool:
-    """True for a plain file on the disk, which can be written from place to place."""
+    """True for a plain file on disk, which allows seeking while writing."""
     return isinstance(stream, io.BufferedWriter) and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)

@@ -1,9 +1,9 @@
-"""The one form in which networks see maps, made by one function in training and in use.
+"""Bring maps into the standard form that networks take, with one function for both training and inference.
 
-Voxels are cubes of 1 Å. Values are heights above the background in units of the molecule density (`core.maps.levels`):
-neither depends on the scale of the values, the size of the box or a mask. Maps that are too sharp are blurred
-(`core.maps.soften`). Crops without solvent do not show its level, so cut them from prepared maps, not before. Nothing
-is masked around the molecule, as its weak parts would be lost, too; what a mask has already removed is exactly 0.
+Voxels are cubes of 1 Å. Values are heights above background in units of the molecule density (`core.maps.levels`),
+so they do not depend on the map's scale, the box size or masking. Maps that are too sharp are blurred
+(`core.maps.soften`). The background cannot be determined from crops without solvent, so crop after preparation, not
+before. No mask is applied around the molecule, as weak parts would be lost; voxels already masked are exactly 0.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from cryotools.core.maps.soften import blur_needed, blurred
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
 
-PREPARED_RANGE = (-2.0, 4.0)  # × the molecule density; what is beyond is a heavy atom or an artefact
-_SMALLEST = 6.0  # Å along each axis: one turn of a helix; less shows nothing of a molecule
+PREPARED_RANGE = (-2.0, 4.0)  # × the molecule density; values beyond are heavy atoms or artefacts
+_SMALLEST = 6.0  # Å along each axis: about one helical turn; a smaller map shows no structure
 _BLOCK = 4  # Å
-_STANDS_OUT, _STRONGEST = 0.25, 64  # of the mean over so many blocks
-_AROUND = 2  # blocks
+_STANDS_OUT, _STRONGEST = 0.25, 64  # fraction of the mean over this many strongest blocks
+_AROUND = 2  # blocks of margin
 
 
 @dataclass(frozen=True)
 class PreparedMap:
-    """A map in the common form: `volume` on voxels of 1 Å, solvent at 0; `levels` in the map's own scale."""
+    """A map in the standard form: `volume` with 1 Å voxels and background at 0; `levels` on the map's own scale."""
 
     volume: Volume
     levels: Levels
 
 
 def prepare_map(volume: Volume, resolution: float | None = None, levels: Levels | None = None) -> PreparedMap:
-    """`volume`, of a `resolution` in Å if that is known, in the common form; its box begins at the same origin. Its
-    `levels` are found where they are not given.
+    """`volume`, of the given `resolution` in Å if known, in the standard form, with its origin unchanged. The density
+    `levels` are estimated if not given.
 
     Raises
     ------
     DataError
-        The map is constant, has nothing above its background, is thinner than 6 Å or does not fit into memory.
+        The map is constant, has no density above background, is thinner than 6 Å or does not fit into memory.
     """
     if min(volume.grid.size) < _SMALLEST:
         size = " x ".join(f"{length:.3g}" for length in volume.grid.size)
@@ -60,12 +60,12 @@ def prepare_map(volume: Volume, resolution: float | None = None, levels: Levels 
         data = blurred(data, blur)
         if kept is not None:
             data *= kept
-        data = data / np.float32(find_levels(Volume.on(unit, data)).strength)  # the volume has made its data read-only
+        data = data / np.float32(find_levels(Volume.on(unit, data)).strength)  # data is read-only now
     return PreparedMap(Volume.on(unit, np.clip(data, *PREPARED_RANGE, out=data)), levels)
 
 
 def stands_out(density: np.ndarray) -> np.ndarray:
-    """Mask (nz, ny, nx) of a prepared map: what stands out of the solvent, and some 8 Å around it."""
+    """Mask (nz, ny, nx) of a prepared map: regions that stand out from the background, and about 8 Å around them."""
     blocks = block_means(density, 0.0, [min(_BLOCK, n) for n in density.shape])
     means = uniform_filter(blocks, 3, mode="nearest")
     strongest = np.sort(means, axis=None)[-min(_STRONGEST, -(-means.size // 4)) :].mean()

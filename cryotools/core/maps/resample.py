@@ -1,9 +1,10 @@
 """Move a map to another grid, or change its voxel size.
 
 Grids are parallel to the axes, so interpolation is separable: three matrix products, one weight matrix per axis. The
-matrix says what kind of interpolation it is: linear, cubic B-spline, or Fourier (trigonometric interpolation of the map
-mirrored at its faces, so that density at a face does not leak in at the opposite one). Voxel sizes and positions are
-exact, nothing is rounded to whole ratios. Coarser grids are low-passed first, except by `interpolate`.
+matrix determines the kind of interpolation: linear, cubic B-spline, or Fourier (trigonometric interpolation of the map
+mirrored at its faces, so that density at one face does not leak in at the opposite one). Voxel sizes and positions are
+exact, not rounded to integer ratios. Maps are low-pass filtered before they go to coarser grids, except in
+`interpolate`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from cryotools.core.errors import check_choice
 from cryotools.core.maps.volume import Grid, Volume, shape_of
 from cryotools.core.memory import check_grid_fits
 
-SPACING = 1.0  # Å; the voxel size at which every network sees maps
+SPACING = 1.0  # Å; the voxel size of the maps that all networks take
 
 METHODS = ("fourier", "cubic", "linear")
 _ROUNDING = 1e-3  # voxels; header origins are float32
 
 
 def grid_at_spacing(grid: Grid, spacing: float) -> Grid:
-    """The grid of cubic voxels of `spacing` Å that begins at `grid`'s origin and ends at or before its last voxel."""
+    """The grid of cubic voxels of `spacing` Å that starts at `grid`'s origin and ends at or before its last voxel."""
     counts = [
         int(np.floor((n - 1) * step / spacing + 1e-6)) + 1
         for n, step in zip(grid.shape[::-1], grid.voxel_size, strict=True)
@@ -30,7 +31,7 @@ def grid_at_spacing(grid: Grid, spacing: float) -> Grid:
 
 
 def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
-    """The values of `volume` on `target`; 0 where the target leaves the volume's box.
+    """The values of `volume` on `target`; 0 outside the volume's box.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def resample(volume: Volume, target: Grid, method: str = "fourier") -> Volume:
 
 
 def whole_shift(source: Grid, target: Grid) -> tuple[int, int, int] | None:
-    """The voxel (z, y, x) of `source`, inside or not, that `target` begins at; None where voxels do not coincide."""
+    """The voxel (z, y, x) of `source`, inside or not, at which `target` starts; None if the voxels do not coincide."""
     first = source.world_to_index(np.array(target.origin))
     last = source.world_to_index(target.index_to_world(np.array(target.shape[::-1]) - 1.0))
     shift = np.rint(first)
@@ -65,9 +66,9 @@ def whole_shift(source: Grid, target: Grid) -> tuple[int, int, int] | None:
 
 
 def interpolate(volume: Volume, target: Grid) -> Volume:
-    """Trilinear values on another grid, without a low-pass: they stay within the range that `volume` has.
+    """Trilinear values on another grid, without a low-pass filter: they stay within the range of `volume`.
 
-    For probabilities and labels' weights, which ring under `resample`. Beyond the box lie the values at its faces.
+    For probabilities and label weights, which ring under `resample`. Beyond the box, values at its faces are repeated.
 
     Raises
     ------
@@ -85,10 +86,10 @@ def interpolate(volume: Volume, target: Grid) -> Volume:
 
 
 def interpolate_each(maps: np.ndarray, source: Grid, target: Grid) -> np.ndarray:
-    """Maps (k, *source.shape) on another grid, float32 (k, *target.shape), by `interpolate`: probabilities stay within
+    """Maps (k, *source.shape) on another grid, float32 (k, *target.shape), by `interpolate`: probabilities stay between
     0 and 1 and sum to 1.
 
-    Beyond the source, which may end up to a voxel before the target, lie the values at its faces.
+    Beyond the source, which may end up to a voxel before the target, the values at its faces are repeated.
 
     Raises
     ------
@@ -103,9 +104,9 @@ def interpolate_each(maps: np.ndarray, source: Grid, target: Grid) -> np.ndarray
 
 
 def support(volume: Volume, target: Grid) -> np.ndarray:
-    """True (nz, ny, nx) for voxels of `target` that have a voxel of `volume` beside them that is not 0.
+    """Mask (nz, ny, nx) of the voxels of `target` that are next to a non-zero voxel of `volume`.
 
-    Linear interpolation gives 0 at the others, Fourier and cubic interpolation the small values of their ringing.
+    At the others linear interpolation gives 0, Fourier and cubic interpolation small values from ringing.
     """
     near = volume.data != 0
     for axis in range(3):
@@ -117,7 +118,7 @@ def support(volume: Volume, target: Grid) -> np.ndarray:
 
 
 def _shifted(data: np.ndarray, shape: tuple[int, int, int], shift: tuple[int, int, int]) -> np.ndarray:
-    """The voxels of `data` from `shift` (z, y, x) on, in an array of `shape`; 0 beyond them."""
+    """The voxels of `data` from `shift` (z, y, x) onwards, in an array of `shape`, padded with 0."""
     result = np.zeros(shape, dtype=data.dtype)
     low = [max(a, 0) for a in shift]
     high = [max(min(a + n, limit), b) for a, n, limit, b in zip(shift, shape, data.shape, low, strict=True)]
@@ -141,7 +142,7 @@ def axis_weights(source: Grid, target: Grid, axis: int, method: str) -> np.ndarr
 
 
 def _places(source: Grid, target: Grid, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where target voxels lie along an array axis, in source voxels kept within the box, and which lie inside it."""
+    """Positions of target voxels along an array axis, in source voxels clipped to the box, and which lie inside it."""
     step = source.voxel_size[2 - axis]
     first = (target.origin[2 - axis] - source.origin[2 - axis]) / step
     at = first + np.arange(target.shape[axis]) * (target.voxel_size[2 - axis] / step)
@@ -152,8 +153,8 @@ def _places(source: Grid, target: Grid, axis: int) -> tuple[np.ndarray, np.ndarr
 def _fourier_weights(at: np.ndarray, n: int, cutoff: float) -> np.ndarray:
     """Trigonometric interpolation at `at` (m,), in voxels, of n samples mirrored at both ends; (m, n).
 
-    The mirrored signal has period 2(n-1) and only cosines cos(pi k x / (n-1)), k = 0 … n-1; those of more than `cutoff`
-    cycles per voxel are left out.
+    The mirrored signal has period 2(n-1) and only cosines cos(pi k x / (n-1)), k = 0 … n-1; those above `cutoff`
+    cycles per voxel are omitted.
     """
     if n == 1:
         return np.ones((len(at), 1))

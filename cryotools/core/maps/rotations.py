@@ -1,4 +1,4 @@
-"""Cubes cut from volumes, turned by the 24 rotations of a cube."""
+"""Cut cubes from volumes and apply the 24 rotations of a cube."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ROTATIONS = [
     if np.isclose(np.linalg.det(np.eye(3)[list(axes)] * np.array(flips)[:, None]), 1)
 ]
 
-# those that a network's outputs are averaged over; of the four, each takes every axis to another direction, and any two
-# are at least 120° apart
+# rotations over which a network's outputs are averaged; each of the four takes every axis to another direction, and any
+# two are at least 120° apart
 ROTATION_SETS = {1: (0,), 4: (0, 6, 8, 21), 24: tuple(range(24))}
 
 
 def rotate(volume: np.ndarray, number: int) -> np.ndarray:
-    """`volume` (..., z, y, x) turned by rotation `number` (0 to 23); 0 leaves it as it is."""
+    """`volume` (..., z, y, x) rotated by rotation `number` (0 to 23); 0 is the identity."""
     axes, flips = ROTATIONS[number]
     lead = volume.ndim - 3
     turned = volume.transpose(*range(lead), *(lead + axis for axis in axes))
@@ -28,7 +28,7 @@ def rotate(volume: np.ndarray, number: int) -> np.ndarray:
 
 
 def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
-    """The cube of `size` voxels at `start` (z, y, x) of `volume` (..., z, y, x), zeros beyond it."""
+    """The cube of `size` voxels from `start` (z, y, x) of `volume` (..., z, y, x), zero-padded outside it."""
     cube = np.zeros((*volume.shape[:-3], size, size, size), dtype=volume.dtype)
     low, high = np.maximum(start, 0), np.minimum(np.asarray(start) + size, volume.shape[-3:])
     if np.any(high <= low):
@@ -41,6 +41,6 @@ def cut(volume: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
 
 
 def start_around(random: np.random.Generator, index: np.ndarray, size: int) -> np.ndarray:
-    """The first voxel of a cube that holds one of the voxels `index` (n, 3), anywhere in its middle half."""
+    """The first voxel of a random cube that has one of the voxels `index` (n, 3) anywhere in its middle half."""
     centre = index[random.integers(len(index))]
     return np.rint(centre - size / 2 + random.uniform(-size / 4, size / 4, 3)).astype(int)

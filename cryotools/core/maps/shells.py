@@ -1,4 +1,4 @@
-"""Shells of a map's Fourier transform: sums over them, and factors that depend on the frequency's length alone."""
+"""Fourier shells of a map: sums over them, and filters that depend on spatial frequency alone (radial filters)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from cryotools.core.maps.volume import Shape, Triple
 
 
 class Shells:
-    """The shells of maps (nz, ny, nx) with voxels of `voxel_size` (x, y, z) Å, as wide as the longest edge's step.
+    """Fourier shells of maps (nz, ny, nx) with voxels of `voxel_size` (x, y, z) Å, one Fourier voxel of the longest
+    edge wide.
 
-    Shell 0 holds the mean alone; `frequency` (n,) in 1/Å runs from there to the Nyquist frequency of the coarsest axis.
+    Shell 0 holds only the mean; `frequency` (n,) in 1/Å runs from there to the Nyquist frequency of the coarsest axis.
     """
 
     def __init__(self, shape: Shape, voxel_size: Triple) -> None:
@@ -35,40 +36,40 @@ class Shells:
         return irfftn(spectrum, s=self.shape).astype(np.float32)
 
     def sum(self, values: np.ndarray) -> np.ndarray:
-        """Sums over each shell (n,) of `values` on the half spectrum, each counted as often as in the whole one."""
+        """Sums over each shell (n,) of `values` on the half spectrum, weighted by multiplicity in the full one."""
         weighted = (values * self._weight).ravel()
         return np.bincount(self.index.ravel(), weights=weighted, minlength=len(self.frequency))[: len(self.frequency)]
 
     @cached_property
     def count(self) -> np.ndarray:
-        """Coefficients of the whole spectrum in each shell, (n,)."""
+        """Number of coefficients of the full spectrum in each shell, (n,)."""
         return self.sum(np.ones(self.index.shape))
 
     def amplitude(self, data: np.ndarray) -> np.ndarray:
-        """Root mean square amplitude of a map's transform in each shell, (n,)."""
+        """Root-mean-square amplitude of a map's transform in each shell, (n,)."""
         power = np.abs(self.transform(data)).astype(np.float64) ** 2
         return np.sqrt(self.sum(power) / self.count)
 
     def scale(self, data: np.ndarray, factor: np.ndarray) -> np.ndarray:
-        """The map whose transform is that of `data` times `factor` (n,), linear between shells; beyond the last shell
-        the last factor holds.
+        """The map whose transform is that of `data` times `factor` (n,), interpolated linearly between shells; beyond
+        the last shell the last factor applies.
         """
         return self.inverse(self.transform(data) * np.interp(self.radius, self.frequency, factor).astype(np.float32))
 
     def falloff(self, b: float, resolution: float) -> np.ndarray:
-        """Factors (n,) that raise a map's B factor by `b` Å² up to `resolution` Å. From there the factor stays, so that
-        a negative `b` does not sharpen noise beyond the resolution.
+        """Factors (n,) that raise a map's B factor by `b` Å² up to `resolution` Å. Beyond that the factor is constant,
+        so that a negative `b` does not sharpen noise there.
         """
         within = np.minimum(self.frequency, 1 / resolution)
         return np.exp(-b * within**2 / 4)
 
     def change_b(self, data: np.ndarray, b: float, resolution: float) -> np.ndarray:
-        """A map of `resolution` Å with its B factor raised by `b` Å²."""
+        """`data`, a map of `resolution` Å, with its B factor raised by `b` Å²."""
         return self.scale(data, self.falloff(b, resolution))
 
     @property
     def _weight(self) -> np.ndarray:
-        """A real map's half spectrum holds every coefficient once but for x = 0 and x = Nyquist, their own mates."""
+        """Multiplicity in the full spectrum: 2, but 1 at x = 0 and x = Nyquist, which hold their own Friedel mates."""
         twice = np.full(self.shape[2] // 2 + 1, 2.0)
         twice[0] = 1.0
         if self.shape[2] % 2 == 0:
@@ -77,7 +78,7 @@ class Shells:
 
 
 def match_amplitudes(data: np.ndarray, reference: np.ndarray, voxel_size: Triple) -> np.ndarray:
-    """`data` with the radial amplitudes of `reference`, both (nz, ny, nx) on one grid; its phases stay."""
+    """`data` scaled to the radial amplitudes of `reference`, both (nz, ny, nx) on one grid; phases are kept."""
     shells = Shells(data.shape, voxel_size)
     have, want = shells.amplitude(data), shells.amplitude(reference)
     factor = np.divide(want, have, out=np.zeros_like(have), where=have > 1e-6 * have.max())

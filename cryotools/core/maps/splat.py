@@ -1,9 +1,9 @@
-"""A sum of Gaussians on a grid: how atoms become density.
+"""Sum Gaussians on a grid, to turn atoms into density.
 
 A Gaussian is a product of three one-dimensional profiles. Atoms are sorted into blocks of voxels, and the density of a
-block with its margin is one matrix product, (amplitudes × z profiles)ᵀ · (y ⊗ x profiles): exact, no Fourier grid, and
-as fast as the machine multiplies matrices. The same code runs on numpy arrays, so that a classical map never pays for
-importing torch, and on torch tensors, for a GPU.
+block with its margin is one matrix product, (amplitudes × z profiles)ᵀ · (y ⊗ x profiles): exact, without a Fourier
+grid, and as fast as the machine multiplies matrices. The same code runs on numpy arrays, so that classical maps do not
+need to import torch, and on torch tensors, for GPUs.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from cryotools.core.maps.volume import Grid, shape_of
 from cryotools.core.progress import NoProgress, Progress
 
 _BLOCK = (16, 8, 16)  # voxels (z, y, x): wide enough that margins do not dominate, small enough for the cache
-_CHUNK_VALUES = 1 << 19  # float32 values of y ⊗ x profiles in flight: 2 MB stay in the cache
+_CHUNK_VALUES = 1 << 19  # float32 values of y ⊗ x profiles at a time: 2 MB stay in cache
 SIGMA_PER_RESOLUTION = 1 / (np.pi * np.sqrt(2))
 _RADIUS_STEP = 1.3  # atoms share blocks when their cut-off radii are within this factor
 
 
 def sigma_of_resolution(resolution: float) -> float:
-    """Standard deviation in Å of the blur for a resolution in Å, as molmap and e2pdb2mrc.py mean it: its Fourier
-    transform falls to 1/e at 1/resolution, so sigma = resolution / (pi sqrt(2)) = 0.2251 resolution.
+    """Standard deviation in Å of the Gaussian blur for a resolution in Å, as molmap and e2pdb2mrc.py define it: its
+    Fourier transform falls to 1/e at 1/resolution, so sigma = resolution / (pi sqrt(2)) = 0.2251 resolution.
     """
     return resolution * SIGMA_PER_RESOLUTION
 
@@ -59,7 +59,7 @@ def splat(
 
     Parameters
     ----------
-    cutoff : where a Gaussian ends, in its own standard deviations along each axis (a cube, as in ChimeraX's molmap)
+    cutoff : where a Gaussian is truncated, in its standard deviations along each axis (a cube, as in ChimeraX's molmap)
     backend : numpy or torch
     device : torch device; unused with numpy
 
@@ -80,7 +80,7 @@ def splat(
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Blocks whose atoms are padded to a common count k: `starts` (b, 3) first voxel of each block (z, y, x),
+    """Blocks with atoms padded to a common number k: `starts` (b, 3) first voxel of each block (z, y, x),
     `shape` voxels of a block with margins, `centres` (3, b, k) in voxels from the start (z, y, x), `amplitude` (b, k),
     `precision` (3, b, k) 1 / (2 sigma²) in voxels⁻², `reach` (3, b, k) cut-off in voxels.
     """
@@ -95,7 +95,7 @@ class _Chunk:
 
 
 def _reaching(gaussians: Gaussians, grid: Grid, cutoff: float) -> Gaussians:
-    """The Gaussians that touch the grid at all."""
+    """The Gaussians that reach into the grid."""
     index = grid.world_to_index(gaussians.xyz)
     reach = cutoff * gaussians.sigma[:, None] / np.array(grid.voxel_size)
     inside = np.all((index + reach >= 0) & (index - reach <= np.array(grid.shape[::-1]) - 1), axis=1)
@@ -104,7 +104,7 @@ def _reaching(gaussians: Gaussians, grid: Grid, cutoff: float) -> Gaussians:
 
 
 def _groups(gaussians: Gaussians) -> Iterator[Gaussians]:
-    """Parts whose widths are alike, so that no narrow atom pays for a wide one's margin."""
+    """Groups of Gaussians of similar width, so that narrow ones do not get the margins of wide ones."""
     if not len(gaussians):
         return
     narrowest = gaussians.sigma.min()
@@ -129,7 +129,7 @@ def _chunks(gaussians: Gaussians, grid: Grid, cutoff: float) -> Iterator[_Chunk]
     key = np.ravel_multi_index(tuple((block - lowest).T), tuple(span))
     order = np.argsort(key, kind="stable")
     _, first, count = np.unique(key[order], return_index=True, return_counts=True)
-    by_count = np.argsort(count, kind="stable")  # blocks of like occupation together waste least padding
+    by_count = np.argsort(count, kind="stable")  # chunks of blocks with similar atom counts need the least padding
     first, count = first[by_count], count[by_count]
 
     begin = 0
@@ -153,7 +153,7 @@ def _chunks(gaussians: Gaussians, grid: Grid, cutoff: float) -> Iterator[_Chunk]
 
 
 def _chunk_end(count: np.ndarray, begin: int, plane: int) -> int:
-    """How many blocks, in order of occupation, fit one chunk without too much padding."""
+    """End of a chunk of blocks, sorted by atom count, that holds as many as fit without too much padding."""
     most = max(1, _CHUNK_VALUES // (plane * int(count[begin])))
     end = int(np.searchsorted(count, max(count[begin] * 1.25, count[begin] + 2), side="right"))
     return min(begin + most, end, len(count))
@@ -183,7 +183,7 @@ def _add_chunk(density: Any, chunk: _Chunk, backend: ModuleType) -> None:
 
 
 def _profiles(centres: Any, precision: Any, reach: Any, length: int, backend: ModuleType) -> Any:
-    """One-dimensional Gaussians (b, k, length), zero beyond the cut-off."""
+    """One-dimensional Gaussian profiles (b, k, length), zero beyond the cut-off."""
     where = backend.arange(length, dtype=backend.float32, **({} if backend is np else {"device": centres.device}))
     square = where - centres[..., None]
     square *= square

@@ -1,6 +1,6 @@
-"""Stacks of images (.mrcs): opened in place, so that a stack larger than the memory costs only the images asked for.
+"""Image stacks (.mrcs), memory-mapped, so that only the requested images of a large stack are read into memory.
 
-Arrays are (image, y, x). Headers are decoded by `core.maps.mapheader`, as those of maps are.
+Arrays are (image, y, x). Headers are decoded by `core.maps.mapheader`, as for maps.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from cryotools.core.memory import available_bytes
 
 @dataclass(frozen=True, eq=False)
 class ImageStack:
-    """Images of one size. `stored` (n, ny, nx) holds them as the file does, mapped into memory and not read; take
-    float32 images from `read`. `pixel_size` in Å is NaN where the header does not say.
+    """Images of one size. `stored` (n, ny, nx) holds them as in the file, memory-mapped and not yet read; `read`
+    returns float32 images. `pixel_size` in Å is NaN if the header does not give it.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class ImageStack:
         return self.stored.shape[1], self.stored.shape[2]
 
     def read(self, which: np.ndarray | slice) -> np.ndarray:
-        """The images that an index array (k,), counted from 0, or a slice picks, in that order: float32 (k, ny, nx).
+        """The images selected by a 0-based index array (k,) or a slice, in that order: float32 (k, ny, nx).
 
         Raises
         ------
@@ -60,12 +60,12 @@ class ImageStack:
 
 
 def open_stack(path: str | os.PathLike[str]) -> ImageStack:
-    """Open a stack of images, or one image, without reading them; a compressed file is read whole.
+    """Open an image stack, or a single image, without reading the images; a compressed file is read whole.
 
     Raises
     ------
     DataError
-        The file is missing, is no MRC file, holds complex numbers, or not one whole image.
+        The file is missing, is not an MRC file, contains complex numbers, or has not even one complete image.
     """
     path = Path(path)
     with open_bytes(path) as stream:
@@ -93,14 +93,14 @@ def open_stack(path: str | os.PathLike[str]) -> ImageStack:
 
 
 def write_stack(path: str | os.PathLike[str], images: Iterable[np.ndarray], pixel_size: float, *, label: str) -> int:
-    """Write images (ny, nx), or batches of them (k, ny, nx), one after another as float32; their number.
+    """Write images (ny, nx), or batches of them (k, ny, nx), as a float32 stack; return the number of images.
 
-    They need not be in memory together. The file appears whole or not at all.
+    They need not all be in memory at once. The file is written completely or not at all.
 
     Raises
     ------
     DataError
-        There is no image, they differ in size or are not finite, or the file cannot be written.
+        There are no images, they differ in size or are not finite, or the file cannot be written.
     """
     count, shape = 0, None
     low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
@@ -143,7 +143,7 @@ def _unpacked(stream: BinaryIO, header: MapHeader, path: Path) -> bytes:
 
 
 def _whole_images(header: MapHeader, there: int, path: Path) -> int:
-    """The images that the file holds, a warning where its header claims more."""
+    """Number of complete images in the file; warns if the header claims more."""
     claimed = header.n[2]
     held = min(claimed, there // (header.data_bytes // claimed))
     if held == 0:
@@ -167,7 +167,7 @@ def _header(
 ) -> np.ndarray:
     header = np.zeros((), dtype=HEADER_DTYPE.newbyteorder("<"))
     header["nz"], header["ny"], header["nx"] = header["mz"], header["my"], header["mx"] = shape
-    header["mz"] = 1  # what tells a stack of images from a volume
+    header["mz"] = 1  # distinguishes an image stack from a volume
     header["mode"] = 2
     header["cella"] = (shape[2] * pixel_size, shape[1] * pixel_size, pixel_size)
     header["cellb"] = (90.0, 90.0, 90.0)

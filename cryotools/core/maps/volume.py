@@ -1,4 +1,4 @@
-"""Density on a regular grid, and where that grid sits in space.
+"""Density on a regular grid, and the position of that grid in space.
 
 Arrays are indexed `(z, y, x)`; positions, voxel sizes and origins are `(x, y, z)` in Å. The origin is the centre
 of voxel `[0, 0, 0]`.
@@ -16,18 +16,18 @@ import numpy as np
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
-_HASHED = 16  # values that tell volumes on one grid apart
+_HASHED = 16  # values that enter the hash, to distinguish volumes on one grid
 _WHOLE = 1e-3  # in voxels: how far from a whole number still counts as whole (header origins are float32)
 
 
 def triple_of(xyz: Iterable[float]) -> Triple:
-    """Three numbers, such as those of an array (3,), as plain floats (x, y, z)."""
+    """Three numbers, e.g. from an array (3,), as plain floats (x, y, z)."""
     x, y, z = xyz
     return float(x), float(y), float(z)
 
 
 def shape_of(counts: Iterable[SupportsInt]) -> Shape:
-    """Three counts, such as those of an array (3,), as plain integers, in their order."""
+    """Three counts, e.g. from an array (3,), as plain integers, in the same order."""
     first, second, third = counts
     return int(first), int(second), int(third)
 
@@ -72,7 +72,7 @@ class Grid:
         return self.origin[which] + self.voxel_size[which] * np.arange(self.shape[2 - which])
 
     def nstart(self) -> Shape | None:
-        """The origin in whole voxels (x, y, z), or None where it is not whole."""
+        """The origin in whole voxels (x, y, z), or None if it is not a whole number of voxels."""
         voxels = np.divide(self.origin, self.voxel_size)
         whole = np.rint(voxels)
         if np.any(np.abs(voxels - whole) > _WHOLE) or np.any(np.abs(whole) >= 2**31):
@@ -80,12 +80,12 @@ class Grid:
         return shape_of(whole)
 
     def contains(self, xyz: np.ndarray) -> np.ndarray:
-        """True for each position `(n, 3)` between the outermost voxel centres, or on them but for rounding."""
+        """True for each position `(n, 3)` between the outermost voxel centres, or on them within rounding error."""
         index = self.world_to_index(xyz)
         return np.all((index >= -_WHOLE) & (index <= np.array(self.shape[::-1]) - 1 + _WHOLE), axis=-1)
 
     def same_as(self, other: Grid) -> bool:
-        """True when both grids hold the same voxels, to a thousandth of a voxel over the whole box."""
+        """True if both grids have the same voxels, to within a thousandth of a voxel over the whole box."""
         if self.shape != other.shape:
             return False
         corner = np.array(self.shape[::-1]) - 1
@@ -97,10 +97,10 @@ class Grid:
 class Volume:
     """An immutable map: `data` float32 `(nz, ny, nx)`, `voxel_size` and `origin` (x, y, z) in Å.
 
-    Two volumes are equal when their grids and all their values are, NaN being equal to NaN.
+    Two volumes are equal if their grids and all their values are equal; NaN equals NaN.
 
-    A float32 array that owns its memory is used without copying and becomes read-only: pass a copy to keep writing to
-    it. A view of memory that may still be written to is copied.
+    A float32 array that owns its memory is used without copying and becomes read-only: pass a copy if you still need
+    to write to it. A view of writable memory is copied.
     """
 
     data: np.ndarray
@@ -141,7 +141,7 @@ class Volume:
 
     @cached_property
     def grid(self) -> Grid:
-        """Where the voxels are."""
+        """The grid of the voxels."""
         return Grid(self.data.shape, self.voxel_size, self.origin)
 
     def world_to_index(self, xyz: np.ndarray) -> np.ndarray:
@@ -149,11 +149,11 @@ class Volume:
         return self.grid.world_to_index(xyz)
 
     def same_grid_as(self, other: Volume | Grid) -> bool:
-        """True when both hold the same voxels; see `Grid.same_as`."""
+        """True if both have the same voxels; see `Grid.same_as`."""
         return self.grid.same_as(other.grid if isinstance(other, Volume) else other)
 
     def sample(self, xyz: np.ndarray, order: int = 1, outside: float = 0.0) -> np.ndarray:
-        """Values `(n,)` at positions `(n, 3)` in Å by splines of `order` (1 trilinear, 3 cubic); `outside` beyond."""
+        """Spline values `(n,)` of `order` (1 trilinear, 3 cubic) at positions `(n, 3)` in Å; `outside` off the grid."""
         from scipy.ndimage import map_coordinates
 
         zyx = self.world_to_index(xyz).T[::-1]
@@ -161,7 +161,7 @@ class Volume:
         return np.where(self.grid.contains(xyz), values, np.float32(outside))
 
     def crop(self, start: Shape, shape: Shape) -> Volume:
-        """The box of `shape` (nz, ny, nx) that begins at voxel `start` (z, y, x); it must lie inside."""
+        """The box of `shape` (nz, ny, nx) that starts at voxel `start` (z, y, x); it must lie inside the volume."""
         stop = tuple(a + n for a, n in zip(start, shape, strict=True))
         if min(start) < 0 or any(b > n for b, n in zip(stop, self.data.shape, strict=True)):
             raise ValueError(f"the box {start} to {stop} leaves the volume of {self.data.shape}")
@@ -169,7 +169,7 @@ class Volume:
         return Volume(part.copy(), self.voxel_size, triple_of(self.grid.index_to_world(np.array(start[::-1]))))
 
     def pad(self, before: Shape, after: Shape, value: float = 0.0) -> Volume:
-        """The volume with `before` and `after` voxels (z, y, x) of `value` added on each side."""
+        """The volume padded with `before` and `after` voxels (z, y, x) of `value` along each axis."""
         widths = list(zip(before, after, strict=True))
         data = np.pad(self.data, widths, constant_values=value)
         return Volume(data, self.voxel_size, triple_of(self.grid.index_to_world(-np.array(before[::-1]))))
@@ -180,7 +180,7 @@ class Volume:
 
 
 def _read_only(data: np.ndarray) -> np.ndarray:
-    """`data` itself made read-only, or a read-only copy where its memory can be written to under another name."""
+    """`data` itself made read-only, or a read-only copy if its memory can be written to through another array."""
     if not _is_sole(data):
         data = data.copy()
     data.flags.writeable = False
@@ -188,7 +188,7 @@ def _read_only(data: np.ndarray) -> np.ndarray:
 
 
 def _is_sole(data: np.ndarray) -> bool:
-    """Whether `data` owns its memory, or is a view of what is read-only."""
+    """Whether `data` owns its memory, or is a view of read-only memory."""
     if isinstance(data.base, np.ndarray):
         return not data.base.flags.writeable and _is_sole(data.base)
     return data.base is None or not data.flags.writeable

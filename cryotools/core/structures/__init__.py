@@ -1,4 +1,4 @@
 """Atomic models: arrays per atom, readers and writers, assemblies, selections, lists of structures.
 
-`formats` holds what PDB, PDBQT and mmCIF text needs, `chemistry` what elements and residues are.
+`formats` handles PDB, PDBQT and mmCIF text; `chemistry` identifies elements and residues.
 """

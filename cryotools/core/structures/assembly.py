@@ -1,7 +1,7 @@
-"""Biological assemblies: what a file says of them (mmCIF tables, PDB REMARK 350), and the copies that they make.
+"""Biological assemblies: parse them from a file (mmCIF tables, PDB REMARK 350) and generate their copies.
 
-Expressions and matrices are kept as the file gives them and are judged when an assembly is built, so that a mistake in
-one assembly stops neither the reading of the atoms nor another assembly.
+Expressions and matrices are kept as given in the file and checked only when an assembly is built, so an error in one
+assembly prevents neither reading the atoms nor building another assembly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from cryotools.core.errors import DataError, listing
 from cryotools.core.structures.structure import Structure, concatenate
 
-_TOLERANCE = 0.01  # of R Rᵀ - 1, element by element: files print rotations with as few as three decimals
+_TOLERANCE = 0.01  # on each element of R Rᵀ - 1: some files give rotations to only three decimals
 _MOST_COPIES = 100_000
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[Ee][-+]?\d+)?")
 
@@ -26,8 +26,8 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[Ee][-+]?\d+)?")
 class Part:
     """Chains and the operators that copy them.
 
-    `chains` are mmCIF's label_asym_id where `labels` is true, else PDB chain ids; None is every chain. `expression`
-    names operators of `table`, which holds a matrix (3, 4) for each, with NaN for numbers that the file lacks.
+    `chains` are mmCIF label_asym_id if `labels` is true, otherwise PDB chain ids; None means all chains. `expression`
+    names operators of `table`, which holds a matrix (3, 4) for each, with NaN for values missing from the file.
     """
 
     chains: list[str] | None
@@ -38,14 +38,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Assembly:
-    """One assembly: its id in the file, and its parts."""
+    """One assembly: its id in the file and its parts."""
 
     name: str
     parts: tuple[Part, ...]
 
 
 def mmcif_assemblies(block: gemmi.cif.Block) -> list[Assembly]:
-    """Every assembly of `_pdbx_struct_assembly_gen`, in the order of the file."""
+    """All assemblies of `_pdbx_struct_assembly_gen`, in file order."""
     table = _operator_table(block)
     parts: dict[str, list[Part]] = {}
     for row in block.find("_pdbx_struct_assembly_gen.", ["assembly_id", "oper_expression", "asym_id_list"]):
@@ -55,7 +55,7 @@ def mmcif_assemblies(block: gemmi.cif.Block) -> list[Assembly]:
 
 
 def pdb_assemblies(remarks: list[str]) -> list[Assembly]:
-    """The assemblies of REMARK 350 lines; where BIOMOLECULE or the chains are not told, it is "1" and every chain."""
+    """The assemblies in REMARK 350 lines; a missing BIOMOLECULE is taken as "1", missing chains as all chains."""
     parts: dict[str, list[Part]] = {}
     table: dict[str, np.ndarray] = {}
     name, chains, operator = "1", None, ""
@@ -85,16 +85,16 @@ def pdb_assemblies(remarks: list[str]) -> list[Assembly]:
 
 
 def build_assembly(structure: Structure, label: np.ndarray, assembly: Assembly) -> Structure:
-    """The copies that an assembly's operators make; each keeps its original's names.
+    """Apply an assembly's operators; each copy keeps the names of its original.
 
     Parameters
     ----------
-    label : (n,), mmCIF's label_asym_id of each atom
+    label : (n,), mmCIF label_asym_id of each atom
 
     Raises
     ------
     DataError
-        The assembly names no chain of the structure, an operator that the file lacks, or one that is no rotation.
+        The assembly names no chain of the structure, an undefined operator, or one that is not a rotation.
     """
     where = f"{structure.name}: assembly {assembly.name}"
     copies = []
@@ -109,7 +109,7 @@ def build_assembly(structure: Structure, label: np.ndarray, assembly: Assembly) 
 
 
 def _check_rotation(matrix: np.ndarray, what: str) -> None:
-    """Raise DataError, in a line that begins with `what`, unless `matrix` (3, 4) is a rotation and a shift."""
+    """Raise DataError, with a message starting with `what`, unless `matrix` (3, 4) is a rotation and translation."""
     turn = matrix[:, :3]
     if not np.isfinite(matrix).all():
         raise DataError(f"{what} is incomplete: it needs twelve numbers; correct the file")
@@ -120,7 +120,7 @@ def _check_rotation(matrix: np.ndarray, what: str) -> None:
 
 
 def _matrices(part: Part, where: str) -> list[np.ndarray]:
-    """The operators (3, 4) of a part, each a product of one from every bracket; the last bracket acts first."""
+    """The operators (3, 4) of a part: products of one operator per bracket, the last bracket applied first."""
     brackets = _operators_named(part, where)
     if math.prod(len(names) for names in brackets) > _MOST_COPIES:
         raise DataError(f"{where} makes more than {_MOST_COPIES} copies ({part.expression}); correct its expression")
@@ -161,7 +161,7 @@ def _operators_named(part: Part, where: str) -> list[list[str]]:
 
 
 def _chain_ids(text: str) -> list[str]:
-    """The chains of `A, B, C`; old files write NULL for a blank one."""
+    """The chains in `A, B, C`; old files write NULL for a blank chain id."""
     return ["" if chain == "NULL" else chain for chain in re.split(r"[,\s]+", text.strip(" ,\t")) if chain]
 
 

@@ -1,4 +1,4 @@
-"""The residues of a structure's chains: what they are, in which order, bonded to what, and how a map shows them."""
+"""The residues of a structure's chains: their identity, order and bonding, and their density in a map."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from cryotools.core.structures.chemistry.letters import one_letters
 from cryotools.core.structures.selection import PROTEIN_BACKBONE, select
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
 
-PEPTIDE_BOND = 2.5  # Å, as DSSP has it; residues whose ends lie farther apart are not bonded
+PEPTIDE_BOND = 2.5  # Å, as in DSSP; residues whose ends are farther apart are not bonded
 
 
 @dataclass(frozen=True)
 class Residues:
-    """The residues of a structure's proteins and nucleic acids, as arrays of length m in the order of its file.
+    """The protein and nucleic acid residues of a structure, as arrays of length m in file order.
 
     Attributes
     ----------
     of_atom : int (n,), the residue of each atom of the structure, -1 for ligands and water
     model, chain, residue_number, insertion_code, residue_name : as in `Structure`
     kind : uint8 (m,), PROTEIN or NUCLEIC
-    backbone : float64 (m, 4, 3), Å, the places of N, CA, C and O, of each the most occupied; NaN where there is none
-    linked : bool (m,), bonded to the residue that follows; False for the last
+    backbone : float64 (m, 4, 3), Å, positions of N, CA, C and O at their highest occupancy; NaN if missing
+    linked : bool (m,), bonded to the next residue; False for the last
     """
 
     of_atom: np.ndarray
@@ -49,18 +49,18 @@ class Residues:
 
     @property
     def ca(self) -> np.ndarray:
-        """Positions of the Cα atoms (m, 3), Å; NaN for nucleotides and where there is none."""
+        """Positions of the Cα atoms (m, 3), Å; NaN for nucleotides and if missing."""
         return self.backbone[:, PROTEIN_BACKBONE.index("CA")]
 
     @property
     def letters(self) -> np.ndarray:
-        """One-letter codes, str (m,): X and N for what has none, modified residues that of their parent."""
+        """One-letter codes, str (m,): X or N if there is none; modified residues have their parent's."""
         return one_letters(self.residue_name, self.kind)
 
     @property
     def missing(self) -> np.ndarray:
-        """How many residue numbers are left out before the next residue of the chain, int (m,); 0 at its end, and where
-        two residues are bonded whatever their numbers say.
+        """Number of residue numbers skipped before the next residue of the chain, int (m,); 0 at the end of a chain and
+        between bonded residues, whatever their numbers.
         """
         gap = np.zeros(len(self), dtype=np.int64)
         same = (self.model[1:] == self.model[:-1]) & (self.chain[1:] == self.chain[:-1]) & ~self.linked[:-1]
@@ -69,10 +69,10 @@ class Residues:
         return gap
 
     def sequences(self, *, gaps: bool = False) -> dict[str, str]:
-        """The one-letter sequence of each chain of the first model, in the order of the file; with `gaps`, a dash for
-        each number that is missing.
+        """The one-letter sequence of each chain of the first model, in file order; with `gaps`, a dash for each missing
+        residue number.
 
-        Chains of one name are one, wherever in the file their residues stand.
+        Residues with the same chain name form one chain, wherever they are in the file.
         """
         parts: dict[str, list[str]] = {}
         letters, missing = self.letters, self.missing
@@ -83,10 +83,10 @@ class Residues:
 
 
 def find_residues(structure: Structure) -> Residues:
-    """The residues of the proteins and nucleic acids of `structure`; there may be none.
+    """The protein and nucleic acid residues of `structure`; there may be none.
 
-    Two that follow each other in a chain are linked where a peptide bond (C to N) or a phosphodiester bond (O3' to P)
-    is at most 2.5 Å long.
+    Consecutive residues of a chain are linked if their peptide bond (C to N) or phosphodiester bond (O3' to P) is at
+    most 2.5 Å long.
     """
     of_atom, first = _polymer_residues(structure)
     keys = ("model", "chain", "residue_number", "insertion_code", "residue_name", "kind")
@@ -98,14 +98,14 @@ def find_residues(structure: Structure) -> Residues:
 
 
 def polymer_backbone(structure: Structure) -> np.ndarray:
-    """Mask (n,) of the backbone atoms; old files name those of sugars with * for '."""
+    """Mask (n,) of the backbone atoms, including sugar atoms named with * instead of ' in old files."""
     return select(replace(structure, atom_name=np.char.replace(structure.atom_name, "*", "'")), "backbone")
 
 
 def backbone_means(volume: Volume, structure: Structure, group: np.ndarray, count: int) -> np.ndarray:
-    """Mean of `volume` over the backbone atoms of each group that lie in it, (count,); NaN where none does.
+    """Mean of `volume` over the backbone atoms of each group inside the map, (count,); NaN if there are none.
 
-    `group` (n,) is that of each atom, -1 for none.
+    `group` (n,) is the group of each atom, -1 for none.
     """
     atoms = np.flatnonzero(polymer_backbone(structure) & (group >= 0) & volume.grid.contains(structure.xyz))
     total = np.bincount(group[atoms], weights=volume.sample(structure.xyz[atoms]), minlength=count)
@@ -114,9 +114,9 @@ def backbone_means(volume: Volume, structure: Structure, group: np.ndarray, coun
 
 
 def backbone_sigma(volume: Volume, structure: Structure, residues: Residues) -> np.ndarray:
-    """Mean density (m,) at the backbone atoms of each residue, in σ above the map's mean; NaN where none is in the map.
+    """Mean density (m,) at the backbone atoms of each residue, in σ above the map's mean; NaN if none is in the map.
 
-    The backbone is N, CA, C and O of amino acids, sugar and phosphate of nucleotides.
+    The backbone is N, CA, C and O of amino acids, and the sugar and phosphate of nucleotides.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def backbone_sigma(volume: Volume, structure: Structure, residues: Residues) -> 
 
 
 def _polymer_residues(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
-    """The polymer residue of each atom (n,), -1 where it is none, and the first atom of each (m,)."""
+    """The polymer residue of each atom (n,), -1 for other atoms, and the first atom of each residue (m,)."""
     residue = structure.residue_index()
     polymer = np.isin(structure.kind, (PROTEIN, NUCLEIC))
     _, first, index = np.unique(residue[polymer], return_index=True, return_inverse=True)
@@ -137,10 +137,10 @@ def _polymer_residues(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _places(structure: Structure, of_atom: np.ndarray, count: int, names: tuple[str, ...]) -> np.ndarray:
-    """Where the atom called one of `names` is in each residue, (count, 3), the most occupied; NaN where it is not."""
+    """Position in each residue of the atom called one of `names`, (count, 3), at highest occupancy; NaN if missing."""
     xyz = np.full((count, 3), np.nan)
     at = np.flatnonzero(np.isin(structure.atom_name, names) & (of_atom >= 0))[::-1]
-    at = at[np.argsort(structure.occupancy[at], kind="stable")]  # the last to be written stays: the first of the best
+    at = at[np.argsort(structure.occupancy[at], kind="stable")]  # the last one written wins: the best
     xyz[of_atom[at]] = structure.xyz[at]
     return xyz
 

@@ -1,4 +1,4 @@
-"""A small language that picks atoms: `chain A,B and residue 10-50 and not water`.
+"""A small language for selecting atoms: `chain A,B and residue 10-50 and not water`.
 
 Terms
     chain A,B            chain ids ( _ is the blank chain)
@@ -8,8 +8,8 @@ Terms
     element C,FE         chemical symbols
     altloc A             alternate location ( _ for none)
     protein nucleic polymer ligand water hydrogen hetero backbone all
-Chain ids and residue numbers are the authors', as PDB files and publications give them. Keywords may be in any case.
-Terms combine with `not`, `and`, `or` (in that order of strength) and parentheses.
+Chain ids and residue numbers are the author's (auth_), as in PDB files and publications. Keywords are not
+case-sensitive. Terms combine with `not`, `and`, `or` (in that order of precedence) and parentheses.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def in_chains(structure: Structure, chains: tuple[str, ...]) -> np.ndarray:
 
 
 def chosen(structure: Structure, chains: tuple[str, ...] | None, text: str | None) -> np.ndarray:
-    """Mask (n,) of the atoms that are in `chains` and that `text` describes; None is everything.
+    """Mask (n,) of the atoms in `chains` that `text` selects; None selects everything.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def chosen(structure: Structure, chains: tuple[str, ...] | None, text: str | Non
 
 
 def select(structure: Structure, text: str) -> np.ndarray:
-    """The mask (n,) of the atoms that `text` describes.
+    """Mask (n,) of the atoms that `text` selects.
 
     Raises
     ------
@@ -95,12 +95,12 @@ def select(structure: Structure, text: str) -> np.ndarray:
 
 
 class _Parser:
-    """Recursive descent over the tokens: any_of > all_of > term."""
+    """Recursive-descent parser over the tokens: any_of > all_of > term."""
 
     def __init__(self, structure: Structure, text: str) -> None:
         self.structure = structure
         self.text = text
-        # blanks after the commas of a list join its items; keywords are the same in any case
+        # blanks after the commas of a list are ignored; keywords are not case-sensitive
         self.tokens = _TOKEN.findall(re.sub(r",\s+", ",", text))
         if not self.tokens:
             raise self.error("there is no term")

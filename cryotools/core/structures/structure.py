@@ -1,6 +1,6 @@
 """An atomic model as arrays, one entry per atom.
 
-`read_structure` lives in `core.structures.structurefile`, the selection language in `core.structures.selection`.
+`read_structure` is in `core.structures.structurefile`, the selection language in `core.structures.selection`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from cryotools.core.errors import DataError
 LIGAND, PROTEIN, NUCLEIC, WATER = range(4)
 KIND_NAMES = ("ligand", "protein", "nucleic acid", "water")
 
-_HASHED = 64  # atoms whose elements tell structures of as many atoms apart
+_HASHED = 64  # number of atoms whose elements enter the hash
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Structure:
-    """Atoms as parallel arrays of length n, not to be changed in place.
+    """Atoms as parallel arrays of length n, not to be modified in place.
 
-    Two structures are equal when all their arrays are, NaN being equal to NaN, whatever their names.
+    Two structures are equal if all their arrays are (NaN equals NaN); `name` is not compared.
 
     Attributes
     ----------
@@ -29,14 +29,14 @@ class Structure:
     element : uint8 (n,), atomic number; deuterium is 1
     atom_name, residue_name, chain : str (n,), without padding; a blank chain is ''
     residue_number : int32 (n,)
-    insertion_code, altloc : str (n,), '' where there is none
-    occupancy, b_factor : float32 (n,); b_factor in Å². Occupancies are the file's, below 0 or NaN included:
-        `usable_occupancy` checks them
+    insertion_code, altloc : str (n,), '' if there is none
+    occupancy, b_factor : float32 (n,); b_factor in Å². Occupancies are as in the file, even if negative or
+        NaN: `usable_occupancy` checks them
     hetero : bool (n,), recorded as HETATM
-    kind : uint8 (n,), one of LIGAND, PROTEIN, NUCLEIC, WATER; ions are ligands, modified residues of a
-        polymer belong to it
-    model : int32 (n,), number of the model as the file gives it
-    name : str, where the structure came from, for messages
+    kind : uint8 (n,), one of LIGAND, PROTEIN, NUCLEIC, WATER; ions are ligands, modified
+        residues of a polymer belong to the polymer
+    model : int32 (n,), model number as in the file
+    name : str, source of the structure, for messages
     """
 
     xyz: np.ndarray
@@ -71,7 +71,7 @@ class Structure:
         return hash((len(self), *self.element[:: max(1, len(self) // _HASHED)].tolist()))
 
     def __getitem__(self, which: np.ndarray) -> Structure:
-        """The atoms that a mask, an index array or a slice picks, in that order."""
+        """The atoms selected by a mask, an index array or a slice, in that order."""
         return replace(self, **{key: getattr(self, key)[which] for key in ATOM_FIELDS})
 
     def with_xyz(self, xyz: np.ndarray) -> Structure:
@@ -83,7 +83,7 @@ class Structure:
         return self.xyz.min(axis=0), self.xyz.max(axis=0)
 
     def atom_words(self, at: int) -> str:
-        """How a message names the atom `at`: `atom CA of ALA A17`."""
+        """Description of atom `at` for messages: `atom CA of ALA A17`."""
         return f"atom {self.atom_name[at]} of {self.residue_name[at]} {self.chain[at]}{self.residue_number[at]}"
 
     def usable_occupancy(self) -> np.ndarray:
@@ -92,7 +92,7 @@ class Structure:
         Raises
         ------
         DataError
-            An occupancy is negative or not a number; reading accepts it, as few uses need it.
+            An occupancy is negative or not a number, which reading accepts because few functions use it.
         """
         bad = np.flatnonzero(~(self.occupancy >= 0))
         if len(bad):
@@ -104,9 +104,9 @@ class Structure:
         return self.occupancy.astype(np.float64)
 
     def residue_index(self) -> np.ndarray:
-        """Which residue each atom belongs to, int (n,), counted from 0 in the order of the file.
+        """Residue index of each atom, int (n,), counted from 0 in file order.
 
-        Copies of one residue that follow each other, as an assembly's do, are told apart by their first atom.
+        Consecutive copies of a residue, as in an assembly, are distinguished by their first atom.
         """
         keys = (self.model, self.chain, self.residue_number, self.insertion_code)
         starts = np.zeros(len(self), dtype=bool)
@@ -127,7 +127,7 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def concatenate(parts: list[Structure]) -> Structure:
-    """All atoms of `parts`, one after another; the name is the first one's."""
+    """All atoms of `parts`, one after another; the name is that of the first part."""
     return Structure(
         **{key: np.concatenate([getattr(p, key) for p in parts]) for key in ATOM_FIELDS}, name=parts[0].name
     )

@@ -1,7 +1,7 @@
-"""Read atomic models from PDB or mmCIF, plain or compressed, told apart by content.
+"""Read atomic models from PDB or mmCIF, plain or compressed; the format is detected from the content.
 
-gemmi parses. What it accepts without a word is checked here: coordinates that are not numbers, elements it cannot
-name, duplicate atoms, models that are never closed.
+Parsing is done by gemmi. Errors that it silently accepts are checked here: non-numeric coordinates, unknown elements,
+duplicate atoms, unterminated models.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cryotools.core.structures.structure import Structure
 
 StructureLike = str | os.PathLike[str] | Structure
 _IDENTITY = ("model", "chain", "residue_number", "insertion_code", "atom_name", "altloc")
-_FARTHEST = 1e6  # Å; beyond it a coordinate is a mistake
+_FARTHEST = 1e6  # Å; coordinates beyond it are errors
 _PDB_RECORDS = tuple(
     b"ATOM HETATM HEADER REMARK CRYST1 MODEL TITLE COMPND SEQRES HELIX SHEET ORIGX SCALE MTRIX CAVEAT SOURCE KEYWDS "
     b"EXPDTA AUTHOR DBREF LINK SSBOND OBSLTE SPLIT NUMMDL TER END USER ANISOU SEQADV MODRES HET CISPEP SITE CONECT "
@@ -48,14 +48,14 @@ def read_structure(
     ----------
     model : number of the model to keep, "first" or "all"
     assembly : id of the biological assembly to build (mmCIF assemblies, PDB REMARK 350), or "first"
-    ncs : apply the file's non-crystallographic symmetry that is not given explicitly (PDB MTRIX records); an assembly
-        is built without it
-    skip_unknown : leave out atoms whose element cannot be determined; without it they are an error
+    ncs : apply the non-crystallographic symmetry operators whose copies are not in the file (PDB MTRIX records); not
+        used when an assembly is built
+    skip_unknown : omit atoms whose element cannot be determined; by default they are an error
 
     Raises
     ------
     DataError
-        The file is not a structure, is broken, or lacks the model or assembly asked for.
+        The file is not a structure, is corrupt, or lacks the requested model or assembly.
     """
     name = "standard input" if str(path) == "-" else str(path)
     parsed, assemblies = _parse(read_structure_text(path), name)
@@ -78,16 +78,16 @@ def as_structure(
     ncs: bool = False,
     skip_unknown: bool = False,
 ) -> Structure:
-    """The structure that is `given`: read from its file (`read_structure`), or the object itself.
+    """The `given` structure: read from its file (`read_structure`), or the object itself.
 
-    An object is taken as it is, with all its models: what only a file can tell must be asked when it is read.
+    An object is used unchanged, with all its models; options that need the file must be given when reading it.
 
     Raises
     ------
     UsageError
-        An object is given and a model, an assembly or symmetry is asked for.
+        An object is given together with a model, an assembly or symmetry.
     DataError
-        The file is not a structure, is broken, or lacks what is asked for; or the object has no atoms.
+        The file is not a structure, is corrupt, or lacks the requested model or assembly; or the object has no atoms.
     """
     if not isinstance(given, Structure):
         return read_structure(given, model=model, assembly=assembly, ncs=ncs, skip_unknown=skip_unknown)
@@ -105,22 +105,22 @@ def list_assemblies(path: str | os.PathLike[str]) -> list[str]:
 
 
 def looks_like_structure(start: bytes) -> bool:
-    """True when a file that begins with these bytes is PDB or mmCIF text."""
+    """True if a file starting with these bytes is PDB or mmCIF text."""
     start = _plain_text(start)
     return impostor(start) is None and (looks_like_cif(start) or _is_pdb(start))
 
 
 def read_structure_text(path: str | os.PathLike[str]) -> bytes:
-    """The text of a structure file, or of standard input for `-`, unpacked, as UTF-8 without a mark.
+    """The text of a structure file, or of standard input for `-`, decompressed, as UTF-8 without a byte-order mark.
 
     Raises
     ------
     DataError
-        It cannot be read, is empty, damaged, or too large for the memory.
+        The file cannot be read, is empty, damaged, or does not fit in memory.
     """
     from_pipe = str(path) == "-"
     name = "standard input" if from_pipe else str(path)
-    limit = available_bytes() // 4  # text, its copies and the parsed atoms live side by side
+    limit = available_bytes() // 4  # the text, its copies and the parsed atoms are in memory together
     with open_standard_input("a PDB or mmCIF file") if from_pipe else open_bytes(Path(path)) as stream:
         content = bytes(read_upto(stream, limit))
         if stream.read(1):
@@ -147,7 +147,7 @@ def _parse(content: bytes, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
     try:
         if looks_like_cif(content):
             document = parse_cif(content)
-            del content  # a large file's text need not stay while its atoms are built
+            del content  # a large file's text is not needed while its atoms are built
             return cif_atoms(document, name)
         if _is_pdb(content):
             content = normal_pdb(content, name)
@@ -188,7 +188,7 @@ def _pick_model(parsed: gemmi.Structure, model: int | str, name: str) -> gemmi.S
 
 
 def _ncs_assembly(parsed: gemmi.Structure) -> Assembly:
-    """All atoms as they are, and under each operator whose copies the file does not give."""
+    """The identity, and each operator whose copies are not in the file."""
     table = {"identity": np.eye(3, 4)}
     for operator in parsed.ncs:
         if not operator.given:
@@ -208,7 +208,7 @@ def _chosen(assemblies: list[Assembly], wanted: str, name: str) -> Assembly:
 
 
 def _listed_once(structure: Structure) -> np.ndarray:
-    """Mask (n,) without the repetitions of an atom that is listed twice: same residue, same name, same place."""
+    """Mask (n,) excluding duplicates of an atom: same residue, same name, same position."""
     seen: set[tuple[object, ...]] = set()
     keep = np.ones(len(structure), dtype=bool)
     for at in _sharing_a_place(structure.xyz):
@@ -226,7 +226,7 @@ def _listed_once(structure: Structure) -> np.ndarray:
 
 
 def _sharing_a_place(xyz: np.ndarray) -> np.ndarray:
-    """Indices of the atoms whose coordinates (n, 3) another atom has too, by hashes (a chance match does no harm)."""
+    """Indices of the atoms that share coordinates (n, 3) with another atom, by hash (a collision is harmless)."""
     with np.errstate(over="ignore"):
         place = np.zeros(len(xyz), dtype=np.uint64)
         for bits in np.ascontiguousarray(xyz.T).view(np.uint64):
@@ -238,7 +238,7 @@ def _sharing_a_place(xyz: np.ndarray) -> np.ndarray:
 
 def _check(structure: Structure) -> None:
     name = structure.name
-    bad = ~np.all(np.abs(structure.xyz) < _FARTHEST, axis=1)  # NaN compares false, so it is bad as well
+    bad = ~np.all(np.abs(structure.xyz) < _FARTHEST, axis=1)  # NaN compares false, so it counts as bad
     if bad.any():
         first = structure.atom_words(int(np.flatnonzero(bad)[0]))
         raise DataError(f"{name}: {first} has no usable coordinates; correct or remove the atom")

@@ -1,4 +1,4 @@
-"""Many structures named at once: a folder of them, a text file of paths, or a CSV table with the column file."""
+"""Lists of structures: a folder, a text file of paths, or a CSV table with a column `file`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ FILE = "file"
 
 
 def list_structures(source: str | os.PathLike[str], columns: Sequence[str] = ()) -> list[Row]:
-    """A row for each structure of `source`, whose value `file` is a path; relative ones are relative to the list.
+    """One row per structure in `source`, whose value `file` is a path; relative paths are relative to the list.
 
     Parameters
     ----------
-    source : a folder (files in it whose names end like structures, in order), a text file with a path a line (blank
-        lines and those that begin with # are left out), or a CSV table with the column file
-    columns : further columns that a table may have
+    source : a folder (its files with the suffix of a structure, sorted), a text file with one path per line (blank
+        lines and lines starting with # are ignored), or a CSV table with a column `file`
+    columns : other columns that a table may have
 
     Raises
     ------
     DataError
-        There is no such folder or list, it is no text, it is a structure itself, or it names nothing.
+        The folder or list does not exist, is not text, is itself a structure, or is empty.
     """
     path = Path(source)
     if path.is_dir():
@@ -45,12 +45,12 @@ def list_structures(source: str | os.PathLike[str], columns: Sequence[str] = ())
 
 
 def is_structure(path: Path) -> bool:
-    """Whether a file is named like a structure."""
+    """Whether a file has the suffix of a structure file."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 def stem(path: str | os.PathLike[str]) -> str:
-    """The name of a structure file without the endings that say its format and compression."""
+    """The name of a structure file without the suffixes for format and compression."""
     name = Path(path).name
     packed = next((ending for ending in _COMPRESSED if name.lower().endswith(ending)), "")
     return Path(name[: len(name) - len(packed)]).stem
@@ -69,7 +69,7 @@ def _listed(path: Path, columns: Sequence[str]) -> list[Row]:
 
 
 def _is_path(line: str, folder: Path) -> bool:
-    """Whether the first line of a list is a path; else it is the header of a table."""
+    """Whether the first line of a list is a path; otherwise it is the header of a table."""
     if (folder / line).exists():
         return True
     return line.lower() != FILE and not any(separator in line for separator in ",;\t")

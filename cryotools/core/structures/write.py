@@ -1,4 +1,4 @@
-"""Write atoms as PDB text, or as mmCIF text, which knows no limits."""
+"""Write atoms as PDB text, or as mmCIF text, which has no size limits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy as np
 from cryotools.core.errors import DataError
 from cryotools.core.structures.structure import LIGAND, NUCLEIC, PROTEIN, WATER, Structure
 
-_LOWEST, _HIGHEST = -999.9995, 9999.9995  # Å; what eight columns hold with three decimals
-_LAST_SERIAL = 99999  # of CONECT records that every reader understands
+_LOWEST, _HIGHEST = -999.9995, 9999.9995  # Å; range of eight columns with three decimals
+_LAST_SERIAL = 99999  # in CONECT records that every program can read
 _REMARK_WIDTH = 68
 _ENTITIES = {
     PROTEIN: gemmi.EntityType.Polymer,
@@ -27,19 +27,19 @@ _ENTITIES = {
 
 
 def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[tuple[int, int]] = ()) -> str:
-    """All atoms as PDB text of one model, the residues of a chain one after another.
+    """All atoms as PDB text in a single model, the residues of a chain one after another.
 
-    Serials and residue numbers that do not fit their columns are hybrid-36, which ChimeraX, Coot and gemmi read.
+    Serial and residue numbers too large for their columns are written as hybrid-36 (read by ChimeraX, Coot and gemmi).
 
     Parameters
     ----------
-    remarks : sentences for REMARK 3; long ones are broken
-    bonds : pairs of atoms, as numbers in `structure`, for CONECT; left out beyond 99,999 atoms
+    remarks : sentences for REMARK 3; long ones are wrapped
+    bonds : pairs of atom indices in `structure`, for CONECT; omitted above 99,999 atoms
 
     Raises
     ------
     DataError
-        A position or a chain's name does not fit its columns.
+        A coordinate or a chain name does not fit its columns.
     """
     if len(structure) and not (structure.xyz.min() > _LOWEST and structure.xyz.max() < _HIGHEST):
         raise DataError(
@@ -58,21 +58,21 @@ def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[
 def cif_text(
     structure: Structure, remarks: Iterable[str] = (), sequences: Mapping[str, Sequence[str]] | None = None
 ) -> str:
-    """All atoms as mmCIF text, every model of them, with the entities and sequences of the chains.
+    """All atoms of all models as mmCIF text, with the entities and sequences of the chains.
 
-    Names of chains may be of any length; a chain without a name gets the first letter that is free. `b_factor` goes
-    where mmCIF has B factors; of a predicted model it is confidence, as viewers take it there.
+    Chain names may have any length; an unnamed chain gets the first free letter. `b_factor` is written to the B-factor
+    column; for a predicted model it is the confidence, as viewers expect it there.
 
     Parameters
     ----------
-    remarks : sentences about the whole
-    sequences : the residue names of a chain from end to end, those too that have no atoms; chains that are not in it
-        have those of their atoms
+    remarks : sentences about the model
+    sequences : the residue names of each full chain, including residues without atoms; for other chains they are taken
+        from the atoms
 
     Raises
     ------
     DataError
-        There are no atoms, a position is no number, or a chain's atoms do not fit the sequence given for it.
+        There are no atoms, a coordinate is not a number, or a chain's atoms do not match the sequence given for it.
     """
     if not len(structure):
         raise DataError(f"{structure.name or 'structure'}: has no atoms to write")
@@ -93,7 +93,7 @@ def cif_text(
 
 
 def _named(structure: Structure) -> Structure:
-    """The same with a name for the chain that has none: mmCIF knows no blank ones."""
+    """The structure with a name for its unnamed chain, as mmCIF does not allow blank names."""
     used = set(structure.chain.tolist())
     if "" not in used:
         return structure
@@ -102,7 +102,7 @@ def _named(structure: Structure) -> Structure:
 
 
 def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]], name: str) -> None:
-    """Sort chains into entities by what they are, and give polymers their sequences."""
+    """Assign chains to entities by type, and set the sequences of polymers."""
     whole.assign_subchains()
     whole.ensure_entities()
     chain_of = {part.subchain_id(): chain.name for model in whole for chain in model for part in chain.subchains()}
@@ -114,7 +114,7 @@ def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]]
     for number, entity in enumerate(whole.entities, 1):
         entity.name = str(number)
     whole.assign_label_seq_id(force=True)
-    for entity in _polymers(whole):  # found anew, those of before are gone
+    for entity in _polymers(whole):  # looked up again: the earlier objects are no longer valid
         full: dict[int | None, str] = dict(enumerate(entity.full_sequence, 1))
         for model in whole:
             for subchain in entity.subchains:
@@ -129,7 +129,7 @@ def _polymers(whole: gemmi.Structure) -> list[gemmi.Entity]:
 
 
 def _polymer(model: gemmi.Model, subchain: str) -> list[gemmi.Residue]:
-    """The residues of a chain's polymer; of several in one place, the first."""
+    """The residues of a chain's polymer; of alternatives at one position, the first."""
     return list(model.get_subchain(subchain).first_conformer())
 
 
@@ -138,7 +138,7 @@ def _first_unplaced(structure: Structure) -> int:
 
 
 def _model(structure: Structure, number: int) -> gemmi.Model:
-    """The atoms as one model; where a chain's name comes again, so does the chain."""
+    """The atoms as one model; a chain name that recurs starts a new chain."""
     model = gemmi.Model(number)
     residue = structure.residue_index() if len(structure) else np.zeros(0, dtype=int)
     chain, last = None, -1

@@ -1,6 +1,6 @@
 """ChimeraX's `molmap` from the command line: its options, its grid, its values.
 
-All atoms of the structure count (waters, ligands, hydrogens, every alternate location) with their atomic number;
+All atoms of the structure are used (waters, ligands, hydrogens, every alternate location) with their atomic number;
 occupancy and B factors are ignored. docs/dropins.md lists the differences.
 """
 
@@ -29,10 +29,9 @@ class MolmapOptions:
     """The options of ChimeraX's command, lengths in Å.
 
     `grid_spacing` None is a third of the resolution, `edge_padding` None three times it; `on_grid` is a map or
-    its grid; `cube` is None, "true" or a
-    number of voxels; `symmetry` is a name for `simulate.classical.symmetry`, "biomt" or None, about `axis` through
-    `centre`. `chains` are ids, `selection` is a text for `core.structures.selection`; None is everything. Without
-    `skip_unknown` atoms of unknown element are an error.
+    its grid; `cube` is None, "true" or a number of voxels; `symmetry` is a name for `simulate.classical.symmetry`,
+    "biomt" or None, about `axis` through `centre`. `chains` are ids, `selection` is an expression for
+    `core.structures.selection`; None selects everything. Without `skip_unknown` atoms of unknown element are an error.
     """
 
     resolution: float
@@ -51,14 +50,14 @@ class MolmapOptions:
 
 
 def molmap(source: StructureLike, options: MolmapOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
-    """The map that ChimeraX's `molmap` makes of a structure, a file or in memory, and the atoms (no symmetry copies).
+    """ChimeraX's `molmap` map of a structure, from a file or in memory, and its atoms (without symmetry copies).
 
     Raises
     ------
     UsageError
         An option is out of range, or two contradict each other.
     DataError
-        The structure is broken, or lies outside the grid asked for.
+        The structure is invalid, or lies outside the requested grid.
     """
     _check(options)
     like = None if options.on_grid is None else as_grid(options.on_grid)
@@ -77,7 +76,7 @@ def _read(source: StructureLike, options: MolmapOptions) -> Structure:
 
 
 def _choose(structure: Structure, options: MolmapOptions) -> Structure:
-    """The atoms that the chains and the selection name."""
+    """The atoms in the chains and the selection."""
     keep = chosen(structure, options.chains, options.selection)
     if not keep.any():
         raise DataError(f"{structure.name}: none of its {len(structure)} atoms is selected; widen the selection")
@@ -94,7 +93,7 @@ def _copies(structure: Structure, options: MolmapOptions) -> Structure:
 
 
 def _grid(structure: Structure, options: MolmapOptions) -> Grid:
-    """ChimeraX's grid: centred exactly on the bounding box, so that its origin is rarely a whole voxel."""
+    """ChimeraX's grid: centred exactly on the bounding box, so its origin is rarely a whole number of voxels."""
     step = options.grid_spacing or options.resolution / 3
     padding = 3 * options.resolution if options.edge_padding is None else options.edge_padding
     low, high = structure.bounds()

@@ -1,8 +1,8 @@
 """EMAN2's `e2pdb2mrc.py` from the command line: its options, its box, its values.
 
-ATOM records count, HETATM records with `het`; every alternate location and every model is summed with its atomic
-number; occupancy is ignored. The default box is that of EMAN2 since June 2026. Where the original loses atoms or
-writes an empty map this does not: docs/dropins.md.
+ATOM records are used, HETATM records only with `het`; every alternate location and every model is summed with its
+atomic number; occupancy is ignored. The default box is that of EMAN2 since June 2026. Where the original loses
+atoms or writes an empty map, this version does not: docs/dropins.md.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from cryotools.simulate.layout import check_inside, check_sampling, make_grid, p
 
 # the original ends each profile where exp(-r²/w²) falls to 1e-7, w = sqrt(2) sigma
 CUTOFF = float(np.sqrt(-2 * np.log(1e-7)))
-_KNOWN_TO_ORIGINAL = (1, 6, 7, 8, 15, 16, 19, 79)  # it takes W for a water bead of weight 18
+_KNOWN_TO_ORIGINAL = (1, 6, 7, 8, 15, 16, 19, 79)  # it reads W as a water bead of weight 18
 
 
 @dataclass(frozen=True)
 class EmanOptions:
     """The options of `e2pdb2mrc.py`, lengths in Å.
 
-    `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage, `chains` letters as "ABE", ids as "A,B2" or a
-    tuple of ids; `seed` decides what `omit` leaves out. Without `skip_unknown` atoms of unknown element are an error.
+    `box` is "n" or "x,y,z", `trans` "d" or "x,y,z", `omit` a percentage, `chains` letters as "ABE", ids as "A,B2" or
+    a tuple of ids; `seed` determines what `omit` leaves out. Without `skip_unknown` unknown elements are an error.
     """
 
     apix: float = 1.0
@@ -52,14 +52,14 @@ class EmanOptions:
 
 
 def pdb2mrc(source: StructureLike, options: EmanOptions, progress: Progress | None = None) -> tuple[Volume, Structure]:
-    """The map that `e2pdb2mrc.py` makes of a structure, a file or in memory, and the atoms in it, moved as it is.
+    """The `e2pdb2mrc.py` map of a structure, from a file or in memory, and its atoms, shifted like the map.
 
     Raises
     ------
     UsageError
         An option is out of range.
     DataError
-        The structure is broken, nothing is selected, or no atom lies in the box.
+        The structure is invalid, nothing is selected, or no atom lies in the box.
     """
     check_sampling(options.apix, options.resolution)
     box = parse_box(options.box)
@@ -107,7 +107,7 @@ def _choose_atoms(source: StructureLike, options: EmanOptions) -> Structure:
 
 
 def _present_chains(structure: Structure, chains: str | tuple[str, ...]) -> tuple[str, ...]:
-    """The chains asked for that exist, with a warning for the others; all of them when none exists."""
+    """The requested chains that exist, with a warning about the others; all of them if none exists."""
     ids = tuple(chains.split(",") if isinstance(chains, str) and "," in chains else chains)
     present = [chain for chain in ids if chain in structure.chain]
     if present and len(present) < len(ids):
@@ -116,7 +116,7 @@ def _present_chains(structure: Structure, chains: str | tuple[str, ...]) -> tupl
 
 
 def _grid(structure: Structure, options: EmanOptions, box: tuple[int, int, int] | None) -> Grid:
-    """PDB (0, 0, 0) is voxel n // 2 along each axis."""
+    """The grid on which PDB (0, 0, 0) is voxel n // 2 along each axis."""
     low, high = structure.bounds()
     extent = (high - low) / options.apix
     margin = 2 * options.resolution / options.apix
@@ -138,7 +138,7 @@ def _gaussians(structure: Structure, options: EmanOptions) -> Gaussians:
     if not options.add_pdb_b_factor:
         sigma = np.full(len(structure), sigma_of_resolution(options.resolution))
         return Gaussians(structure.xyz, weight, sigma)
-    # the original takes B for a length: each atom is a normalised Gaussian of width B / (4 sqrt(2) pi) Å
+    # the original treats B as a length: each atom is a normalised Gaussian of width B / (4 sqrt(2) pi) Å
     sigma = structure.b_factor / (4 * np.sqrt(2) * np.pi)
     narrow = sigma < options.apix / 2
     if narrow.any():

@@ -1,4 +1,4 @@
-"""Maps of atoms by formula: a Gaussian per atom, in the scales of ChimeraX's molmap and EMAN2's e2pdb2mrc.py."""
+"""Maps of atoms by formula: a Gaussian per atom, on the scales of ChimeraX's molmap and EMAN2's e2pdb2mrc.py."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
 from cryotools.simulate.classical.gaussians import atoms_as_gaussians, unit_height
 
-# the tails that 5 sigma leaves out stay below 1e-5 of a protein map's maximum (tests/simulate/test_methods.py)
+# the tails beyond 5 sigma stay below 1e-5 of a protein map's maximum (tests/simulate/test_methods.py)
 CUTOFF = 5.0
-_NARROWEST = 0.45  # standard deviation in voxels at which a voxel is half the resolution
+_NARROWEST = 0.45  # standard deviation, in voxels, when a voxel is half the resolution
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class MapOptions:
     Attributes
     ----------
     resolution : Å
-    weights : "number" or "electron", of the classical methods
-    occupancy, b_factors : whether atoms are scaled and blurred by what the file says
-    device : what computes; "auto" and "cpu" need no torch for the classical methods
-    precision : what networks compute in; the classical methods always take float32
-    sharpness : Å² over molmap at that resolution; None is 0, or what a network makes of it
-    sample : number of the vae-gan's sample; None is the mean
+    weights : "number" or "electron", for the classical methods
+    occupancy, b_factors : whether atoms are scaled and blurred by the values in the file
+    device : compute device; "auto" and "cpu" need no torch for the classical methods
+    precision : of the networks; the classical methods always use float32
+    sharpness : Å² relative to molmap at that resolution; None is 0, or left to the network
+    sample : seed of the vae-gan's sample; None is the mean
     network : file made by train-gan; None is the shipped one
     """
 
@@ -49,7 +49,7 @@ class MapOptions:
 def molmap_density(
     structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None
 ) -> np.ndarray:
-    """Density in the scale of ChimeraX's molmap: the integral over space (Å³) is the sum of the weights."""
+    """Density on the scale of ChimeraX's molmap: the integral over space (Å³) is the sum of the weights."""
     gaussians = atoms_as_gaussians(
         structure,
         options.resolution,
@@ -79,7 +79,7 @@ def molmap_density(
 def pdb2mrc_density(
     structure: Structure, grid: Grid, options: MapOptions, progress: Progress | None = None
 ) -> np.ndarray:
-    """Density in the scale of EMAN2's e2pdb2mrc.py: a lone atom without B peaks at its weight."""
+    """Density on the scale of EMAN2's e2pdb2mrc.py: an isolated atom without B factor peaks at its weight."""
     data = molmap_density(structure, grid, options, progress)
     data /= np.float32(unit_height(sigma_of_resolution(options.resolution)))
     return data

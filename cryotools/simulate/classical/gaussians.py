@@ -1,6 +1,6 @@
 """Atoms as Gaussians: widths from resolution and B factors, heights from atomic numbers or electron scattering.
 
-One meaning of resolution throughout, that of `core.maps.splat`.
+Resolution is defined as in `core.maps.splat` throughout.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ def atoms_as_gaussians(
         (International Tables C, table 4.3.2.2, five Gaussians per element), integral f(0) in Å
     occupancy : scale each atom by its occupancy
     b_factors : blur each atom by its own B, adding B / (8 pi²) to the variance; B below 0 counts as 0
-    sharpness : Å², taken off the B of every atom: the map's transform is multiplied by exp(sharpness s²/4)
+    sharpness : Å², subtracted from the B of every atom: the map's transform is multiplied by exp(sharpness s²/4)
 
     Raises
     ------
     DataError
-        Every atom has occupancy 0, one has none or one below 0, or an element has no tabulated scattering factor.
+        Every atom has occupancy 0, an occupancy is missing or negative, or an element has no tabulated scattering
+        factor.
     UsageError
-        `sharpness` leaves an atom no width.
+        `sharpness` leaves an atom without width.
     """
     check_choice("weights", weights, WEIGHTS)
     scale = structure.usable_occupancy() if occupancy else np.ones(len(structure))

@@ -1,4 +1,4 @@
-"""Symmetry operators by the names that ChimeraX's `molmap symmetry` takes."""
+"""Symmetry operators by the names that ChimeraX's `molmap symmetry` accepts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parse_point(text: str) -> np.ndarray:
 def operators(name: str, axis: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """The operators (m, 3, 4) of a point group or helix about `axis` (3,) through `centre` (3,) Å; identity first.
 
-    Names: Cn, Dn, T, O, I (icosahedral, two-folds on the axes) and H,rise,angle,n[,offset] (Å, degrees).
+    Names: Cn, Dn, T, O, I (icosahedral, two-fold axes along x, y, z) and H,rise,angle,n[,offset] (Å, degrees).
 
     Raises
     ------
@@ -57,7 +57,7 @@ def operators(name: str, axis: np.ndarray, centre: np.ndarray) -> np.ndarray:
 
 
 def apply(operator: np.ndarray, xyz: np.ndarray) -> np.ndarray:
-    """Positions (n, 3) moved by one operator (3, 4)."""
+    """Positions (n, 3) transformed by one operator (3, 4)."""
     return xyz @ operator[:, :3].T + operator[:, 3]
 
 
@@ -69,7 +69,7 @@ def rotation(axis: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def _point_group(name: str) -> np.ndarray:
-    """The rotations (m, 3, 3) of Cn, Dn, T, O or I about z, identity first; two-folds of D, T, O and I on x."""
+    """The rotations (m, 3, 3) of Cn, Dn, T, O or I about z, identity first; D, T, O and I have a two-fold along x."""
     from scipy.spatial.transform import Rotation
 
     rotations = Rotation.create_group(name).as_matrix()

@@ -1,1 +1,1 @@
-"""Maps by networks: struc2mapGAN's and cryo-GAN's generators, what they see, their training and use."""
+"""Maps by networks: struc2mapGAN's and cryo-GAN's generators, their inputs, training and use."""

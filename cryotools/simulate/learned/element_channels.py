@@ -1,8 +1,8 @@
 """The five channels of the VAE-GAN (cryo-GAN): hydrogen, carbon, oxygen, sulphur, nitrogen.
 
-No atom is lost: what is heavier than oxygen (phosphorus, sulphur, metals) goes to the sulphur channel, boron and
-lighter elements to carbon's; each weighs its atomic number. Hydrogens that a model lacks are spread around the atoms
-that carry them, since most models of cryo-EM maps come without.
+No atom is lost: elements heavier than oxygen (phosphorus, sulphur, metals) go to the sulphur channel, boron and
+lighter ones to carbon's; each atom is weighted by its atomic number. Hydrogens missing from a model are smeared out
+around the atoms that carry them, since most cryo-EM models lack them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _FINE = 2.0  # Å
 _CUTOFF = 4.0
 _NEAR = 3.0  # Å
 _BOND = 1.0  # Å, from an atom to its hydrogens
-_REACH = 4.0  # Å, farther than any atom's density
-_BLOCK, _LARGEST_PART = 4, 8_000_000  # voxels of a block and of a part that the level is taken from at a time
+_REACH = 4.0  # Å, beyond any atom's density
+_BLOCK, _LARGEST_PART = 4, 8_000_000  # voxels of a block, and of a part measured at a time
 
-# hydrogens at neutral pH: each word is an atom's name and their number
+# hydrogens at neutral pH: each word is an atom's name and its number of hydrogens
 _MAIN_CHAIN = "N1 CA1"
 _SIDE_CHAINS = {
     "ALA": "CB3",
@@ -64,8 +64,8 @@ _BASES = {
 
 
 class ElementChannels:
-    """Density of each channel's atoms of a structure on a grid as molmap at 2 Å, made part by part. The 99th percentile
-    of all but the hydrogens together near atoms of the whole grid is 1.
+    """Density of each channel's atoms of a structure on a grid, like molmap at 2 Å, computed in parts. The 99th
+    percentile of all non-hydrogen channels together, near atoms over the whole grid, is 1.
     """
 
     def __init__(self, structure: Structure, grid: Grid) -> None:
@@ -96,7 +96,7 @@ class ElementChannels:
         return channels
 
     def _measure(self, heavy: np.ndarray) -> np.float32:
-        """The 99th percentile near the atoms `heavy` (numbers) of what lies there but hydrogens."""
+        """The 99th percentile of the non-hydrogen density near the atoms `heavy` (indices)."""
         values = []
         for box in cover(blocks_within(self._grid, self._xyz[heavy], _NEAR, _BLOCK), halo=0, largest=_LARGEST_PART):
             box = box.inside(self._grid.shape)
@@ -105,7 +105,7 @@ class ElementChannels:
         return np.float32(np.percentile(np.concatenate(values), 99) if values else 1.0)
 
     def _density(self, atoms: np.ndarray, weight: np.ndarray, spread: float, box: Box) -> np.ndarray:
-        """`weight` (n,) of `atoms` (numbers) as Gaussians at 2 Å, each spread over a sphere of radius `spread` Å."""
+        """`weight` (n,) of `atoms` (indices) as Gaussians at 2 Å, each smeared over a sphere of radius `spread` Å."""
         atoms = atoms[weight[atoms] > 0]
         if not len(atoms):
             return np.zeros(box.shape, dtype=np.float32)
@@ -120,9 +120,9 @@ def element_channels(structure: Structure, grid: Grid) -> np.ndarray:
 
 
 def implied_hydrogens(structure: Structure) -> np.ndarray:
-    """How many hydrogens each atom (n,) carries that the file does not hold, by its name in the common residues.
+    """The number of hydrogens on each atom (n,) that are missing from the file, by its name in the common residues.
 
-    Residues of which the file holds a hydrogen are taken to be complete.
+    Residues with any hydrogen in the file are taken to be complete.
     """
     residue = structure.residue_index()
     complete = np.zeros(int(residue[-1]) + 1, dtype=bool)

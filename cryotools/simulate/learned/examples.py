@@ -1,4 +1,4 @@
-"""Curated pairs as the learned simulators train on them: at several resolutions and sharpnesses, cut and turned."""
+"""Curated pairs as training examples for the learned simulators: several resolutions and sharpnesses, rotated cubes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cryotools.training.step import sqrt_shares
 from cryotools.training.store import ExampleStore
 
 _LOSS_REACH = 4.0  # Å from an atom: where the loss counts fully
-_VERSIONS = ((0.0, 0.0), (0.0, 60.0), (0.0, -40.0), (0.8, 0.0), (2.0, 0.0))  # Å coarser, Å² of B more
+_VERSIONS = ((0.0, 0.0), (0.0, 60.0), (0.0, -40.0), (0.8, 0.0), (2.0, 0.0))  # Å coarser, Å² of B added
 _SHARES = (0.5, 0.1, 0.1, 0.2, 0.1)  # how often each is drawn
 _COARSEST = 8.0  # Å
 
@@ -38,10 +38,10 @@ class SimulatorExample:
     Attributes
     ----------
     density : float16 (channels, nz, ny, nx)
-    target : float16 (nz, ny, nx), the map in the scale that the pair's version gives
-    weight : float16 (nz, ny, nx), 1 near atoms, 0 beyond, -1 where the map does not count
+    target : float16 (nz, ny, nx), the map, scaled so that its 99th percentile near atoms is 1
+    weight : float16 (nz, ny, nx), 1 near atoms, 0 beyond, -1 where the map is ignored
     near : bool (nz, ny, nx), within 3 Å of atoms; `index` (n, 3) of those voxels
-    mean, deviation : of the target where the loss counts fully
+    mean, deviation : mean and standard deviation of the target where the loss counts fully
     """
 
     id: str
@@ -57,8 +57,9 @@ class SimulatorExample:
 
 
 class SimulatorExamples:
-    """Versions of each pair, whose channels `channels` makes of atoms, grid and resolution, and those held out as they
-    are, kept in `folder` (None: until this is forgotten) by all processes together; the first alone has the latter.
+    """Versions of each pair, with channels made by `channels` from atoms, grid and resolution, and held-out pairs as
+    they are; all processes together keep them in `folder` (None: as long as this object lives). Only the first process
+    has the held-out pairs.
     """
 
     def __init__(
@@ -77,8 +78,8 @@ class SimulatorExamples:
         self.share = sqrt_shares([len(versions[0].index) for versions in self.versions])
 
     def draw(self, random: np.random.Generator, count: int, size: int) -> Iterator[tuple[SimulatorExample, Cut]]:
-        """`count` random examples, each with a function that cuts its volumes (…, nz, ny, nx): one turned cube of
-        `size` voxels near atoms, float32.
+        """`count` random examples, each with a function that cuts the same rotated cube of `size` voxels near atoms
+        from any of its volumes (…, nz, ny, nx), float32.
         """
         for number in random.choice(len(self.versions), count, p=self.share):
             versions = self.versions[number]
@@ -92,8 +93,8 @@ def make_simulator_example(
     pair: Pair, channels: Channels, coarser: float = 0.0, more_b: float = 0.0, like: SimulatorExample | None = None
 ) -> SimulatorExample:
     """`pair` at a resolution `coarser` Å worse, and with its B factor raised by `more_b` Å²; `like`, another
-    version of the pair, lends what is the same: all that depends on atoms alone, and its channels where the resolution
-    stays.
+    version of the pair, supplies what they share: everything that depends on atoms alone, and the channels if the
+    resolution is the same.
     """
     resolution, grid = pair.resolution + coarser, pair.target.grid
     near = near_points(grid, pair.structure.xyz, NEAR) if like is None else like.near

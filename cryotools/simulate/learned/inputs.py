@@ -1,10 +1,10 @@
-"""What the learned simulators see of a structure: made by one function in training and in use, so they cannot differ.
+"""Inputs of the learned simulators: made by the same function in training and in use, so they cannot differ.
 
 Channels, each on voxels of 1 Å and scaled so that its 99th percentile near atoms is 1:
 molmap at 2 Å, at the resolution, at 1.4 × it, at the resolution with B factors; nitrogen, oxygen, heavier atoms,
-carboxylate oxygens (radiation weakens them), side chains beyond CB, nucleic acid, all at 2 Å; and how crowded the
-surroundings are within some 5 and 12 Å (what is buried is ordered). Beside them four numbers that hold for the whole
-map: the resolution, whether B factors are known, the sharpness and whether it is given.
+carboxylate oxygens (radiation weakens them), side chains beyond CB, nucleic acid, all at 2 Å; and the local
+crowding within about 5 and 12 Å (buried atoms are well ordered). Four numbers apply to the whole map: the resolution,
+whether B factors are known, the sharpness and whether it is given.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ SIMULATOR_CONDITIONS = 4
 NEAR = 3.0  # Å
 _WIDE = (1, 2, 3)  # channels of molmap at the resolution, at 1.4 × it, and with B factors
 _CROWDED = (10, 11)  # channels of the surroundings
-_FINE = 2.0  # Å, the resolution of the channels that say what lies where
+_FINE = 2.0  # Å, the resolution of the atom-type channels
 _BLURRED = 1.4
 _CUTOFF = 4.0
 _SURROUNDINGS = (5.0, 12.0)  # Å, standard deviations
-_LARGEST_B = 300.0  # Å², beyond the lowest; more says no more
+_LARGEST_B = 300.0  # Å² above the lowest; higher values are clipped
 _TRUNCATED = 3.0  # standard deviations
-_LARGEST_PART = 8_000_000  # voxels of a part, with what surrounds it, that levels are taken from at a time
+_LARGEST_PART = 8_000_000  # voxels of a part and its surroundings, whose levels are measured at a time
 _BLOCK = 4  # voxels
 _MAIN_CHAIN = ("N", "CA", "C", "O", "CB", "OXT")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is asked of a map: `resolution` in Å; use of the model's B factors; `sharpness` in Å² over molmap at that
-    resolution (`simulate.learned.sharpness`), or None where it is left to the network.
+    """Requested properties of a map: `resolution` in Å; use of the model's B factors; `sharpness` in Å² relative to
+    molmap at that resolution (`simulate.learned.sharpness`), or None to leave it to the network.
     """
 
     resolution: float
@@ -49,10 +49,10 @@ class Condition:
 
 
 class DensityChannels:
-    """The channels that are density, of a structure on a grid, made part by part; hydrogens are left out.
+    """The density channels of a structure on a grid, computed in parts; hydrogens are left out.
 
-    Their levels are those of the whole grid, so that a part is the same as if everything were made at once. Without
-    `b_factors` their channel repeats molmap, as the network sees it where they are not used.
+    Levels are measured over the whole grid, so a part is the same as in a single pass. Without `b_factors` the
+    B-factor channel repeats molmap, as the network sees it when they are not used.
     """
 
     def __init__(self, structure: Structure, grid: Grid, resolution: float, *, b_factors: bool = True) -> None:
@@ -83,7 +83,7 @@ class DensityChannels:
         return channels
 
     def _scaled_alone(self, box: Box) -> Iterator[tuple[int, np.ndarray]]:
-        """The channels that have levels of their own, by number, not yet scaled."""
+        """The channels that have their own levels, by number, not yet scaled."""
         margins = [round(_TRUNCATED * max(_SURROUNDINGS) / step + 0.5) for step in self._grid.voxel_size[::-1]]
         around = Box(
             shape_of(a - m for a, m in zip(box.start, margins, strict=True)),
@@ -98,7 +98,7 @@ class DensityChannels:
             yield number, _surroundings(everything, self._grid, blur, box.slices(of=around.start))
 
     def _measure(self) -> list[np.float32]:
-        """The 99th percentiles near atoms of the channels that have levels of their own, in their order."""
+        """The 99th percentiles near atoms of the channels that have their own levels, in order."""
         values: list[list[np.ndarray]] = []
         margin = -(-round(_TRUNCATED * max(_SURROUNDINGS) / min(self._grid.voxel_size)) // _BLOCK) * _BLOCK
         held = blocks_within(self._grid, self._xyz, NEAR, _BLOCK)
@@ -109,12 +109,12 @@ class DensityChannels:
         return [_level(np.concatenate(parts)) for parts in zip(*values, strict=True)]
 
     def _near(self, box: Box) -> np.ndarray:
-        """Numbers of the atoms that reach a box of the grid."""
+        """Indices of the atoms whose density reaches a box of the grid."""
         reach = max(NEAR, _CUTOFF * max(sigma.max(initial=0) for sigma in self._wide))
         return box_atoms(self._grid, box, self._xyz, reach)
 
     def _density(self, atoms: np.ndarray, box: Box, sigma: np.ndarray | None = None) -> np.ndarray:
-        """Density of `atoms` (numbers) in a box, of widths `sigma` of every atom, or at 2 Å."""
+        """Density of `atoms` (indices) in a box, with the widths `sigma` of all atoms, or at 2 Å."""
         if not len(atoms):
             return np.zeros(box.shape, dtype=np.float32)
         widths = np.full(len(atoms), sigma_of_resolution(_FINE)) if sigma is None else sigma[atoms]
@@ -123,12 +123,12 @@ class DensityChannels:
 
 
 def density_channels(structure: Structure, grid: Grid, resolution: float) -> np.ndarray:
-    """The channels that are density, float32 (DENSITY_CHANNELS, nz, ny, nx); hydrogens are left out."""
+    """The density channels, float32 (DENSITY_CHANNELS, nz, ny, nx); hydrogens are left out."""
     return DensityChannels(structure, grid, resolution).part(Box((0, 0, 0), grid.shape))
 
 
 def simulator_conditions(condition: Condition) -> np.ndarray:
-    """The numbers (SIMULATOR_CONDITIONS,) that hold for the whole map."""
+    """The numbers (SIMULATOR_CONDITIONS,) that apply to the whole map."""
     given = condition.sharpness is not None
     return np.array(
         [
@@ -152,13 +152,13 @@ def with_condition(density: np.ndarray, condition: Condition) -> np.ndarray:
 
 
 def relative_b_factors(structure: Structure) -> np.ndarray:
-    """B factors (n,) in Å² over the structure's lowest (its 5th percentile), from 0 to 300."""
+    """B factors (n,) in Å² above the structure's lowest (its 5th percentile), from 0 to 300."""
     lowest = np.percentile(structure.b_factor, 5)
     return np.clip(structure.b_factor.astype(np.float64) - lowest, 0, _LARGEST_B)
 
 
 def _members(atoms: Structure) -> list[np.ndarray]:
-    """Masks (n,) of the atoms of each channel that says what lies where."""
+    """Masks (n,) of the atoms of each atom-type channel."""
     protein = atoms.kind == PROTEIN
     carboxylate = (
         protein & np.isin(atoms.residue_name, ("ASP", "GLU")) & np.isin(atoms.atom_name, ("OD1", "OD2", "OE1", "OE2"))
@@ -169,9 +169,9 @@ def _members(atoms: Structure) -> list[np.ndarray]:
 
 
 def _surroundings(density: np.ndarray, grid: Grid, sigma: float, part: tuple[slice, slice, slice]) -> np.ndarray:
-    """`part` of `density` blurred by a Gaussian of `sigma` Å that ends at three of it; beyond `density` lies nothing.
+    """`part` of `density` blurred by a Gaussian of `sigma` Å truncated at 3 sigma; zeros beyond `density`.
 
-    A matrix per axis: processors multiply them fast, and only what the part needs is computed.
+    One matrix per axis: matrix products are fast, and only the values needed for the part are computed.
     """
     for axis, wanted in enumerate(part):
         width = sigma / grid.voxel_size[2 - axis]
@@ -185,6 +185,6 @@ def _surroundings(density: np.ndarray, grid: Grid, sigma: float, part: tuple[sli
 
 
 def _level(values: np.ndarray) -> np.float32:
-    """The 99th percentile of values near atoms (n,), or 1 where that is nothing to scale by."""
+    """The 99th percentile of values near atoms (n,), or 1 if that is not positive."""
     level = np.percentile(values, 99) if len(values) else 0.0
     return np.float32(level if level > 0 else 1.0)

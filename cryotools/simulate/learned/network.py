@@ -1,4 +1,4 @@
-"""The learned simulators' networks: a generator of maps, and the discriminator that drives it to realism."""
+"""The learned simulators' networks: a generator of maps, and the discriminator that makes its maps realistic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOLMAP, _BROAD = 1, 2  # the channels of molmap at the resolution and at 1.4 ×
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Channels at the finest level and levels of the generator's `body`: "unet", or "unetpp" (struc2mapGAN's)."""
+    """Finest-level channels and number of levels of the generator's `body`: "unet", or "unetpp" (struc2mapGAN's)."""
 
     width: int = 32
     levels: int = 2
@@ -59,7 +59,7 @@ class DiscriminatorConfig:
 
 
 class Discriminator(PatchDiscriminator):
-    """A map (b, 1, z, y, x) beside molmap at its resolution → a logit of "experimental" per 8³ voxels."""
+    """A map (b, 1, z, y, x) and molmap at its resolution → a logit of "experimental" per 8³ voxels."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__(2, config.width)

@@ -40,8 +40,8 @@ def generate(
 ) -> np.ndarray:
     """The generator's map of `structure` on `grid`, float32 (nz, ny, nx).
 
-    1 is the strong density that the 99th percentile near atoms has in experimental maps; beyond 7 Å from every atom the
-    map is exactly 0. `weights` is a file made by train-gan, None the shipped one.
+    1 is strong density, the 99th percentile near atoms in experimental maps; beyond 7 Å from every atom the map is
+    exactly 0. `weights` is a file made by train-gan, None the shipped one.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def generate(
 
 
 def warn_of_resolution(resolution: float) -> None:
-    """Warn where the networks were not trained."""
+    """Warn outside the range that the networks were trained on."""
     if not _TRAINED[0] <= resolution <= _TRAINED[1]:
         warnings.warn(
             f"the generator has seen maps of {_TRAINED[0]:g} to {_TRAINED[1]:g} A, not of {resolution:g} A",
@@ -69,15 +69,15 @@ def warn_of_resolution(resolution: float) -> None:
 
 
 def unit_grid(structure: Structure) -> Grid:
-    """Voxels of 1 Å at whole positions around the atoms, with a margin of 12 Å as in training."""
+    """A grid of 1 Å voxels at integer positions around the atoms, with a margin of 12 Å as in training."""
     low, high = structure.bounds()
     first, last = np.floor(low - _MARGIN), np.ceil(high + _MARGIN)
     return make_grid(last - first + 1, (1.0, 1.0, 1.0), first)
 
 
 def needed(structure: Structure, unit: Grid, grid: Grid, edge: int, reach: Reach = REACH) -> Blocks:
-    """The blocks of `edge` voxels of the unit grid whose values count in a map on `grid` that ends `reach[1]` Å from
-    atoms: all of them where voxels do not coincide, since interpolation takes from everywhere.
+    """The blocks of `edge` voxels of the unit grid needed for a map on `grid` that ends `reach[1]` Å from atoms:
+    all of them if the voxels do not coincide, since interpolation uses the whole grid.
     """
     shift = whole_shift(unit, grid)
     if shift is None:
@@ -92,14 +92,14 @@ def needed(structure: Structure, unit: Grid, grid: Grid, edge: int, reach: Reach
 
 
 def placed(made: np.ndarray, unit: Grid, structure: Structure, grid: Grid, reach: Reach = REACH) -> np.ndarray:
-    """A map made on the unit grid, on the grid asked for, fading to 0 from `reach[0]` to `reach[1]` Å from atoms."""
+    """A map made on the unit grid, resampled to `grid`, fading to 0 from `reach[0]` to `reach[1]` Å from atoms."""
     faded = envelope(structure, grid, reach)
     faded *= resample(Volume.on(unit, made), grid).data
     return faded
 
 
 def load_generator(weights: str | Path | None = None) -> nn.Module:
-    """The generator of a file of weights, None for the shipped one, on the CPU; it is shared (`shared_network`).
+    """The generator from a weights file, None for the shipped one, on the CPU; it is shared (`shared_network`).
 
     Raises
     ------

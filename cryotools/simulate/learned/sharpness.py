@@ -1,6 +1,6 @@
-"""Sharpness: how much slower a map's amplitudes fall off than molmap's, as one B factor.
+"""Sharpness: how much more slowly a map's amplitudes fall off than molmap's, as one B factor.
 
-Depositors sharpen and blur as they like, so the same molecule at the same resolution looks different in two entries.
+Depositors sharpen and blur maps differently, so a molecule at the same resolution looks different in two entries.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.structures.structure import Structure
 from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 
-LIMITS = (-500.0, 500.0)  # Å²; what lies beyond is not measured, nor trained
+LIMITS = (-500.0, 500.0)  # Å²; values beyond are neither measured nor trained on
 Reach = tuple[float, float]
-REACH = (4.0, 7.0)  # Å from an atom: where density begins to fade, and where it has ended
-_COARSEST = 12.0  # Å; beyond, amplitudes tell of the molecule's shape
-_FINE = 8.0  # Å; for coarser maps amplitudes must tell of shape for want of others
+REACH = (4.0, 7.0)  # Å from an atom: where density begins to fade, and where it ends
+_COARSEST = 12.0  # Å; coarser amplitudes reflect the molecule's shape
+_FINE = 8.0  # Å; coarser maps have no other amplitudes to measure
 _FEWEST = 3  # shells
 
 
@@ -30,14 +30,14 @@ def envelope(structure: Structure, grid: Grid, reach: Reach = REACH) -> np.ndarr
 def measure_sharpness(volume: Volume, structure: Structure, resolution: float) -> float:
     """The B in Å² for which molmap's transform at `resolution` × exp(B s²/4) falls off as the map's does.
 
-    s is the frequency in 1/Å, from 1/12 to the resolution (beyond 8 Å, from half of that); positive is sharper than
-    molmap. What counts is the part of the map that goes with molmap shell by shell, near atoms, so noise sharpens
-    nothing. From -500 to 500.
+    s is the frequency in 1/Å, from 1/12 to the resolution (coarser than 8 Å, from half of that); positive is sharper
+    than molmap. Only the part of the map that correlates with molmap, shell by shell and near atoms, is used, so noise
+    does not count as sharpness. From -500 to 500.
 
     Raises
     ------
     DataError
-        The map and the structure have nothing in common there.
+        The map and the structure have no density in common there.
     """
     grid = volume.grid
     mask = envelope(structure, grid)

@@ -1,4 +1,4 @@
-"""The learned simulators that `train-gan` trains, by the names that the parameter `arch` takes.
+"""The learned simulators that `train-gan` trains, by the values of the parameter `arch`.
 
 An architecture is a function of the pairs to train on, those held out and the options that returns a task for
 `training.loop`; its dataclass `config` goes into the run's config.json.
@@ -29,9 +29,9 @@ _ADVERSARIAL = 0.01  # struc2mapGAN's
 
 @dataclass(frozen=True)
 class SimulatorOptions:
-    """`arch` and what it is made of: None leaves `width` and `levels` to the architecture, or to the weights `init` to
-    start from; cubes of `cube` voxels, `batch` of them a step; `adversarial` is the weight of the adversary, None the
-    architecture's own; examples are kept in `folder`, None in one that goes with the task.
+    """`arch` and its settings: None leaves `width` and `levels` to the architecture, or to the initial weights `init`;
+    `batch` cubes of `cube` voxels per step; `adversarial` is the weight of the adversarial loss, None for the
+    architecture's default; examples are kept in `folder`, None for a temporary one.
     """
 
     arch: str = "unet"
@@ -47,7 +47,7 @@ class SimulatorOptions:
 
 
 class SimulatorTask(Task, Protocol):
-    """A task that says what it is made of."""
+    """A task with its configuration."""
 
     config: Any
 
@@ -58,9 +58,9 @@ def make_simulator_task(pairs: Sequence[Pair], held_out: Sequence[Pair], options
     Raises
     ------
     UsageError
-        The sizes do not fit one another or the weights to start from.
+        The sizes are incompatible with each other or with the initial weights.
     DataError
-        The weights to start from are missing, damaged, or of another architecture.
+        The initial weights are missing, damaged, or from another architecture.
     """
     check_choice("arch", options.arch, ARCHITECTURES)
     torch.manual_seed(options.seed)
@@ -68,7 +68,7 @@ def make_simulator_task(pairs: Sequence[Pair], held_out: Sequence[Pair], options
 
 
 def describe_simulator(task: SimulatorTask, arch: str) -> dict[str, Any]:
-    """What a run is of, in plain values: it can only be resumed as the same."""
+    """The settings that define a run, in plain values: it can only be resumed with the same ones."""
     return {"arch": arch, **dataclasses.asdict(task.config)}
 
 

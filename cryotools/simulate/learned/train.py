@@ -36,13 +36,13 @@ from cryotools.training.plot import write_scores
 from cryotools.training.step import on_device, update
 from cryotools.training.task import Batch
 
-_WHOLE = 160**3  # voxels that a network takes in one piece; larger maps are tiled
+_WHOLE = 160**3  # voxels that a network processes in one piece; larger maps are tiled
 
 
 @dataclass(frozen=True)
 class GanConfig:
-    """`adversarial` is the weight of the adversary (0 trains without one), `correlation` that of 1 − Pearson per cube;
-    `background` weights voxels beyond 4 Å of atoms; B factors and sharpness are hidden with probabilities
+    """`adversarial` is the weight of the adversarial loss (0 trains without it), `correlation` that of 1 − Pearson per
+    cube; `background` weights voxels beyond 4 Å of atoms; B factors and sharpness are hidden with probabilities
     `hide_b_factors` and `hide_sharpness`.
     """
 
@@ -61,8 +61,8 @@ class GanConfig:
 class GanTask:
     """Generator and discriminator on curated pairs, as `training.loop` trains them on `device`.
 
-    `start` is a generator of the config's shape to go on from, in place of a new one; the examples are kept in `folder`
-    (None: while the task lives).
+    `start` is a generator of the config's shape to continue from, instead of a new one; examples are kept in `folder`
+    (None: for the lifetime of the task).
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class GanTask:
         self.scores: dict[str, dict[str, float]] = {}  # of the last validation, by map
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
-        """One update of the generator, and of the discriminator where there is one."""
+        """One update of the generator, and of the discriminator if there is one."""
         channels, conditions, target, weight = batch
         generator = self.networks["generator"]
         generator.train()
@@ -110,8 +110,8 @@ class GanTask:
         return losses
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
-        """Mean Pearson correlation within 3 Å of atoms over the held-out maps: with B factors, without, and with the
-        map's sharpness told beside them. Nothing where no map is held out.
+        """Mean Pearson correlation within 3 Å of atoms over the held-out maps: with B factors, without, and with B
+        factors and the map's sharpness. Empty if no map is held out.
         """
         asked = {"pearson": (True, False), "pearson_no_b": (False, False), "pearson_sharpness": (True, True)}
         self.scores = {example.id: {} for (example,) in self.examples.held_out}
@@ -136,11 +136,11 @@ class GanTask:
         return {"scores": self.scores}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Restore what `state` returned."""
         self.scores = state["scores"]
 
     def batch(self, random: np.random.Generator, step: int) -> Batch:
-        """Channels (b, c, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""
+        """Channels (b, c, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random rotated cubes."""
         cubes = []
         for example, cube_of in self.examples.draw(random, self.config.batch, self.config.cube):
             b_factors = random.random() >= self.config.hide_b_factors

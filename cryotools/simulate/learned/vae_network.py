@@ -1,8 +1,8 @@
 """cryo-GAN's generator (Rozanov and Wolfson): atoms → latent → map.
 
 Everything is convolutional: the latent is a field, with 8 numbers per cell of 2³ voxels, so that maps of any size are
-made without seams. There is no way round the latent from atoms to map; what it leaves open differs from sample to
-sample.
+made without seams. Nothing bypasses the latent between atoms and map; what it leaves undetermined differs from sample
+to sample.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _CERTAIN = -3.0  # logarithm of the latent's variance before training
 class VaeConfig:
     """Channels at the finest level and levels of encoder and decoder.
 
-    Maps inside the network have mean 0.5 and standard deviation 0.16 near atoms, as the authors' cubes; `mean` and
-    `deviation` are those of the training maps there, by which results return to the scale of
+    Maps inside the network have mean 0.5 and standard deviation 0.16 near atoms, like the authors' cubes; `mean` and
+    `deviation` are those of the training maps there, used to return results to the scale of
     `simulate.learned.predict`.
     """
 
@@ -49,21 +49,21 @@ class VaeGenerator(nn.Module):
         self.encoder = UNet(UNetConfig(len(ELEMENT_CHANNELS), 2, SIMULATOR_CONDITIONS, config.width, config.levels))
         self.decoder = UNet(UNetConfig(1, 1, SIMULATOR_CONDITIONS, config.width, config.levels))
         bias = self.decoder.last.bias
-        assert bias is not None  # which Conv3d may be told to leave out
+        assert bias is not None  # Conv3d's bias is optional
         nn.init.constant_(bias, MEAN)
 
     @property
     def halo(self) -> int:
-        """Voxels on each side that an output voxel can see."""
+        """Voxels on each side that affect an output voxel."""
         return self.encoder.config.halo + self.decoder.config.halo
 
     @property
     def multiple(self) -> int:
-        """Voxels that inputs must be whole multiples of, along each axis."""
+        """Number of voxels that input sizes must be multiples of, along each axis."""
         return self.encoder.config.multiple
 
     def latent(self, atoms: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance of the latent, each (b, 1, z, y, x): the cells' numbers, unfolded."""
+        """Mean and logarithm of the variance of the latent, each (b, 1, z, y, x): the cells' values, unfolded."""
         mean, log_variance = self.encoder(atoms, conditions).chunk(2, dim=1)
         return mean, (log_variance + _CERTAIN).clamp(-10, 4)
 
@@ -77,7 +77,7 @@ class VaeGenerator(nn.Module):
 
 
 class Noised(Wrapper):
-    """A generator that takes its noise as the last of a tile's channels."""
+    """A generator that takes its noise from the last channel of a tile."""
 
     def forward(self, tiles: Tensor, conditions: Tensor) -> Tensor:
         return self.network(tiles[:, :-1], tiles[:, -1:], conditions)

@@ -1,4 +1,4 @@
-"""Maps by the VAE-GAN: the one of the latent's mean, or samples of what the latent leaves open."""
+"""Maps by the VAE-GAN: that of the latent mean, or samples from the latent distribution."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cryotools.simulate.learned.inputs import Condition, simulator_conditions
 from cryotools.simulate.learned.predict import needed, placed, unit_grid, warn_of_resolution
 from cryotools.simulate.learned.vae_network import DEVIATION, MEAN, VAE_GENERATOR, Noised
 
-_REACH = (3.0, 5.0)  # Å; farther out the network was hardly trained
+_REACH = (3.0, 5.0)  # Å; beyond, the network was hardly trained
 
 
 def generate_vae(
@@ -34,12 +34,11 @@ def generate_vae(
     progress: Progress | None = None,
     weights: str | Path | None = None,
 ) -> np.ndarray:
-    """The VAE-GAN's map of `structure` on `grid`, float32 (nz, ny, nx), in the scale of
+    """The VAE-GAN's map of `structure` on `grid`, float32 (nz, ny, nx), on the scale of
     `simulate.learned.predict.generate`.
 
-    Beyond 5 Å from every atom it is exactly 0.
-    `sample` None takes the latent's mean; a number, the latent that this seed draws. B factors are not
-    used. `weights` is a file made by train-gan, None the shipped one.
+    Beyond 5 Å from every atom it is exactly 0. `sample` is the seed from which the latent is drawn, or None for the
+    latent mean. B factors are not used. `weights` is a file made by train-gan, None the shipped one.
 
     Raises
     ------

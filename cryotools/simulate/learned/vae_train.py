@@ -1,4 +1,4 @@
-"""Train cryo-GAN's VAE-GAN (Rozanov and Wolfson): reconstruction, latent, and a discriminator held back.
+"""Train cryo-GAN's VAE-GAN (Rozanov and Wolfson): reconstruction and latent losses, and a discriminator held back.
 
 The reconstruction loss is the mean squared error with penalties on each cube's mean and standard deviation (targets 0.5
 and 0.16); the discriminator is updated only while its accuracy is below 80 %, and not by the generator's step.
@@ -36,8 +36,8 @@ from cryotools.training.task import Batch
 
 @dataclass(frozen=True)
 class VaeGanConfig:
-    """Weights of the losses beside the mean squared error (which is in units of the targets' variance): `statistics`
-    of the penalties on mean and deviation, `latent` of the divergence per number of the latent, `adversarial`.
+    """Weights of the losses relative to the mean squared error (in units of the targets' variance): `statistics` for
+    the penalties on mean and standard deviation, `latent` for the divergence per latent value, `adversarial`.
     """
 
     generator: VaeConfig = field(default_factory=VaeConfig)
@@ -53,8 +53,8 @@ class VaeGanConfig:
 
 
 class VaeGanTask:
-    """VAE generator and discriminator on curated pairs, as `training.loop` trains them on `device`; the examples are
-    kept in `folder` (None: while the task lives).
+    """VAE generator and discriminator on curated pairs, as `training.loop` trains them on `device`; examples are
+    kept in `folder` (None: for the lifetime of the task).
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class VaeGanTask:
         return {name: float(part.detach()) for name, part in parts.items()} | losses
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
-        """Mean Pearson correlation within 3 Å of atoms over the held-out maps, of the latent's mean and of a sample."""
+        """Mean Pearson correlation within 3 Å of atoms over the held-out maps, for the latent mean and a sample."""
         self.scores = {}
         for (example,) in self.examples.held_out:
             wanted = example.target[example.near].astype(np.float32)
@@ -138,15 +138,15 @@ class VaeGanTask:
         return {"scores": self.scores}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Restore what `state` returned."""
         self.scores = state["scores"]
 
     def _judge(self, made: Tensor, atoms: Tensor) -> Tensor:
-        """The discriminator's logits of maps beside their atoms."""
+        """The discriminator's logits for maps together with their atoms."""
         return self.networks["discriminator"](torch.cat([(made - MEAN) / DEVIATION, atoms], dim=1))
 
     def batch(self, random: np.random.Generator, step: int) -> Batch:
-        """Atoms (b, 5, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random turned cubes."""
+        """Atoms (b, 5, n, n, n), conditions (b, k), targets and weights (b, 1, n, n, n) of random rotated cubes."""
         cubes = []
         for example, cube_of in self.examples.draw(random, self.config.batch, self.config.cube):
             sharpness = example.sharpness if random.random() >= self.config.hide_sharpness else None
@@ -159,7 +159,7 @@ class VaeGanTask:
         return atoms.to(memory_format=torch.channels_last_3d), told, target, weight.clamp_min(0)
 
     def _whole(self, generator: VaeGenerator, example: SimulatorExample, noise: float) -> np.ndarray:
-        """The generator's map (nz, ny, nx) of a whole example, with noise of that deviation."""
+        """The generator's map (nz, ny, nx) of a whole example, with noise of that standard deviation."""
         padded = [-(-n // generator.multiple) * generator.multiple for n in example.target.shape]
         within = tuple(slice(n) for n in example.target.shape)
         channels = np.zeros((len(ELEMENT_CHANNELS) + 1, *padded), dtype=np.float32)
@@ -180,7 +180,7 @@ def _level(example: SimulatorExample) -> tuple[np.float32, np.float32]:
 
 
 def _statistics(made: Tensor, weight: Tensor) -> Tensor:
-    """Squared distance of the cubes' means and deviations, weighted by voxel, from their targets, over 0.16²."""
+    """Squared error of the cubes' means and standard deviations, weighted by voxel, from their targets, over 0.16²."""
     total = weight.sum(dim=(1, 2, 3, 4)).clamp_min(1)
     mean = (made * weight).sum(dim=(1, 2, 3, 4)) / total
     variance = ((made - mean[:, None, None, None, None]) ** 2 * weight).sum(dim=(1, 2, 3, 4)) / total

@@ -1,7 +1,7 @@
-"""From class maps to elements, without a model: the axes of helices and the points of strands, as pseudo-atoms.
+"""From class maps to elements, without a model: helix axes and sheet points, as pseudo-atoms.
 
-Points on the ridges of the class maps (`sse.elements.ridges`) are strung together to the axes of helices, parted where
-they branch or turn a corner, or thinned to the points of a sheet.
+Points on the ridges of the class maps (`sse.elements.ridges`) are joined into helix axes, which are split at branches
+and sharp bends, or thinned to the points of a sheet.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from cryotools.sse.elements.ridges import CONFIDENT, mean_confidence, ridge_poin
 from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, SHEET
 
 RISE = 1.5  # Å along a helix per residue, and between the points of its axis
-STRAND_RISE = 3.3  # Å along a strand per residue, and at least between the points of a sheet
+STRAND_RISE = 3.3  # Å along a strand per residue, and the least distance between points of a sheet
 SHORTEST_HELIX = 4.5  # Å: four residues
 FEWEST_STRAND_POINTS = 4
 
-_SMOOTHING = {HELIX: 2.5, SHEET: 2.0}  # Å: the radius of a helix, a little less than half a sheet's thickness
-_ACROSS = {HELIX: 2, SHEET: 1}  # directions across a curve and across a surface
+_SMOOTHING = {HELIX: 2.5, SHEET: 2.0}  # Å: the radius of a helix, and slightly under half the thickness of a sheet
+_ACROSS = {HELIX: 2, SHEET: 1}  # number of directions across a curve and across a surface
 _LINK = 2.5  # Å between neighbours on one ridge
-_SAME_AXIS = 4.0  # Å; what is as near to a helix's axis belongs to it
-_BEND = np.cos(np.radians(50.0))  # over 6 Å on either side; helices curve, and do not turn corners
+_SAME_AXIS = 4.0  # Å; points this close to a helix axis belong to it
+_BEND = np.cos(np.radians(50.0))  # over 6 Å on either side; helices curve but have no sharp bends
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Element:
-    """A helix or a sheet: `which` (HELIX or SHEET), its `points` (n, 3) in Å, along the axis of a helix; `confidence`
-    (n,), the mean of the class's probabilities of at least 0.5 around each; `length` in Å, along the axis of a helix,
-    or the longest extent of a sheet.
+    """A helix or a sheet: `which` (HELIX or SHEET); `points` (n, 3) in Å, along the axis if a helix; `confidence` (n,),
+    the mean of the class probabilities of at least 0.5 around each point; `length` in Å, along the axis of a helix, or
+    the longest extent of a sheet.
     """
 
     which: int
@@ -49,10 +49,10 @@ class Element:
 
 def find_elements(probabilities: np.ndarray, grid: Grid) -> list[Element]:
     """Helices, then sheets, the longest of each first, in class maps (4, nz, ny, nx) in the order of
-    `sse.truth.assign`.
+    `sse.truth.assign`; the list may be empty.
 
-    An axis runs to the ends of the voxels that are more likely helix than not, which Haruspex's labels have up to 3 Å
-    beyond its last atoms. There may be none.
+    An axis extends to the ends of the voxels that are more likely helix than not; in Haruspex's labels these reach up
+    to 3 Å beyond the last atoms.
     """
     found = []
     for which, trace in ((HELIX, _axes), (SHEET, _sheets)):
@@ -66,7 +66,7 @@ def find_elements(probabilities: np.ndarray, grid: Grid) -> list[Element]:
 
 
 def along_longest(points: np.ndarray) -> np.ndarray:
-    """Where points (n, 3) lie along their longest extent, (n,)."""
+    """Coordinates (n,) of points (n, 3) along their longest extent."""
     centred = points - points.mean(axis=0)
     return centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
 
@@ -80,7 +80,7 @@ def _element(which: int, points: np.ndarray, confidence: Volume) -> Element:
 
 
 def _around_confident(volume: Volume) -> Volume | None:
-    """The part of a class map with confident voxels, and a margin for smoothing; None where there are none."""
+    """The part of a class map that contains confident voxels, with a margin for smoothing; None if there are none."""
     box = bounding_box(volume.data >= CONFIDENT)
     if box is None:
         return None
@@ -91,7 +91,7 @@ def _around_confident(volume: Volume) -> Volume | None:
 
 
 def _axes(points: np.ndarray) -> list[np.ndarray]:
-    """Axes, each (n, 3) with a point every 1.5 Å, through points (m, 3) scattered along them."""
+    """Axes, each (n, 3) with a point every 1.5 Å, through points (m, 3) scattered around them."""
     found, waiting = [], _parts(points, _LINK)
     while waiting:
         part = waiting.pop()
@@ -107,13 +107,13 @@ def _axes(points: np.ndarray) -> list[np.ndarray]:
 
 
 def _sheets(points: np.ndarray) -> list[np.ndarray]:
-    """The points of each sheet, (n, 3), at least 3.3 Å apart, of points (m, 3) scattered over them."""
+    """The points of each sheet, (n, 3), at least 3.3 Å apart, selected from points (m, 3) scattered over all sheets."""
     thinned = [_thinned(part) for part in _parts(points, _LINK)]
     return [points for points in thinned if len(points) >= FEWEST_STRAND_POINTS]
 
 
 def _thinned(points: np.ndarray) -> np.ndarray:
-    """As many of `points`, first come, as are all 3.3 Å apart."""
+    """A subset of `points` over 3.3 Å apart, earlier ones first."""
     kept = np.ones(len(points), dtype=bool)
     tree = cKDTree(points)
     for number in range(len(points)):
@@ -124,15 +124,15 @@ def _thinned(points: np.ndarray) -> np.ndarray:
 
 
 def _links(points: np.ndarray, reach: float) -> coo_array:
-    """Distances between points at most `reach` Å apart, a sparse matrix (n, n)."""
+    """Distances between points at most `reach` Å apart, as a sparse matrix (n, n)."""
     pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")
-    pairs = pairs[np.lexsort(pairs.T[::-1])].astype(np.int32)  # what scipy's graphs take in every version
+    pairs = pairs[np.lexsort(pairs.T[::-1])].astype(np.int32)  # accepted by scipy's graph functions in every version
     distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     return coo_array((np.maximum(distance, 1e-6), pairs.T), shape=(len(points), len(points)))
 
 
 def _parts(points: np.ndarray, reach: float) -> list[np.ndarray]:
-    """Groups of points, each at most `reach` Å from another of its group."""
+    """Groups of points, each at most `reach` Å from another one of its group."""
     if not len(points):
         return []
     count, part = connected_components(_links(points, reach), directed=False)
@@ -152,7 +152,7 @@ def _longest_path(points: np.ndarray) -> np.ndarray:
 
 
 def _spaced(path: np.ndarray) -> np.ndarray:
-    """A path (k, 3), smoothed, with a point every 1.5 Å."""
+    """A path (k, 3), smoothed and resampled to a point every 1.5 Å."""
     fine = _at_every(path, RISE / 3)
     return _at_every(gaussian_filter1d(fine, 3, axis=0, mode="nearest"), RISE)
 
@@ -165,7 +165,7 @@ def _at_every(path: np.ndarray, spacing: float) -> np.ndarray:
 
 
 def _straight_parts(axis: np.ndarray) -> list[np.ndarray]:
-    """An axis (n, 3) parted at its corners."""
+    """An axis (n, 3) split at its sharp bends."""
     span = round(6 / RISE)
     if len(axis) <= 2 * span:
         return [axis]

@@ -1,9 +1,9 @@
-"""The hand of a map, told from its helices: does density wind around their axes to the right or to the left?
+"""The handedness of a map, determined from its helices: is the density around their axes right- or left-handed?
 
-On a cylinder around an axis an α helix is a band that rises 5.4 Å per turn, so in cylindrical coordinates its density
-holds waves exp(i(φ - 2πz/5.4)) when it is right-handed, as all but a few are, and exp(i(φ + 2πz/5.4)) in the mirror
-image. The powers of the two are compared. On ten experimental maps from 1.75 to 4 Å the right one was 1.4 to 78 times
-as strong; at 4.3 Å it is 1.1 to 3.3 times, beyond that the turns cannot be seen.
+On a cylinder around its axis an α helix is a band that rises 5.4 Å per turn, so in cylindrical coordinates its density
+contains waves exp(i(φ - 2πz/5.4)) if it is right-handed, as nearly all are, and exp(i(φ + 2πz/5.4)) in the mirror
+image. The powers of the two are compared. On ten experimental maps from 1.75 to 4 Å the right-handed power was 1.4 to
+78 times as large; at 4.3 Å the ratio is 1.1 to 3.3, and beyond that the turns are not resolved.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from cryotools.core.maps.volume import Volume
 from cryotools.sse.elements.find import RISE, Element
 from cryotools.sse.truth.assign import HELIX
 
-_WINDOW = 13.5  # Å along an axis: two turns and a half
-_STEP = 3  # points of the axis from window to window
+_WINDOW = 13.5  # Å along an axis: two and a half turns
+_STEP = 3  # points of the axis between windows
 _PITCHES = (4.9, 5.4, 6.0)  # Å per turn
-_RADII = (1.5, 2.0, 2.5, 3.0)  # Å, where the backbone is
-_ALONG, _AROUND = 0.5, 24  # Å, and directions
+_RADII = (1.5, 2.0, 2.5, 3.0)  # Å from the axis, around the backbone
+_ALONG, _AROUND = 0.5, 24  # Å along the axis, and the number of directions around it
 
 
 @dataclass(frozen=True)
 class Winding:
-    """Power of the density that winds to the `right` and to the `left`, in the map's scale squared, and the number of
-    `stretches` of helix that were looked at.
+    """Power of the `right`- and `left`-handed density, in the map's scale squared, and the number of `stretches` of
+    helix that were examined.
     """
 
     right: float
@@ -36,7 +36,7 @@ class Winding:
 
 
 def winding(volume: Volume, elements: Sequence[Element]) -> Winding:
-    """How the density of `volume` winds around the helices among `elements` that are two and a half turns long."""
+    """How the density of `volume` winds around the helices among `elements` that have at least two and a half turns."""
     stretches = [part for one in elements if one.which == HELIX for part in _windows(one.points)]
     right, left = sum((_power(volume, part) for part in stretches), np.zeros(2))
     return Winding(float(right), float(left), len(stretches))
@@ -49,9 +49,9 @@ def _windows(axis: np.ndarray) -> list[np.ndarray]:
 
 
 def _power(volume: Volume, axis: np.ndarray) -> np.ndarray:
-    """The powers to the right and to the left along a straight line through a stretch of axis (n, 3)."""
+    """The right- and left-handed power around a straight line through a stretch of axis (n, 3)."""
     middle = axis.mean(axis=0)
-    along = np.linalg.svd(axis - middle)[2][0]  # its sense does not matter: a screw is one from both ends
+    along = np.linalg.svd(axis - middle)[2][0]  # the direction does not matter: handedness is the same from both ends
     across = np.cross(along, np.eye(3)[np.argmin(np.abs(along))])
     across /= np.linalg.norm(across)
     z = np.arange(-_WINDOW / 2, _WINDOW / 2 + _ALONG / 2, _ALONG)

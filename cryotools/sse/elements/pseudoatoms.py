@@ -1,4 +1,4 @@
-"""Elements as lines of a table and as pseudo-atoms that molecular viewers show."""
+"""Elements as rows of a table and as pseudo-atoms for molecular viewers."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ REMARKS = (
 
 _CHAINS = {HELIX: "H", SHEET: "S"}
 _RESIDUES = {HELIX: "HLX", SHEET: "SHT"}
-_RESIDUES_PER_POINT = 0.63  # of a sheet: 403 residues for 642 points of the labels of 9 experimental maps
+_RESIDUES_PER_POINT = 0.63  # of a sheet: 403 residues for 642 points in the labels of 9 experimental maps
 
 
 def element_rows(elements: list[Element]) -> list[dict[str, Any]]:
-    """A table with a line per element, in the order and with the chains and residue numbers of `element_structure`.
+    """A table with a row per element, in the order and with the chains and residue numbers of `element_structure`.
 
-    Start and end are those of a helix's axis, or the two points of a sheet that are farthest apart along its longest
-    extent. As many residues are expected in a helix as rises of 1.5 Å in its length (on the labels of 9 experimental
-    maps as many are there), and 0.63 for each point of a sheet.
+    Start and end are those of a helix axis, or the two points of a sheet that are farthest apart along its longest
+    extent. The number of residues expected is one per 1.5 Å of a helix (this matches the labels of 9 experimental maps)
+    and 0.63 per point of a sheet.
     """
     rows = []
     for number, (element, residues) in enumerate(zip(elements, _residue_numbers(elements), strict=True), start=1):
@@ -53,9 +53,9 @@ def element_rows(elements: list[Element]) -> list[dict[str, Any]]:
 
 
 def element_structure(elements: list[Element], name: str = "") -> Structure:
-    """The points of all elements as pseudo-atoms, CA of a residue each, with confidence × 100 as B factor.
+    """The points of all elements as pseudo-atoms, each the CA of a residue, with confidence × 100 as B factor.
 
-    Helices are chain H (residues HLX), sheets chain S (SHT); a number is left out between elements.
+    Helices are chain H (residues HLX), sheets chain S (SHT); one residue number is skipped between elements.
     """
     count = [len(element.points) for element in elements]
     n = sum(count)
@@ -80,7 +80,7 @@ def element_structure(elements: list[Element], name: str = "") -> Structure:
 
 
 def axis_bonds(elements: list[Element]) -> list[tuple[int, int]]:
-    """Pairs of neighbours on the axes of helices, as numbers of pseudo-atoms."""
+    """Pairs of neighbours on helix axes, as indices of pseudo-atoms."""
     bonds, first = [], 0
     for element in elements:
         count = len(element.points)

@@ -1,7 +1,8 @@
-"""Points on the ridge of a class map: a curve along helices, a surface in the middle of sheets.
+"""Points on the ridge of a class map: a curve along helices, a surface through the middle of sheets.
 
-Points climb from the confident voxels, and only across the ridge: along the directions in which the logarithm of the
-smoothed map curves down most, by Newton's steps (U. Ozertem and D. Erdogmus, J. Mach. Learn. Res. 12, 1249, 2011).
+Points climb from the confident voxels, but only across the ridge: by Newton steps along the directions in which the
+logarithm of the smoothed map has the most negative curvature (U. Ozertem and D. Erdogmus, J. Mach. Learn. Res. 12,
+1249, 2011).
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ CONFIDENT = 0.5  # probability
 _MOST_SEEDS = 100_000
 _STEPS = 12
 _LONGEST_STEP, _ARRIVED, _FARTHEST = 1.0, 0.1, 6.0  # Å
-_FLAT = 0.02  # Å⁻², curvature of the logarithm; what is flatter is no ridge
-_MERGED = 0.75  # Å; points in one cube of this size are one
+_FLAT = 0.02  # Å⁻², curvature of the logarithm; anything flatter is not a ridge
+_MERGED = 0.75  # Å; points within one cube of this size are merged
 
 
 def ridge_points(volume: Volume, smoothing: float, across: int) -> np.ndarray:
-    """Points (n, 3) in Å on the ridge of a class map, about one in each cube of 0.75 Å that the ridge passes.
+    """Points (n, 3) in Å on the ridge of a class map, about one per cube of 0.75 Å that the ridge passes through.
 
     Parameters
     ----------
     volume : the class's probabilities
-    smoothing : Å, standard deviation of the Gaussian that the map is smoothed by
-    across : directions across the ridge, 2 for a curve, 1 for a surface
+    smoothing : Å, standard deviation of the Gaussian used to smooth the map
+    across : number of directions across the ridge: 2 for a curve, 1 for a surface
     """
     smooth = _continued(volume, smoothing)
     smooth = smooth.with_data(_smoothed(smooth, smoothing, smooth.data))
@@ -42,16 +43,16 @@ def ridge_points(volume: Volume, smoothing: float, across: int) -> np.ndarray:
 
 
 def _continued(volume: Volume, smoothing: float) -> Volume:
-    """A map with its faces' values beyond them, so that a face is no edge."""
+    """A map padded with the values at its faces, so that the faces are not edges."""
     z, y, x = (int(np.ceil(4 * smoothing / step)) for step in volume.voxel_size[::-1])
     data = np.pad(volume.data, ((z, z), (y, y), (x, x)), mode="edge")
     return Volume(data, volume.voxel_size, tuple(volume.grid.index_to_world(np.array((-x, -y, -z)))))
 
 
 def mean_confidence(volume: Volume, smoothing: float) -> Volume:
-    """The mean of the confident values of a class map within about `smoothing` Å of each voxel, 0 where there is none.
+    """The mean of the confident values of a class map within about `smoothing` Å of each voxel, 0 if there are none.
 
-    The map itself may have a hole along the axis of a helix where it is sharp.
+    A sharp map may itself have a hole along the axis of a helix.
     """
     confident = volume.data >= CONFIDENT
     weight = _smoothed(volume, smoothing, confident)
@@ -60,8 +61,8 @@ def mean_confidence(volume: Volume, smoothing: float) -> Volume:
 
 
 def _newton_step(smooth: Volume, points: np.ndarray, across: int) -> tuple[np.ndarray, np.ndarray]:
-    """Steps (n, 3) in Å uphill along the `across` directions in which the logarithm of `smooth` curves down most, and
-    the least of these curvatures (n,), Å⁻², negative on a ridge.
+    """Uphill steps (n, 3) in Å along the `across` directions of most negative curvature of the logarithm of `smooth`,
+    and the weakest of these curvatures (n,), Å⁻², negative on a ridge.
     """
     gradient, hessian = _derivatives(smooth, points)
     curvature, direction = np.linalg.eigh(hessian)  # ascending: the sharpest ridge first
@@ -74,9 +75,9 @@ def _newton_step(smooth: Volume, points: np.ndarray, across: int) -> tuple[np.nd
 
 def _derivatives(smooth: Volume, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Gradient (n, 3) and Hessian (n, 3, 3) of the logarithm of `smooth` at `points`, by central differences."""
-    h = max(1.0, *smooth.voxel_size)  # Å; trilinear values have no curvature within a voxel
+    h = max(1.0, *smooth.voxel_size)  # Å; trilinear interpolation has no curvature within a voxel
     offsets = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    used = offsets[np.abs(offsets).sum(axis=1) <= 2]  # the middle, 6 faces and 12 edges of a cube
+    used = offsets[np.abs(offsets).sum(axis=1) <= 2]  # the centre, 6 faces and 12 edges of a cube
     value = {tuple(at.tolist()): np.log(smooth.sample(points + h * at) + 1e-3) for at in used}
     axes = np.eye(3, dtype=int)
     gradient, hessian = np.empty((len(points), 3)), np.empty((len(points), 3, 3))

@@ -1,4 +1,4 @@
-"""The temperature (`training.calibration`) that suits residues, whose probabilities are means over their backbone."""
+"""Temperature calibration (`training.calibration`) for residues, whose probabilities are means over their backbone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryotools.core.structures.structure import Structure
 from cryotools.sse.truth.assign import ClassedResidues
 from cryotools.training.calibration import least_temperature
 
-_LEAST = 1e-6  # a probability's logarithm is taken
+_LEAST = 1e-6  # lower bound on probabilities before taking the logarithm
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class BackboneLogits:
     index: np.ndarray
 
     def probabilities(self, temperature: float) -> np.ndarray:
-        """Class probabilities of the residues (m, k): means over their atoms."""
+        """Class probabilities of the residues (m, k), averaged over their atoms."""
         each = softmax(self.logits / temperature, axis=1)
         count = np.bincount(self.residue)
         total = [np.bincount(self.residue, weights=one) for one in each.T]
         return np.stack(total, axis=1) / count[:, None]
 
     def of_residues(self, count: int, temperature: float) -> np.ndarray:
-        """Class probabilities float32 (count, k) of all residues of the model; NaN for those that are not here."""
+        """Class probabilities float32 (count, k) of all residues of the model; NaN for those not included here."""
         every = np.full((count, self.logits.shape[1]), np.nan, dtype=np.float32)
         every[self.index] = self.probabilities(temperature)
         return every
@@ -45,7 +45,7 @@ class BackboneLogits:
 def backbone_logits(
     logits: np.ndarray, volume: Volume, structure: Structure, residues: ClassedResidues
 ) -> BackboneLogits:
-    """The logits (k, nz, ny, nx) of a network on the grid of `volume`, at the backbone of residues of known class."""
+    """A network's `logits` (k, nz, ny, nx), on the grid of `volume`, at the backbone of residues of known class."""
     wanted = polymer_backbone(structure) & (residues.of_atom >= 0) & volume.grid.contains(structure.xyz)
     wanted &= residues.known[residues.of_atom]
     there, residue = np.unique(residues.of_atom[wanted], return_inverse=True)
@@ -63,7 +63,7 @@ def negative_log_likelihood(maps: Sequence[BackboneLogits], temperature: float) 
 
 
 def fit_backbone_temperature(maps: Sequence[BackboneLogits]) -> float:
-    """The temperature with the least negative log likelihood, from 0.2 to 5; 1 where there is no residue."""
+    """The temperature, from 0.2 to 5, that minimises the negative log likelihood; 1 if there are no residues."""
     maps = [one for one in maps if len(one.classes)]
     if not maps:
         return 1.0

@@ -1,4 +1,4 @@
-"""Labelled maps as the network trains on them: experimental ones in several forms."""
+"""Labelled maps for training the network: experimental maps in several versions."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from cryotools.training.augment import lowered, random_b
 from cryotools.training.pairs import Pair
 from cryotools.training.seeds import random_for
 
-ELSEWHERE, CHAIN = 1, 2  # what counts: voxels off the backbone, and those at it; 0 does not count
-_AT_CHAIN = 1.5  # Å from a backbone atom, where its class holds whatever the density
-_NEAR_CHAIN = 2.5  # Å, within which weak density is neither inside an element nor outside
+ELSEWHERE, CHAIN = 1, 2  # voxels that count: off the backbone, and at it; 0 does not count
+_AT_CHAIN = 1.5  # Å from a backbone atom, within which its class applies whatever the density
+_NEAR_CHAIN = 2.5  # Å, within which weak density is neither inside nor outside an element
 _COARSEST = 8.5  # Å
 
 
 @dataclass(frozen=True)
 class ClassifierExample:
-    """A labelled map in the common form of `core.maps.prepare`, ready to be cut.
+    """A labelled map in the common form of `core.maps.prepare`, ready to be cut into cubes.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class ClassifierExample:
     classes : uint8 (nz, ny, nx)
     counts : uint8 (nz, ny, nx): 0, ELSEWHERE or CHAIN
     resolution : Å
-    centres : int16 (n, 3), the voxels (z, y, x) that cubes are drawn around
+    centres : int16 (n, 3), the voxels (z, y, x) around which cubes are drawn
     """
 
     density: np.ndarray
@@ -56,11 +56,11 @@ def make_classifier_example(
     resolution: float,
     weight: np.ndarray | None = None,
 ) -> ClassifierExample:
-    """`volume` labelled by its model, with the prepared `density` that the network sees of it, both on voxels of 1 Å;
-    where `weight` is 0 nothing counts.
+    """`volume` labelled by its model, with the prepared `density` that is the network's input, both on voxels of 1 Å;
+    voxels whose `weight` is 0 do not count.
 
-    Claimed voxels have the class of the nearest backbone atom, and at the backbone that holds where density is weak,
-    too: what is asked of the network is the chain's class, not the density's.
+    Claimed voxels have the class of the nearest backbone atom, and at the backbone this holds even where density is
+    weak: the network is to predict the class of the chain, not that of the density.
 
     Raises
     ------
@@ -94,8 +94,8 @@ def make_classifier_example(
 
 
 def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> Iterator[ClassifierExample]:
-    """`pair` as it is, and `versions` - 1 times turned by an arbitrary angle, blurred or sharpened, and at lower
-    resolutions down to 8 Å: what is random comes from the seed and the pair's id.
+    """`pair` as it is, and `versions` - 1 copies that are rotated at random, blurred or sharpened, and some of them
+    low-pass filtered to 8.5 Å at worst; random numbers depend on the seed and the pair's id.
 
     Raises
     ------
@@ -114,14 +114,14 @@ def experimental_examples(pair: Pair, versions: int, seed: int = 0) -> Iterator[
         volume, weight, structure = _turned(pair, prepared.levels, random)
         emptied = volume.data == 0
         volume = lowered(volume, pair.resolution, resolution, random_b(resolution, random))
-        if prepared.levels.filling is not None:  # a mask stays one
+        if prepared.levels.filling is not None:  # masked voxels stay masked
             volume = volume.with_data(np.where(emptied, 0, volume.data))
         seen = prepare_map(volume, resolution).volume.data
         yield make_classifier_example(volume, seen, structure, residues, resolution, weight)
 
 
 def _around(volume: Volume, xyz: np.ndarray) -> np.ndarray:
-    """The voxels (n, 3), z, y, x, within some 3 Å of positions (k, 3)."""
+    """The voxels (n, 3), z, y, x, within about 4 Å of positions (k, 3)."""
     reach = int(np.ceil(_NEAR_CHAIN)) + 1
     offsets = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     offsets = offsets[(offsets**2).sum(axis=1) <= reach**2]
@@ -135,8 +135,8 @@ def _around(volume: Volume, xyz: np.ndarray) -> np.ndarray:
 
 
 def _turned(pair: Pair, levels: Levels, random: np.random.Generator) -> tuple[Volume, np.ndarray, Structure]:
-    """Map, with its solvent at 0, weight and model turned together around the middle of the box, by an angle of which
-    all are as likely. What comes from beyond the box does not count.
+    """Map (background at 0), weight and model, rotated together around the centre of the box by a uniformly distributed
+    random rotation. Voxels from outside the box do not count.
     """
     turn = Rotation.random(random_state=random.integers(2**31)).as_matrix()  # of (x, y, z)
     volume = pair.target.with_data(pair.target.data - np.float32(levels.background))

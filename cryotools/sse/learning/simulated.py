@@ -1,4 +1,4 @@
-"""Labelled maps simulated from structures: what gives the network strands and nucleotides enough."""
+"""Labelled maps simulated from structures, to give the network enough strands and nucleotides."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from cryotools.sse.learning.examples import ClassifierExample, make_classifier_e
 from cryotools.sse.truth.assign import assign
 from cryotools.training.store import ExampleStore
 
-_WAY = 3  # counts up when boxes are made in another way; kept ones are not used then
+_WAY = 3  # increase when the simulation changes; stored boxes are then not reused
 
 
 def simulated_examples(
     structures: Sequence[Path], count: int, folder: Path, seed: int = 0, progress: Progress | None = None
 ) -> Sequence[ClassifierExample]:
-    """`count` examples of `structures`, kept in `folder`; what `simulate.boxes.keep_boxes` says of them holds."""
+    """`count` examples simulated from `structures`, stored in `folder`; see `simulate.boxes.keep_boxes`."""
     store = ExampleStore(ClassifierExample, folder)
     return keep_boxes(store, structures, count, simulated_example, way=_WAY, seed=seed, progress=progress)
 
 
 def digest(structures: Sequence[Path], seed: int) -> str:
-    """Eight letters that stand for these structures in this order, the seed and the way to simulate."""
+    """Eight characters that identify these structures in this order, the seed and the simulation method."""
     return digest_boxes(structures, seed, _WAY)
 
 
 def simulated_example(structure: Structure, random: np.random.Generator) -> ClassifierExample:
-    """One box of `structure`, made at random.
+    """One random box simulated from `structure`.
 
     Raises
     ------

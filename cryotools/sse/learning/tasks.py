@@ -1,4 +1,4 @@
-"""From what a user names to a training task: structures to simulate, versions of experimental maps, a network."""
+"""From user input to a training task: structures to simulate, versions of experimental maps, a network."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
 from cryotools.training.pairs import Pair
 from cryotools.training.store import ExampleStore
 
-_RELATED = "homolog_of_fold"  # a column
+_RELATED = "homolog_of_fold"  # column name
 
 
 @dataclass(frozen=True)
 class Simulations:
-    """Maps to simulate beside the experimental ones: `count` boxes (three of each structure where it is None) of the
-    files `structures`, kept in the folder `cache`.
+    """Maps to simulate in addition to the experimental ones: `count` boxes (None: three per structure) from the files
+    `structures`, stored in the folder `cache`.
     """
 
     structures: Sequence[Path]
@@ -39,8 +39,8 @@ class Simulations:
 
 @dataclass(frozen=True)
 class ClassifierOptions:
-    """What a run trains: `versions` of each experimental map, `simulations` beside them, the network of `config` or, in
-    its place, that of the file of weights `init`. Versions are kept in `folder`, None in one that goes with the task.
+    """Setup of a run: `versions` of each experimental map, `simulations` in addition, and the network of `config` or,
+    if given, of the weights file `init`. Versions are stored in `folder` (None: a temporary one).
     """
 
     config: ClassifierTraining
@@ -53,13 +53,13 @@ class ClassifierOptions:
 
 
 def unrelated_structures(path: str, fold: int | None) -> list[Path]:
-    """The structures of a folder or list, as `core.structures.structurelist` reads them; those whose column
-    homolog_of_fold says that they are related to a map of `fold`, which is held out, are left out.
+    """The structures of a folder or list, as read by `core.structures.structurelist`, except those whose column
+    homolog_of_fold marks them as related to a map of the held-out `fold`.
 
     Raises
     ------
     DataError
-        There is no such folder or list, it is no table, or it names nothing.
+        There is no such folder or list, it is not a table, or it names no usable structure.
     """
     related = str(fold) if fold is not None else None
     rows = structurelist.list_structures(path, (_RELATED,))
@@ -75,12 +75,12 @@ def make_classifier_task(
     options: ClassifierOptions,
     progress: Progress | None = None,
 ) -> ClassifierTask:
-    """The task of `options` on `pairs`, with `held_out` to validate on.
+    """The task described by `options` on `pairs`, validated on `held_out`.
 
     Raises
     ------
     UsageError
-        The cube does not fit the network.
+        The cube size does not fit the network.
     DataError
         A file is missing or damaged.
     """
@@ -107,7 +107,7 @@ def make_classifier_task(
 
 
 def describe_classifier(task: ClassifierTask, options: ClassifierOptions) -> dict[str, object]:
-    """What the run is of, in plain values; a run that differs in one cannot be resumed."""
+    """The settings of a run, as plain values; a run with any different setting cannot be resumed."""
     made_of = digest(options.simulations.structures, options.seed) if options.simulations else ""
     return {
         "arch": SECONDARY_STRUCTURE.name,

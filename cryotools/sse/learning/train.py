@@ -1,8 +1,8 @@
-"""Train the network that tells secondary structure, on experimental and simulated maps, as `training.loop` does it.
+"""Train the network that predicts secondary structure on experimental and simulated maps, with `training.loop`.
 
-The loss is a cross-entropy per voxel. At the backbone it counts fully and classes as often as they are, so that the
-most probable class is the best guess and its probability means what it says; elsewhere, where nearly all voxels are
-and few are hard, it counts little.
+The loss is a cross-entropy per voxel. Voxels at the backbone have full weight and classes are not reweighted, so that
+the most probable class is the best guess and probabilities are calibrated; elsewhere, where most voxels lie and few are
+hard, the weight is low.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from cryotools.training.pairs import Pair
 from cryotools.training.step import on_device, sqrt_shares, update
 from cryotools.training.task import Batch
 
-_DETERGENT = 0.3  # of the cubes have coarse density beside the chain, which is no nucleic acid
-_ERROR = 0.08  # of the resolution, as reported
+_DETERGENT = 0.3  # of the cubes get coarse density beside the chain that is not nucleic acid
+_ERROR = 0.08  # relative error of reported resolutions
 _SCORES = ("q3", "q3_baseline", "recall", "precision", "f1_helix", "f1_sheet", "f1_nucleotide", "ece")
 
 
 @dataclass(frozen=True)
 class ClassifierTraining:
-    """`batch` cubes of `cube` voxels a step, `experimental` of them from experimental maps where there are simulated
-    ones too; the resolution is not told for `untold` of all; voxels off the backbone count `elsewhere`.
+    """`batch` cubes of `cube` voxels per step, a fraction `experimental` of them from experimental maps if there are
+    simulated ones; the resolution is withheld for a fraction `untold`; voxels off the backbone have weight `elsewhere`.
     """
 
     network: SecondaryStructureConfig = field(default_factory=SecondaryStructureConfig)
@@ -59,7 +59,7 @@ class ClassifierTraining:
 
 
 class ClassifierTask:
-    """The classifier on versions of experimental maps (a list for each map) and on simulated ones."""
+    """The classifier on versions of experimental maps (one list per map) and on simulated maps."""
 
     def __init__(
         self,
@@ -101,8 +101,8 @@ class ClassifierTask:
         return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
-        """Means of the scores per residue over the held-out maps, at the temperature that suits these; a map without a
-        class is left out of its score. Without such maps the temperature stays.
+        """Means of the residue scores over the held-out maps, at the temperature fitted to them; a map that lacks a
+        class is left out of its score. Without held-out maps the temperature is unchanged.
         """
         if not self.held_out:
             return self.scores
@@ -120,7 +120,7 @@ class ClassifierTask:
         return self.scores
 
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
-        """Write the averaged network, with its held-out scores beside the weights."""
+        """Write the averaged network; its held-out scores are stored with the weights."""
         about = {name: f"{value:.4f}" for name, value in self.scores.items()}
         network = cast(SecondaryStructure, averaged["classifier"])
         config = replace(network.config, temperature=self.temperature)
@@ -131,11 +131,11 @@ class ClassifierTask:
         return {"temperature": self.temperature, "scores": self.scores}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Restore what `state` returned."""
         self.temperature, self.scores = state["temperature"], state["scores"]
 
     def batch(self, random: np.random.Generator, step: int) -> Batch:
-        """Cubes (b, 1, n, n, n), conditions (b, 2), classes (b, n, n, n) and how much each voxel counts."""
+        """Cubes (b, 1, n, n, n), conditions (b, 2), classes (b, n, n, n) and the weight of each voxel."""
         weight_of = np.zeros(CHAIN + 1, dtype=np.float32)
         weight_of[ELSEWHERE], weight_of[CHAIN] = self.config.elsewhere, 1.0
         parts = []
@@ -157,7 +157,7 @@ class ClassifierTask:
         return tuple(torch.from_numpy(np.stack(part)) for part in zip(*parts, strict=True))
 
     def _draw(self, random: np.random.Generator, number: int) -> ClassifierExample:
-        """An experimental map's version for the first cubes of a batch, a simulated one for the rest."""
+        """A version of an experimental map for the first cubes of a batch, a simulated map for the rest."""
         real = number < round(self.config.batch * self.config.experimental) if self.simulated else True
         if not (real and len(self.experimental)):
             return self.simulated[int(random.integers(len(self.simulated)))]
@@ -165,7 +165,7 @@ class ClassifierTask:
         return versions[int(random.integers(len(versions)))]
 
     def _at_backbone(self, network: nn.Module, pair: Pair, residues: ClassedResidues) -> BackboneLogits:
-        """A held-out map's logits at its backbone; its resolution is told."""
+        """Logits of a held-out map at its backbone; the network is given its resolution."""
         told = Conditioned(network, torch.from_numpy(resolution_conditions(pair.resolution)))
         density = prepare_map(pair.target, pair.resolution).volume.data
         logits = apply_network(told, density[None], compute=Compute(str(self.device), "fp32"))

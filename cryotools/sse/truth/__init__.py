@@ -1,1 +1,1 @@
-"""The class of each residue and voxel, from a model: DSSP, the authors' records, labels."""
+"""The class of each residue and voxel, determined from a model: DSSP, the authors' records, labels."""

@@ -1,7 +1,7 @@
 """The class of each residue of a model: helix, sheet, nucleotide or other.
 
-Helices and sheets are told from the backbone's hydrogen bonds (`sse.truth.dssp`), or taken from the HELIX and SHEET
-records that a model's authors left.
+Helices and sheets are determined from the backbone's hydrogen bonds (`sse.truth.dssp`), or taken from the HELIX and
+SHEET records of the model's authors.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cryotools.sse.truth.dssp import COIL, dssp
 
 OTHER, HELIX, SHEET, NUCLEOTIDE = range(4)
 CLASS_NAMES = ("other", "helix", "sheet", "nucleotide")
-_CODES = {"H": HELIX, "G": HELIX, "I": HELIX, "E": SHEET, "B": SHEET}  # DSSP's eight states in three
+_CODES = {"H": HELIX, "G": HELIX, "I": HELIX, "E": SHEET, "B": SHEET}  # DSSP's eight states reduced to three
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ClassedResidues(Residues):
     ----------
     code : str (m,), DSSP's letter: H, G, I, E, B, or - for the rest
     classes : uint8 (m,), one of OTHER, HELIX, SHEET, NUCLEOTIDE
-    known : bool (m,); False for amino acids that lack a part of the backbone, whose class is OTHER for want of better
+    known : bool (m,); False for amino acids with an incomplete backbone, whose class is set to OTHER
     """
 
     code: np.ndarray
@@ -44,21 +44,21 @@ class ClassedResidues(Residues):
     known: np.ndarray
 
     def elements(self) -> np.ndarray:
-        """The element each residue belongs to, int (m,) from 0: a run of bonded residues of one class."""
+        """The element that each residue belongs to, int (m,) from 0: a run of bonded residues of one class."""
         same = self.linked[:-1] & (self.classes[1:] == self.classes[:-1])
         return np.cumsum(np.append(False, ~same)[: len(self)])
 
 
 def assign(structure: Structure) -> ClassedResidues:
-    """The residues of `structure` and their classes, by hydrogen bonds; each model is taken by itself.
+    """The residues of `structure` and their classes, from hydrogen bonds; each model is treated separately.
 
-    Nucleotides are the residues of nucleic acids, modified ones too, but not those of a ligand such as GTP: recorded
-    as HETATM and bonded to no other.
+    Nucleotides are the residues of nucleic acids, including modified ones, but not ligands such as GTP: those recorded
+    as HETATM and not bonded to another residue.
 
     Raises
     ------
     DataError
-        The structure holds no residue whose class can be told.
+        The structure contains no residue whose class can be determined.
     """
     residues = find_residues(structure)
     kind, backbone, linked = residues.kind, residues.backbone, residues.linked
@@ -91,9 +91,10 @@ def assign(structure: Structure) -> ClassedResidues:
 
 
 def with_author_records(residues: ClassedResidues, path: str | os.PathLike[str]) -> ClassedResidues:
-    """`residues` with helices and sheets as the file at `path` records them (HELIX and SHEET, or their mmCIF tables).
+    """`residues` with helices and sheets as recorded in the file at `path` (HELIX and SHEET, or their mmCIF tables).
 
-    Amino acids outside the records are OTHER, those without a whole backbone known too; every model gets the same.
+    Amino acids outside the records are OTHER, and even those with an incomplete backbone count as known; the records
+    apply to every model.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def with_author_records(residues: ClassedResidues, path: str | os.PathLike[str])
     """
     parsed = _records(path)
     spans = [(SHEET, strand.start, strand.end) for sheet in parsed.sheets for strand in sheet.strands]
-    spans += [(HELIX, helix.start, helix.end) for helix in parsed.helices]  # where both are recorded, helices stay
+    spans += [(HELIX, helix.start, helix.end) for helix in parsed.helices]  # where both are recorded, helices win
     if not spans:
         raise DataError(f"{path}: contains no HELIX or SHEET records; use the DSSP assignment instead")
     protein = residues.kind == PROTEIN
@@ -114,7 +115,7 @@ def with_author_records(residues: ClassedResidues, path: str | os.PathLike[str])
 
 
 def _records(path: str | os.PathLike[str]) -> gemmi.Structure:
-    """Helices and sheets alone, so that nothing else in the file can be in the way."""
+    """Parse helices and sheets alone, so that nothing else in the file can interfere."""
     content = read_structure_text(path)
     try:
         if not looks_like_cif(content):
@@ -132,7 +133,7 @@ def _records(path: str | os.PathLike[str]) -> gemmi.Structure:
 
 
 def _span(residues: Residues, start: gemmi.AtomAddress, end: gemmi.AtomAddress) -> np.ndarray:
-    """Mask (m,) of the residues from `start` to `end`, insertion codes in alphabetical order behind their number."""
+    """Mask (m,) of the residues from `start` to `end`; insertion codes sort alphabetically after their number."""
     place = np.char.add(np.char.mod("%011d", residues.residue_number.astype(np.int64) + 10**9), residues.insertion_code)
     low, high = (f"{(at.res_id.seqid.num or 0) + 10**9:011d}{at.res_id.seqid.icode.strip()}" for at in (start, end))
     return (residues.chain == start.chain_name) & (place >= low) & (place <= high)

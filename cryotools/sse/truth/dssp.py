@@ -1,8 +1,9 @@
-"""Secondary structure by the backbone's hydrogen bonds (W. Kabsch and C. Sander, Biopolymers 22, 2577, 1983).
+"""Secondary structure from the backbone's hydrogen bonds (W. Kabsch and C. Sander, Biopolymers 22, 2577, 1983).
 
-An electrostatic energy tells which N-H and C=O are bonded, patterns of bonds give turns and bridges, and these helices
-and sheets. As in DSSP 4, π helices go before α helices. Neighbours come from a tree and bonds are looked up in a list,
-so that time and memory grow with the residues, not with their pairs. Bends and turns are not told from coil.
+An electrostatic energy determines which N-H and C=O are bonded; bond patterns define turns and bridges, and these
+define helices and sheets. As in DSSP 4, π helices take precedence over α helices. Neighbours come from a tree and bonds
+are looked up in a list, so time and memory scale with the number of residues, not of pairs. Bends and turns are not
+distinguished from coil.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from cryotools.core.structures.residues import PEPTIDE_BOND
 
 COIL = "-"
 
-_NEIGHBOURS = 9.0  # Å between Cα atoms; farther apart no bond is possible
+_NEIGHBOURS = 9.0  # Å between Cα atoms; no bond is possible at longer distances
 _CHARGES = 27.888  # kcal/mol Å: 332 times the charges 0.42 and 0.20 of C=O and N-H
-_BONDED, _CLASH = -0.5, -9.9  # kcal/mol: a bond lies below the first; atoms closer than 0.5 Å get the second
+_BONDED, _CLASH = -0.5, -9.9  # kcal/mol: bonds lie below the first; atoms closer than 0.5 Å get the second
 
 
 def dssp(backbone: np.ndarray, chain: np.ndarray, proline: np.ndarray) -> np.ndarray:
@@ -26,9 +27,9 @@ def dssp(backbone: np.ndarray, chain: np.ndarray, proline: np.ndarray) -> np.nda
 
     Parameters
     ----------
-    backbone : (n, 4, 3), Å, the places of N, CA, C and O, in the order of the chains; finite
-    chain : (n,), any labels; bonds of sheets may join chains, helices lie within one
-    proline : bool (n,); a proline has no hydrogen to give
+    backbone : (n, 4, 3), Å, positions of N, CA, C and O, in chain order; finite
+    chain : (n,), any labels; sheets may span several chains, helices lie within one
+    proline : bool (n,); a proline has no hydrogen to donate
     """
     count = len(backbone)
     gap = np.linalg.norm(backbone[1:, 0] - backbone[:-1, 2], axis=1)
@@ -43,7 +44,7 @@ def dssp(backbone: np.ndarray, chain: np.ndarray, proline: np.ndarray) -> np.nda
 
 @dataclass(frozen=True)
 class _Bonds:
-    """Hydrogen bonds from the N-H of `donor` (k,) to the C=O of `acceptor` (k,), residues of `count`."""
+    """Hydrogen bonds from the N-H of residue `donor` (k,) to the C=O of `acceptor` (k,); `count` residues in all."""
 
     donor: np.ndarray
     acceptor: np.ndarray
@@ -55,11 +56,11 @@ class _Bonds:
 
 
 def _bonds(backbone: np.ndarray, linked: np.ndarray, proline: np.ndarray) -> _Bonds:
-    """The bonds; each N-H has two at most, its strongest."""
+    """The bonds; each N-H keeps at most its two strongest."""
     n, ca, c, o = backbone.swapaxes(0, 1)
     second = np.flatnonzero(linked) + 1
     hydrogen = np.full_like(n, np.nan)
-    hydrogen[second] = n[second] + _unit(c[second - 1] - o[second - 1])  # 1 Å from N, against the C=O before it
+    hydrogen[second] = n[second] + _unit(c[second - 1] - o[second - 1])  # 1 Å from N, opposite to the preceding C=O
     hydrogen[proline] = np.nan
     pairs = cKDTree(ca).query_pairs(_NEIGHBOURS, output_type="ndarray") if len(ca) else np.empty((0, 2), dtype=int)
     donor, acceptor = np.concatenate([pairs, pairs[:, ::-1]]).T.astype(np.int64)
@@ -70,12 +71,12 @@ def _bonds(backbone: np.ndarray, linked: np.ndarray, proline: np.ndarray) -> _Bo
     donor, acceptor, energy = donor[strong], acceptor[strong], energy[strong]
     order = np.lexsort((energy, donor))
     donor, acceptor = donor[order], acceptor[order]
-    third = np.append([False, False], donor[2:] == donor[:-2])[: len(donor)]  # or later, of its donor
+    third = np.append([False, False], donor[2:] == donor[:-2])[: len(donor)]  # or later bond of its donor
     return _Bonds(donor[~third], acceptor[~third], len(backbone))
 
 
 def _energy(n: np.ndarray, h: np.ndarray, c: np.ndarray, o: np.ndarray) -> np.ndarray:
-    """Energies (k,) in kcal/mol between the groups N-H and C=O at these places (k, 3), to DSSP's three decimals."""
+    """Energies (k,) in kcal/mol between N-H and C=O groups at these positions (k, 3), to DSSP's three decimals."""
     on, ch, oh, cn = (np.linalg.norm(a - b, axis=1) for a, b in ((o, n), (c, h), (o, h), (c, n)))
     closest = np.minimum.reduce([on, ch, oh, cn])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -88,12 +89,12 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _bridges(bonds: _Bonds, linked: np.ndarray) -> np.ndarray:
-    """Bridges (b, 3): residues i < j, and 1 where they are antiparallel; in the order of i, then j."""
+    """Bridges (b, 3): residues i < j, and 1 if antiparallel; sorted by i, then j."""
     donor, acceptor, count = bonds.donor, bonds.acceptor, bonds.count
-    inner = np.zeros(count + 1, dtype=bool)  # with both neighbours; index -1 and count are outside
+    inner = np.zeros(count + 1, dtype=bool)  # residues with both neighbours; indices -1 and count are outside
     inner[1 : count - 1] = linked[:-1] & linked[1:]
     found = []
-    # each pattern has two bonds: one is given, the other is looked up
+    # each pattern has two bonds: one is from the list, the other is looked up
     for i, j, other, antiparallel in (
         (donor - 1, acceptor, (acceptor, donor - 2), 0),  # i + 1 to j, j to i - 1
         (donor - 1, acceptor + 1, (acceptor + 2, donor - 2), 1),  # i + 1 to j - 1, j + 1 to i - 1
@@ -110,7 +111,7 @@ def _bridges(bonds: _Bonds, linked: np.ndarray) -> np.ndarray:
 
 @dataclass
 class _Ladder:
-    """Bridges in a row, from residue `i[0]` to `i[1]` on one strand and `j[0]` to `j[1]`, all upwards, on the other."""
+    """Consecutive bridges between residues `i[0]` to `i[1]` and `j[0]` to `j[1]` on another strand, both ascending."""
 
     antiparallel: int
     i: list[int]
@@ -119,7 +120,7 @@ class _Ladder:
 
 
 def _ladders(bridges: np.ndarray) -> list[_Ladder]:
-    """Rows of neighbouring bridges of one kind, in the order of their first residue."""
+    """Runs of consecutive bridges of one kind, in the order of their first residue."""
     ladders: list[_Ladder] = []
     ends: dict[tuple[int, int, int], _Ladder] = {}
     for i, j, antiparallel in bridges.tolist():
@@ -172,7 +173,7 @@ def _set_sheets(code: np.ndarray, ladders: list[_Ladder]) -> None:
 
 
 def _set_helices(code: np.ndarray, bonds: _Bonds, segment: np.ndarray) -> None:
-    """Two turns in a row make a helix; α goes before sheets, the others give way to what is there."""
+    """Two consecutive turns make a helix; α overrides sheets, the others do not overwrite earlier assignments."""
     for letter, turn, over in (("H", 4, None), ("G", 3, "-G"), ("I", 5, "-IH")):
         turns = np.zeros(bonds.count, dtype=bool)
         of_turn = (bonds.donor - bonds.acceptor == turn) & (segment[bonds.donor] == segment[bonds.acceptor])

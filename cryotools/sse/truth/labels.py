@@ -1,17 +1,17 @@
-"""Ground truth for voxels: what a map shows, told from a model that was built into it.
+"""Ground truth for voxels: the class of each voxel of a map, determined from a model built into it.
 
-The rules are Haruspex's (P. Mostosi et al., Angew. Chem. 59, 14788, 2020), read as follows. Density is counted in σ
-above the map's mean, over all of its voxels, so labels do not depend on the map's scale or offset; σ is large where a
-box is tight around its molecule. An element is a run of bonded residues of one class. A voxel belongs to it when it
-lies within 3 Å of one of its backbone atoms (of any of its atoms in nucleic acids) and its density exceeds half of the
-mean at the element's backbone atoms. Where elements of two classes claim a voxel, the rarer class has it: nucleotides
-before sheets before helices, and all of them before coil and background, which share one class. A model cannot tell
-what density without atoms is, nor what residues without a whole backbone or without density are: such voxels do not
+The rules are Haruspex's (P. Mostosi et al., Angew. Chem. 59, 14788, 2020), interpreted as follows. Density is measured
+in σ above the mean over all voxels of the map, so labels do not depend on the map's scale or offset; σ is large if the
+box is tight around the molecule. An element is a run of bonded residues of one class. A voxel belongs to it if it lies
+within 3 Å of one of its backbone atoms (in nucleic acids, of any of its atoms) and its density exceeds half of the mean
+at the element's backbone atoms. If elements of two classes claim a voxel, the rarer class wins: nucleotides before
+sheets before helices, and all of them before coil and background, which share one class. The model does not determine
+the class of density without atoms, nor of residues with an incomplete backbone or without density: these voxels do not
 count.
 
-By rarity an element takes the coil at its ends as far as it reaches: on 30 experimental maps 15 % of the Cα atoms in
-voxels of helices or sheets belong to another class. `conflicts="nearest"` gives a claimed voxel to the class of the
-nearest backbone atom instead, coil's included.
+With precedence by rarity, an element claims the coil at its ends within its reach: on 30 experimental maps 15 % of the
+Cα atoms in voxels of helices or sheets belong to another class. `conflicts="nearest"` assigns a claimed voxel to the
+class of the nearest backbone atom instead, including coil.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, OTHER, SHEET, ClassedR
 
 REACH = 3.0  # Å from an element's atoms to its voxels
 LEVEL = 0.5  # of the mean at an element's backbone
-LEAST_SIGMA = 1.0  # σ; below it there is no density to speak of
-UNMODELLED = 5.0  # Å; density farther from all atoms has no model
+LEAST_SIGMA = 1.0  # σ; anything lower counts as no density
+UNMODELLED = 5.0  # Å; density farther than this from all atoms is unmodelled
 
-_BY_RARITY = (HELIX, SHEET, NUCLEOTIDE)  # the commonest first, so that the rarer overwrites
-_AT_ONCE = 2_000_000  # pairs of atom and voxel in memory
+_BY_RARITY = (HELIX, SHEET, NUCLEOTIDE)  # commonest first, so that rarer classes overwrite it
+_AT_ONCE = 2_000_000  # atom-voxel pairs held in memory
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Labels:
 
     Attributes
     ----------
-    classes : uint8 (nz, ny, nx), one of OTHER (background, too), HELIX, SHEET, NUCLEOTIDE
-    counted : bool (nz, ny, nx), False where the model cannot tell: leave these out of losses and scores
+    classes : uint8 (nz, ny, nx), one of OTHER (includes background), HELIX, SHEET, NUCLEOTIDE
+    counted : bool (nz, ny, nx), False where the model leaves the class open: exclude these from losses and scores
     """
 
     classes: np.ndarray
@@ -55,9 +55,9 @@ class Labels:
 def label_voxels(
     volume: Volume, structure: Structure, residues: ClassedResidues, conflicts: Literal["rarity", "nearest"] = "rarity"
 ) -> Labels:
-    """The labels of `volume` by the model `structure`, in its frame, whose `residues` are assigned.
+    """The labels of `volume` from the model `structure`, which overlays it and whose `residues` are assigned.
 
-    A voxel that several classes claim goes to the rarest of them, or to that of the nearest backbone atom.
+    A voxel claimed by several classes gets the rarest of them, or that of the nearest backbone atom.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def label_voxels(
     belongs = residues.of_atom >= 0
     which = np.where(belongs, residues.classes[residues.of_atom], OTHER)
     mean = _element_sigma(sigma, structure, residues)[residues.of_atom]
-    dense = mean >= LEAST_SIGMA  # NaN compares false
+    dense = mean >= LEAST_SIGMA  # False for NaN
     reaching = belongs & (structure.element != 1) & (polymer_backbone(structure) | (which == NUCLEOTIDE))
     classes = np.full(volume.data.shape, OTHER, dtype=np.uint8)
     for one in _BY_RARITY:
@@ -85,14 +85,14 @@ def label_voxels(
 
 
 def _element_sigma(sigma: Volume, structure: Structure, residues: ClassedResidues) -> np.ndarray:
-    """Mean density (m,) at the backbone of the element that each residue belongs to; NaN where none is in the map."""
+    """Mean density (m,) at the backbone of the element that each residue belongs to; NaN if none is in the map."""
     element = residues.elements()
     of_atom = np.where(residues.of_atom >= 0, element[residues.of_atom], -1)
     return backbone_means(sigma, structure, of_atom, element[-1] + 1)[element]
 
 
 def _give_to_nearest(classes: np.ndarray, grid: Grid, xyz: np.ndarray, which: np.ndarray) -> None:
-    """Give every labelled voxel of `classes` the class `which` (k,) of the atom among `xyz` (k, 3) nearest to it."""
+    """Give every labelled voxel of `classes` the class `which` (k,) of the nearest atom in `xyz` (k, 3)."""
     labelled = np.argwhere(classes != OTHER)
     if len(labelled):
         _, nearest = cKDTree(xyz).query(grid.index_to_world(labelled[:, ::-1]))
@@ -100,7 +100,7 @@ def _give_to_nearest(classes: np.ndarray, grid: Grid, xyz: np.ndarray, which: np
 
 
 def _unmodelled(sigma: Volume, structure: Structure) -> np.ndarray:
-    """Mask (nz, ny, nx) of the density that is too far from any atom but hydrogen to be its."""
+    """Mask (nz, ny, nx) of density too far from any non-hydrogen atom to belong to it."""
     strong = np.argwhere(sigma.data >= LEAST_SIGMA)
     places = sigma.grid.index_to_world(strong[:, ::-1])
     tree = cKDTree(structure.xyz[structure.element != 1])
@@ -111,8 +111,8 @@ def _unmodelled(sigma: Volume, structure: Structure) -> np.ndarray:
 
 
 def _lowest(grid: Grid, xyz: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """The lowest `value` (k,) of the atoms at `xyz` (k, 3) that a voxel has within reach, float32 (nz, ny, nx);
-    infinite where it has none.
+    """The lowest `value` (k,) among the atoms at `xyz` (k, 3) within reach of each voxel, float32 (nz, ny, nx);
+    infinite if there are none.
     """
     lowest = np.full(grid.n_voxels, np.inf, dtype=np.float32)
     shape, step = np.array(grid.shape[::-1]), np.array(grid.voxel_size)
@@ -130,7 +130,7 @@ def _lowest(grid: Grid, xyz: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 
 def _offsets(step: np.ndarray) -> np.ndarray:
-    """Voxels (k, 3) around the one nearest to an atom that may be within reach, by voxel sizes `step` (3,)."""
+    """Offsets (k, 3) from the voxel nearest to an atom to those possibly within reach, for voxel sizes `step` (3,)."""
     most = np.ceil(REACH / step + 0.5).astype(int)
     box = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in most], indexing="ij"), axis=-1).reshape(-1, 3)
     closest = np.maximum(np.abs(box) - 0.5, 0) * step

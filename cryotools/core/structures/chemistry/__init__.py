@@ -1,1 +1,1 @@
-"""What an atom and a residue are: elements, kinds of residues, the tables behind them."""
+"""Identification of atoms and residues: elements, residue classes and the tables for them."""

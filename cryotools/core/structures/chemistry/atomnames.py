@@ -1,4 +1,4 @@
-"""What an atom's name says of its element, and whether its element column can be right, in each sort of residue."""
+"""Infer elements from atom names, and check element columns, for each class of residue."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from cryotools.core.structures.chemistry.residuetables import COFACTORS, TWO_HAL
 
 _AMINO, _NUCLEOTIDE, _WATER, _ION = (ResidueClass[n] for n in ("AMINO", "NUCLEOTIDE", "WATER", "ION"))
 _STANDARD = (_AMINO, _NUCLEOTIDE)
-_KRYPTON = 36  # no natural amino acid or nucleotide holds a heavier element
+_KRYPTON = 36  # no natural amino acid or nucleotide contains a heavier element
 _HEAVIEST = 98
 _ORGANIC = {"H": 1, "D": 1, "C": 6, "N": 7, "O": 8, "P": 15, "S": 16}
 _NOBLE = frozenset(SYMBOLS[s] for s in ("HE", "NE", "AR", "KR", "XE", "RN", "OG"))
-_RADIOACTIVE = frozenset({43, 61, 84, 85, 87, 88, 89, 90, 91, *range(93, 119)})  # uranium is seen in crystals
-# symbols of two letters that names of ligands begin with; CA, CD, NA, HG … are rather carbon, nitrogen, hydrogen
+_RADIOACTIVE = frozenset({43, 61, 84, 85, 87, 88, 89, 90, 91, *range(93, 119)})  # uranium occurs in crystals
+# two-letter symbols at the start of ligand atom names; CA, CD, NA, HG … are more likely carbon, nitrogen, hydrogen
 _TWO_LETTERS = names("CL BR FE ZN MG MN LI BE AL AS AU AG GA GE TE TI TL MO RU RH RE RB IR ZR BI GD EU TB YB LU SI")
-_WHOLE_NAMES = names("SE CU NI PT")  # the same where the name has no other letters
-_PLACES = names("CA CD CE NA NB ND NE HE HO HF PA NP CM CF NO HS")  # a lighter element's letter and a place
+_WHOLE_NAMES = names("SE CU NI PT")  # the same, if the name has no other letters
+_PLACES = names("CA CD CE NA NB ND NE HE HO HF PA NP CM CF NO HS")  # a lighter element's letter and a position label
 _DUMMY = re.compile(r"EPW?|LP[A-Z]*|DUM[A-Z]*|DRUD?|VS|VIRT|ORIG|D[CNOPS][A-Z]*")
-_AMINO_DUMMY = re.compile(r"M[CN][A-Z]*|Q[A-Z]*|V|X|NV")  # mass and virtual sites, means of several hydrogens
+_AMINO_DUMMY = re.compile(r"M[CN][A-Z]*|Q[A-Z]*|V|X|NV")  # mass and virtual sites, averages of several hydrogens
 
 
 class Fit(Enum):
-    """How an element goes with its residue and name."""
+    """How well an element fits its residue and atom name."""
 
     GOOD = auto()
     ODD = auto()
@@ -32,7 +32,7 @@ class Fit(Enum):
 
 
 def named_element(sort: ResidueClass, residue: str, atom: str) -> int:
-    """The atomic number that the names of residue and atom say, 0 where they don't."""
+    """The atomic number inferred from residue and atom name, 0 if they do not determine it."""
     letters = _letters(atom)
     if not letters:
         return 0
@@ -44,9 +44,9 @@ def named_element(sort: ResidueClass, residue: str, atom: str) -> int:
         return SYMBOLS[letters]
     if sort == _AMINO:
         if letters[0] in "AX" and residue in ("ASX", "GLX"):
-            return 7  # nitrogen or oxygen, nobody knows
+            return 7  # nitrogen or oxygen, undetermined
         if letters[0] == "S" and letters[:2] not in ("SD", "SG", "SE"):
-            return 0  # SC1 is a bead of a side chain
+            return 0  # SC1 is a coarse-grained side-chain bead
         return SYMBOLS["SE"] if letters == "SE" else _ORGANIC.get(letters[0], 0)
     if residue in TWO_HALVES and re.match(r"[AN][CNOP](?:[0-9*']|$)", atom):
         return _ORGANIC[atom[1]]
@@ -55,16 +55,16 @@ def named_element(sort: ResidueClass, residue: str, atom: str) -> int:
 
 
 def column_element(atom: str) -> int:
-    """The atomic number of an unknown ligand's atom whose name begins where symbols of two letters do (column 13 of PDB
-    files), 0 where its first two letters are none that a ligand may hold.
+    """The atomic number of an atom in an unknown ligand whose name starts where two-letter symbols do (column 13 of PDB
+    files), 0 if its first two letters are not an element that a ligand may contain.
     """
     number = SYMBOLS.get(_letters(atom)[:2], 0) if len(_letters(atom)) > 1 else 0
     return 0 if number in _NOBLE or number in _RADIOACTIVE else number
 
 
 def is_dummy(sort: ResidueClass, atom: str, column: Fit) -> bool:
-    """True for a site without mass: a lone pair, a virtual site, a Drude particle. A `column` that fits makes it an
-    atom, but for the residues of such sites and the lone pair OM of CHARMM's four-site water.
+    """True for a massless site: a lone pair, a virtual site, a Drude particle. If the `column` fits, it is an atom,
+    except in dummy residues and for the lone pair OM of CHARMM's four-site water.
     """
     letters = _letters(atom)
     if sort == ResidueClass.DUMMY or (sort == _WATER and letters == "OM"):
@@ -77,9 +77,9 @@ def is_dummy(sort: ResidueClass, atom: str, column: Fit) -> bool:
 
 
 def fit(sort: ResidueClass, residue: str, atom: str, number: int, copied: bool) -> Fit:
-    """Whether the element column's `number` can be right for an atom.
+    """Whether the element column's `number` is plausible for an atom.
 
-    `copied` says that the column repeats the first letters of names elsewhere in the file.
+    `copied`: elsewhere in the file, the column repeats the first letters of atom names.
     """
     letters = _letters(atom)
     if sort == _ION and ion_symbol(residue, atom):
@@ -96,14 +96,14 @@ def fit(sort: ResidueClass, residue: str, atom: str, number: int, copied: bool) 
 
 
 def _fit_unknown(letters: str, number: int, copied: bool) -> Fit:
-    """Of an element in a residue that nobody knows."""
+    """The fit of an element in an unknown residue."""
     if copied and repeats_name(letters, number):
         return Fit.WRONG
     return Fit.ODD if letters == "FE" and number == SYMBOLS["F"] else Fit.GOOD
 
 
 def _fit_known(sort: ResidueClass, letters: str, number: int, copied: bool, metals: tuple[str, ...]) -> Fit:
-    """Of an element other than H, C, N, O, P and S in a residue whose chemistry is known."""
+    """The fit of an element other than H, C, N, O, P and S in a residue of known chemistry."""
     if sort == ResidueClass.COFACTOR and letters in metals:
         return _good(letters == _SYMBOL_OF[number])  # F for FE is wrong
     doubtful = repeats_name(letters, number)
@@ -118,7 +118,7 @@ def _fit_known(sort: ResidueClass, letters: str, number: int, copied: bool, meta
 
 
 def repeats_name(atom: str, number: int) -> bool:
-    """True where an element may be but the first two letters of a name that stand for a lighter one: Cd of CD1."""
+    """True if an element may only be copied from the first two letters of a lighter atom's name: Cd from CD1."""
     symbol = _SYMBOL_OF[number]
     known = symbol in _TWO_LETTERS or symbol == "SE"
     return len(symbol) == 2 and symbol[0] in _ORGANIC and not known and _letters(atom).startswith(symbol)
@@ -129,7 +129,7 @@ def _good(condition: bool) -> Fit:
 
 
 def _letters(atom: str) -> str:
-    """An atom's letters in capitals, up to the first digit or sign behind them."""
+    """The letters of an atom name in capitals, up to the first digit or sign after them."""
     found = re.match(r"[^A-Z]*([A-Z]*)", atom.upper())
     return found[1] if found else ""
 
@@ -138,7 +138,7 @@ def _of_ligand(letters: str) -> int:
     if letters[:2] in _TWO_LETTERS or letters in _WHOLE_NAMES:
         return SYMBOLS[letters[:2]]
     if letters[0] == "A" and letters[1:2] in ("C", "N", "O", "P"):
-        return _ORGANIC[letters[1]]  # of adenosine; actinium is in no ligand
+        return _ORGANIC[letters[1]]  # of adenosine; no ligand contains actinium
     return _ORGANIC.get(letters[0]) or SYMBOLS.get(letters[0], 0)
 
 

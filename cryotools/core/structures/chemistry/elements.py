@@ -1,7 +1,7 @@
-"""The element of every atom, decided here and nowhere else.
+"""Assign the element of every atom; no other module does.
 
-In this order: the element column where it holds an element that can be in such a residue; the names of residue and
-atom; for ligands that nobody knows, the column in which the atom's name begins. What was not plain is told.
+In this order: the element column, if it holds an element plausible for the residue; the residue and atom names; for
+unknown ligands, the column in which the atom name starts. Ambiguous cases are reported.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from cryotools.core.structures.chemistry.atomnames import (
 from cryotools.core.structures.chemistry.residueclass import NamedResidues, ResidueClass
 from cryotools.core.structures.formats.pdbelements import Column
 
-HEAVIEST = 98  # californium: the last element with tabulated electron scattering factors
+HEAVIEST = 98  # californium, the last element with tabulated electron scattering factors
 
-# FlatStructure numbers elements as gemmi's enumeration does: atomic numbers up to 118, then deuterium
+# FlatStructure numbers elements as gemmi's enum does: atomic numbers up to 118, then deuterium
 _NUMBERS = np.array([*range(119), 1] + [0] * 136, dtype=np.uint8)
 _STANDARD = (ResidueClass.AMINO, ResidueClass.NUCLEOTIDE)
-_LETTERS = {1: "HD0123456789", 6: "C", 7: "N", 8: "O", 15: "P", 16: "S"}  # what a standard residue's names begin with
+_LETTERS = {1: "HD0123456789", 6: "C", 7: "N", 8: "O", 15: "P", 16: "S"}  # first letters in standard residues
 
 
-_LONE_PAIR = np.frombuffer(b"OM".ljust(8, b"\0"), np.uint64)[0]  # of CHARMM's four-site water
+_LONE_PAIR = np.frombuffer(b"OM".ljust(8, b"\0"), np.uint64)[0]  # in CHARMM's four-site water
 
 
 class ElementSource(Enum):
-    """Where an atom's element comes from."""
+    """Source of an atom's element."""
 
     COLUMN = auto()
-    ODD_COLUMN = auto()  # the column, though it is unusual in such a residue
-    OTHER_COLUMN = auto()  # the column, though the name says another
-    WRONG_COLUMN = auto()  # the names, because the column cannot be right
+    ODD_COLUMN = auto()  # the column, though unusual for the residue
+    OTHER_COLUMN = auto()  # the column, though it contradicts the name
+    WRONG_COLUMN = auto()  # the names, because the column is implausible
     NO_COLUMN = auto()  # the names; there is no element column
-    NAMES = auto()  # the names; the column holds no element
+    NAMES = auto()  # the names; the column does not hold an element
     LAST_RESORT = auto()
     DUMMY = auto()
     UNKNOWN = auto()
@@ -53,7 +53,7 @@ class ElementSource(Enum):
 
 @dataclass
 class _Tally:
-    """What was decided for how many atoms: their elements, the residues' names, and the first as text."""
+    """Counts of the atoms assigned from one source, by element and by residue name, and the first atom as text."""
 
     first: str
     elements: Counter[str] = field(default_factory=Counter)
@@ -61,21 +61,21 @@ class _Tally:
 
 
 def symbol(number: int) -> str:
-    """Chemical symbol of an atomic number."""
+    """Chemical symbol for an atomic number."""
     return gemmi.Element(int(number)).name
 
 
 def decide_elements(
     given: np.ndarray, column: np.ndarray, residues: NamedResidues, name: str, skip_unknown: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Atomic numbers (n,), and a mask (n,) of the atoms to leave out: dummy sites, and unknown ones if skipped.
+    """Atomic numbers (n,), and a mask (n,) of the atoms to omit: dummy sites, and unknown elements if skipped.
 
-    `given` (n,) holds the parser's elements, `column` (n,) what the file's element column is (`Column`).
+    `given` (n,) holds the parser's elements, `column` (n,) the state of the file's element column (`Column`).
 
     Raises
     ------
     UnknownElementError
-        Atoms are of unknown element, and they are not to be skipped.
+        The element of some atoms is unknown, and `skip_unknown` is false.
     """
     number = _NUMBERS[given]
     number[column != Column.FILLED] = 0  # the parser guessed
@@ -105,18 +105,18 @@ def decide_elements(
 
 
 def _plain(number: np.ndarray, residues: NamedResidues) -> np.ndarray:
-    """True for the atoms (n,) whose element needs no second look."""
+    """True for atoms (n,) whose element needs no further checks."""
     allowed = np.zeros((len(ResidueClass), 256), dtype=bool)
     allowed[:, [1, 6, 7, 8, 15, 16]] = True
     allowed[ResidueClass.AMINO, 15] = False
     allowed[ResidueClass.WATER] = False
     allowed[[ResidueClass.ION, ResidueClass.DUMMY]] = False
-    begins = np.zeros((256, 256), dtype=bool)  # of an element and of the first letter of a name
+    begins = np.zeros((256, 256), dtype=bool)  # by element and first letter of the name
     for element, letters in _LETTERS.items():
         begins[element, [ord(letter) for letter in letters]] = True
     sort = residues.atom_classes
     first = residues.atom.view(np.uint8).reshape(-1, 8)[:, 0]
-    # a water's name tells a dummy site whatever the column says
+    # in water, the atom name identifies a dummy site whatever the column says
     water = (sort == ResidueClass.WATER) & ((number == 1) | (number == 8)) & begins[number, first]
     water &= residues.atom != _LONE_PAIR
     return water | (allowed[sort, number] & (begins[number, first] | ~np.isin(sort, _STANDARD)))
@@ -125,8 +125,8 @@ def _plain(number: np.ndarray, residues: NamedResidues) -> np.ndarray:
 def _combinations(
     number: np.ndarray, column: np.ndarray, residues: NamedResidues, at: np.ndarray
 ) -> tuple[list[tuple[int, str, int, Column]], np.ndarray, np.ndarray]:
-    """What differs among the atoms `at` (k,): residue, name of the atom, element and element column; how often each
-    occurs, and which of them each atom is (k,).
+    """Distinct combinations of residue, atom name, element and element column among the atoms `at` (k,), the count of
+    each, and the combination of each atom (k,).
     """
     atoms, atom = np.unique(residues.atom[at], return_inverse=True)
     key = residues.of_atom[at].astype(np.int64) * len(atoms) + atom
@@ -143,8 +143,8 @@ def _combinations(
 def _decide(
     sort: ResidueClass, residue: str, atom: str, given: tuple[int, Column], copied: bool
 ) -> tuple[int, ElementSource]:
-    """The atomic number of an atom, and where it comes from; `given` are the element in the column, or 0, and what the
-    column is.
+    """The atomic number of an atom and its source; `given` is the element in the column, or 0, and the state of the
+    column.
     """
     was, column = given
     fits = fit(sort, residue, atom, was, copied) if was else Fit.WRONG
@@ -166,7 +166,7 @@ def _decide(
 
 
 def _tell(tallies: dict[ElementSource, _Tally], name: str, skip_unknown: bool) -> None:
-    """Say what was not plain: one warning for each way in which it was not."""
+    """Report ambiguous elements: one warning per source."""
     for source, tally in tallies.items():
         text = _words(source, tally)
         if source == ElementSource.UNKNOWN and not skip_unknown:
@@ -181,7 +181,7 @@ def _tell(tallies: dict[ElementSource, _Tally], name: str, skip_unknown: bool) -
 
 
 def _words(source: ElementSource, tally: _Tally) -> str:
-    """What there is to say of a source, '' for those that are plain."""
+    """The message for a source, '' for unambiguous ones."""
     total, first = sum(tally.elements.values()), f"(the first: {tally.first})"
     counts = ", ".join(f"{element} {count}" for element, count in sorted(tally.elements.items()))
     names = ", ".join(sorted(tally.residues)[:5]) + (", ..." if len(tally.residues) > 5 else "")

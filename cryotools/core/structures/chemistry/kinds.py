@@ -1,4 +1,4 @@
-"""Whether an atom belongs to protein, nucleic acid, water or a ligand."""
+"""Classify atoms as protein, nucleic acid, water or ligand."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _OF_CLASS = np.full(len(ResidueClass), LIGAND, dtype=np.uint8)
 _OF_CLASS[[ResidueClass.AMINO, ResidueClass.MODIFIED_AMINO, ResidueClass.AMINO_LIKE]] = PROTEIN
 _OF_CLASS[[ResidueClass.NUCLEOTIDE, ResidueClass.MODIFIED_NUCLEOTIDE, ResidueClass.NUCLEOTIDE_LIKE]] = NUCLEIC
 _OF_CLASS[ResidueClass.WATER] = WATER
-_ENDS = {PROTEIN: (("C",), ("N",)), NUCLEIC: (("O3'", "O3*"), ("P",))}  # the bonded atoms of a residue and of the next
-_BOND = 2.0  # Å, longer than a C-N or O-P bond, shorter than what is not bonded
+_ENDS = {PROTEIN: (("C",), ("N",)), NUCLEIC: (("O3'", "O3*"), ("P",))}  # bonded atoms of a residue and the next
+_BOND = 2.0  # Å, longer than a C-N or O-P bond, shorter than non-bonded distances
 
 
 def residue_kinds(structure: Structure, residues: NamedResidues) -> np.ndarray:
-    """LIGAND, PROTEIN, NUCLEIC or WATER (n,) for each atom of `structure`, whose own kinds are not looked at.
+    """LIGAND, PROTEIN, NUCLEIC or WATER (n,) for each atom of `structure`; `structure.kind` is ignored.
 
-    Where a residue's name says nothing its atoms do: N, CA and C make an amino acid, C1', C3' and C4' a nucleotide,
-    where it is recorded as ATOM, or as HETATM and bonded to the residue before or after it. All else is a ligand.
+    A residue with an unknown name is classified by its atoms: N, CA and C make it an amino acid, C1', C3' and C4' a
+    nucleotide, if it is an ATOM record, or HETATM bonded to the previous or next residue. All others are ligands.
     """
     classes = residues.atom_classes
     kind = _OF_CLASS[classes]

@@ -1,4 +1,4 @@
-"""One-letter codes of residues: the field's, force fields' names included; modified residues have their parent's."""
+"""Standard one-letter codes of residues, including force-field names; modified residues have their parent's."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from cryotools.core.structures.chemistry.residuetables import AMINO_ACIDS, NUCLE
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN
 
 UNKNOWN = {PROTEIN: "X", NUCLEIC: "N"}
-_FORCE_FIELDS = {  # what the names in AMINO_ACIDS begin with
+_FORCE_FIELDS = {  # by the first letters of the names in AMINO_ACIDS
     **{"HS": "H", "HI": "H", "CY": "C", "AS": "D", "GL": "E", "LY": "K", "LS": "K", "AR": "R", "TY": "Y", "IL": "I"}
 }
 _NUCLEOTIDE = re.compile(r"[RD]?([ACGUT])[35N]?")
 
 
 def one_letter(name: str, kind: int) -> str:
-    """The letter of a residue with this name; X for unknown amino acids, N for unknown nucleotides, '' for the rest."""
+    """The one-letter code of a residue name; X for unknown amino acids, N for unknown nucleotides, '' for others."""
     if kind not in UNKNOWN:
         return ""
     found = gemmi.find_tabulated_residue(name)
@@ -34,7 +34,7 @@ def one_letter(name: str, kind: int) -> str:
 
 
 def one_letters(names: np.ndarray, kinds: np.ndarray) -> np.ndarray:
-    """The letters (m,) of residues with these `names` and `kinds`, both (m,)."""
+    """The one-letter codes (m,) of residues with `names` and `kinds`, both (m,)."""
     letters = np.full(len(names), "", dtype="<U1")
     for kind in UNKNOWN:
         of_kind = kinds == kind

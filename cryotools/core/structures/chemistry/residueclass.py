@@ -1,4 +1,4 @@
-"""What sort of residue each atom stands in, told from its name and, where that says nothing, from its atoms."""
+"""Class of each atom's residue, inferred from the residue name or, if that is unknown, from its atoms."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ SYMBOLS = {gemmi.Element(number).name.upper(): number for number in range(1, 119
 
 
 class ResidueClass(IntEnum):
-    """Sorts of residue, as far as they decide what an atom's name means."""
+    """Classes of residue, as needed to interpret atom names."""
 
-    LIGAND = 0  # nothing is known of it
-    AMINO = 1  # one of the twenty, by any of its names
+    LIGAND = 0  # unknown
+    AMINO = 1  # one of the twenty, under any of its names
     MODIFIED_AMINO = 2
-    AMINO_LIKE = 3  # it has the backbone of one
+    AMINO_LIKE = 3  # has an amino acid's backbone
     NUCLEOTIDE = 4
     MODIFIED_NUCLEOTIDE = 5
-    NUCLEOTIDE_LIKE = 6  # it has the sugar of one
+    NUCLEOTIDE_LIKE = 6  # has a nucleotide's sugar
     BOTH_LIKE = 7  # backbone and sugar: S-adenosylmethionine
     WATER = 8
     ION = 9
-    COFACTOR = 10  # its metals are tabulated
-    ORGANIC = 11  # a lipid, a sugar, a ligand that gemmi tabulates
+    COFACTOR = 10  # with tabulated metals
+    ORGANIC = 11  # a lipid, a sugar, or a ligand in gemmi's table
     DUMMY = 12
 
 
 @dataclass(frozen=True)
 class NamedResidues:
-    """Residue names of n atoms: `names` (m,) those there are, `classes` uint8 (m,) a `ResidueClass` of each, `of_atom`
-    int (n,) which an atom has; `atom` uint64 (n,), the atoms' own names as codes for `name_of`; `full`, the names that
-    others stand in for.
+    """Residue names of n atoms: the distinct `names` (m,), `classes` uint8 (m,) the `ResidueClass` of each, `of_atom`
+    int (n,) index into `names`; `atom` uint64 (n,), the atom names as codes for `name_of`; `full`, the full name for
+    each placeholder.
     """
 
     names: list[str]
@@ -59,7 +59,7 @@ class NamedResidues:
     full: Mapping[str, str]
 
     def name_of(self, code: np.uint64) -> str:
-        """The name that a code of `atom` stands for."""
+        """The atom name for a code in `atom`."""
         return _decoded(code, self.full)
 
     @property
@@ -71,10 +71,10 @@ class NamedResidues:
 def sort_residues(
     residue_names: np.ndarray, atom_names: np.ndarray, hetero: np.ndarray, full: Mapping[str, str]
 ) -> NamedResidues:
-    """The sorts of residue of n atoms, from names (n, 8), one byte a letter, and whether they are HETATM (n,); `full`
-    has the names for which others stand in.
+    """Classify the residues of n atoms from names (n, 8), one byte per letter, and HETATM flags (n,); `full` maps
+    placeholders to the full names.
     """
-    # eight letters are one number, which is compared faster than text
+    # eight letters as one number compare faster than text
     code, atom = (np.ascontiguousarray(letters).view(np.uint64).ravel() for letters in (residue_names, atom_names))
     starts = np.flatnonzero(np.append(True, code[1:] != code[:-1]))
     unique, run = np.unique(code[starts], return_inverse=True)
@@ -96,19 +96,19 @@ def _decoded(code: np.uint64, full: Mapping[str, str]) -> str:
 
 
 def ion_symbol(residue: str, atom: str) -> str:
-    """The symbol, in capitals, of an ion with these names; '' where they are no ion's."""
+    """The symbol, in capitals, of the ion with these names; '' if it is not an ion."""
     name, letters = residue.upper(), re.sub("[^A-Z]", "", atom.upper())
     if name in MIXED_IONS:
         symbol = IONS.get(letters, letters)
         return symbol if symbol in SYMBOLS else ""
     plain = re.sub("[^A-Z]", "", name)
     symbol = IONS.get(name, IONS.get(plain, plain))
-    fits = symbol in SYMBOLS and symbol != "W" and letters in (symbol, plain)  # W is more often a bead of water
+    fits = symbol in SYMBOLS and symbol != "W" and letters in (symbol, plain)  # W is usually a water bead
     return symbol if fits else ""
 
 
 def _by_name(name: str) -> int:
-    """The class of the residues that a name alone is enough for, -1 for all others."""
+    """The class of a residue if its name alone determines it, otherwise -1."""
     known = gemmi.find_tabulated_residue(name)
     if known.is_water():
         return ResidueClass.WATER
@@ -122,7 +122,7 @@ def _by_name(name: str) -> int:
 
 
 def _by_atoms(name: str, atoms: Set[str], in_chain: bool) -> ResidueClass:
-    """The class of a residue from its name and the names of its `atoms`; `in_chain`: it is recorded as ATOM."""
+    """The class of a residue from its name and the names of its `atoms`; `in_chain`: it has ATOM records."""
     upper = name.upper()
     if upper in MIXED_IONS or (len(atoms) == 1 and ion_symbol(name, next(iter(atoms)))):
         return ResidueClass.ION
@@ -146,13 +146,13 @@ def _by_atoms(name: str, atoms: Set[str], in_chain: bool) -> ResidueClass:
 
 
 def _is_amino(name: str) -> bool:
-    """True for force fields' names of the twenty, at the ends of chains (NALA, CARG) too."""
+    """True for force-field names of the twenty amino acids, including chain termini (NALA, CARG)."""
     known = {name, name[1:]} if len(name) == 4 and name[0] in "NC" else {name}
     return bool(known & AMINO_ACIDS) or any(gemmi.find_tabulated_residue(one).is_amino_acid() for one in known)
 
 
 def _pools(residue: np.ndarray, atom: np.ndarray, full: Mapping[str, str]) -> dict[int, set[str]]:
-    """The names of atoms that occur under each residue name."""
+    """The atom names that occur with each residue name."""
     unique, index = np.unique(atom, return_inverse=True)
     pairs = np.unique(residue.astype(np.int64) * len(unique) + index)
     names = [_decoded(code, full) for code in unique]

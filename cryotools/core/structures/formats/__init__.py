@@ -1,1 +1,1 @@
-"""The text of structure files: PDB and its dialects, PDBQT, mmCIF."""
+"""Text formats of structure files: PDB and its dialects, PDBQT, mmCIF."""

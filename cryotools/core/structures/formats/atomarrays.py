@@ -1,4 +1,4 @@
-"""From gemmi's structure to arrays, one entry per atom."""
+"""Convert gemmi's structure to arrays, one entry per atom."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from cryotools.core.structures.chemistry.residueclass import sort_residues
 from cryotools.core.structures.formats.pdbelements import marked_columns
 from cryotools.core.structures.structure import Structure
 
-_UNNUMBERED = np.iinfo(np.int32).min  # gemmi's number of a residue that has none
-_LONGEST = 7  # bytes of a name that gemmi.FlatStructure has room for
+_UNNUMBERED = np.iinfo(np.int32).min  # gemmi's value for a residue without a number
+_LONGEST = 7  # bytes of a name in gemmi.FlatStructure
 
 
 def atom_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple[Structure, np.ndarray]:
-    """The atoms of a parsed file, and the label (n,) of the mmCIF subchain that each belongs to.
+    """The atoms of a parsed file, and the mmCIF subchain label (n,) of each.
 
     Raises
     ------
     DataError
-        There are no atoms, or none of a known element; or, without `skip_unknown`, one of an unknown element.
+        There are no atoms, or none with a known element; or, without `skip_unknown`, one has an unknown element.
     """
     flat, full = _flattened(parsed)
     if len(flat.pos) == 0:
@@ -64,7 +64,7 @@ def atom_arrays(parsed: gemmi.Structure, name: str, skip_unknown: bool) -> tuple
 
 def _strings(characters: np.ndarray) -> np.ndarray:
     """(n, 8) characters as n strings."""
-    codes = np.ascontiguousarray(characters).view(np.uint8).astype(np.uint32)  # how numpy keeps str
+    codes = np.ascontiguousarray(characters).view(np.uint8).astype(np.uint32)  # numpy's str layout
     return codes.view(f"U{characters.shape[1]}").ravel()
 
 
@@ -75,7 +75,7 @@ def _residue_numbers(flat: gemmi.FlatStructure) -> np.ndarray:
 
 
 def _letters(codes: np.ndarray) -> np.ndarray:
-    """(n,) character codes as n strings of one letter, '' for a blank or a zero."""
+    """(n,) character codes as n one-letter strings, '' for a blank or zero."""
     codes = np.ascontiguousarray(codes).view(np.uint8)
     return np.where(codes == ord(" "), 0, codes).astype(np.uint32).view("U1")
 
@@ -92,10 +92,10 @@ def _b_factors(flat: gemmi.FlatStructure, name: str) -> np.ndarray:
 
 
 def _flattened(parsed: gemmi.Structure) -> tuple[gemmi.FlatStructure, dict[str, str]]:
-    """The arrays that gemmi makes, and the full name for each that stands in for one too long for them."""
+    """The flat arrays of gemmi, and the full name for each placeholder of a name too long for them."""
     try:
         return gemmi.FlatStructure(parsed), {}
-    except RuntimeError:  # a name is too long, which is so rare that all are looked at only now
+    except RuntimeError:  # a name is too long: rare, so names are checked only now
         short: dict[str, str] = {}
     for model in parsed:
         for chain in model:
@@ -109,7 +109,7 @@ def _flattened(parsed: gemmi.Structure) -> tuple[gemmi.FlatStructure, dict[str, 
 
 
 def _fitting(name: str, short: dict[str, str]) -> str:
-    """`name`, or what stands in for it in `short` where it is too long."""
+    """`name`, or its placeholder in `short` if it is too long."""
     return name if len(name.encode()) <= _LONGEST else short.setdefault(name, f"\x01{len(short)}")
 
 

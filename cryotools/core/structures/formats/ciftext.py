@@ -1,7 +1,7 @@
-"""Read the atoms of mmCIF text, of which only what a density needs must be there.
+"""Read the atoms of mmCIF text; only the data needed for a density are required.
 
-Tables that hold no atoms never stop the reading: they are taken out before gemmi builds its structure. Columns of
-`_atom_site` that are missing, or hold what gemmi refuses, are made up where the atoms can do without them.
+Errors in tables without atoms never prevent reading: these are removed before gemmi builds its structure. Columns of
+`_atom_site` that are missing or rejected by gemmi are filled in unless they are essential.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from cryotools.core.structures.assembly import Assembly, mmcif_assemblies
 
 _START = re.compile(rb"\s*(?:#[^\r\n]*\s+)*(data_|loop_\s|_\w+\.\S)", re.IGNORECASE)
 _BLOCK = re.compile(rb"^data_\S*", re.IGNORECASE | re.MULTILINE)
-_KEPT = ("_atom_site.", "_chem_comp.", "_struct_ncs_oper.")  # chem_comp has what abbreviated residue names stand for
+_KEPT = ("_atom_site.", "_chem_comp.", "_struct_ncs_oper.")  # chem_comp has the full names of abbreviated residues
 _COORDINATES = ("Cartn_x", "Cartn_y", "Cartn_z")
-_ALWAYS_WANTED = ("id", "type_symbol", "label_alt_id", "label_asym_id")  # without these gemmi sees no atoms
+_ALWAYS_WANTED = ("id", "type_symbol", "label_alt_id", "label_asym_id")  # without these gemmi finds no atoms
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _INSTEAD = {
     "_atom_site_fract_x": "is a small-molecule CIF (fractional coordinates); convert it to mmCIF or PDB",
@@ -31,33 +31,33 @@ _INSTEAD = {
 
 
 def looks_like_cif(start: bytes) -> bool:
-    """True when a text that begins so is CIF, with or without the `data_` line that should head it."""
+    """True if text starting with these bytes is CIF, even without the initial `data_` line."""
     return _START.match(start) is not None
 
 
 def parse_cif(content: bytes) -> gemmi.cif.Document:
-    """The tables of CIF text; its `data_` line may be missing, and blocks may have one name. Gemmi's errors pass."""
+    """Parse CIF text; the `data_` line may be missing, and block names may repeat. gemmi's errors are passed on."""
     found = _START.match(content)
     if found and found[1].lower() != b"data_":
-        content = b"data_ " + content  # on the same line, so that messages count lines as the file does
+        content = b"data_ " + content  # on the same line, to keep line numbers in messages correct
     try:
         return gemmi.cif.read_string(content)
     except (RuntimeError, ValueError) as error:
         if "duplicate block name" not in str(error):
             raise
-    number = count(1)  # a file behind itself
+    number = count(1)  # files concatenated with themselves
     return gemmi.cif.read_string(_BLOCK.sub(lambda heading: b"%s_%d" % (heading[0], next(number)), content))
 
 
 def cif_atoms(document: gemmi.cif.Document, name: str) -> tuple[gemmi.Structure, list[Assembly]]:
-    """The atoms of every data block that holds some, a model or more each, and the first such block's assemblies.
+    """The atoms of every data block that has any, as one or more models, and the assemblies of the first such block.
 
-    The document loses its other tables.
+    Other tables are removed from the document.
 
     Raises
     ------
     DataError
-        No block holds atoms, or a column without which there is no density is missing; the message names it.
+        No block has atoms, or a column required for a density is missing; the message names it.
     """
     blocks = [block for block in document if any(len(_column(block, tag)) for tag in _COORDINATES)]
     if not blocks:
@@ -88,7 +88,7 @@ def _column(block: gemmi.cif.Block, tag: str) -> gemmi.cif.Column:
 
 
 def _structure_of(block: gemmi.cif.Block, name: str) -> gemmi.Structure:
-    """The atoms of a block, which loses its other tables; odd columns are mended where gemmi refuses them."""
+    """The atoms of a block, whose other tables are removed; columns that gemmi rejects are repaired."""
     for category in block.get_mmcif_category_names():
         if category.lower() not in _KEPT:
             block.find_mmcif_category(category).erase()
@@ -107,11 +107,11 @@ def _structure_of(block: gemmi.cif.Block, name: str) -> gemmi.Structure:
 
 
 def _mend(block: gemmi.cif.Block, name: str) -> None:
-    """Give `_atom_site` every column that gemmi wants, in the form that it wants."""
+    """Give `_atom_site` all the columns gemmi needs, in the form it needs."""
     n = len(_column(block, "Cartn_x"))
 
     def values(*tags: str, default: str = ".") -> list[str]:
-        """The first of these columns that is there."""
+        """The first of these columns that exists."""
         return next((list(column) for tag in tags if len(column := _column(block, tag))), [default] * n)
 
     number, insertion = _residue_numbers(
@@ -149,7 +149,7 @@ def _named(block: gemmi.cif.Block) -> bool:
 def _residue_numbers(
     author: list[str], label: list[str], insertion: list[str], name: str
 ) -> tuple[list[str], list[str]]:
-    """Whole numbers and insertion codes; the label's number, or 0, where the author's is none."""
+    """Integers and insertion codes; the label number, or 0, if the author's is not an integer."""
     numbers, codes, odd = [], [], 0
     for own, other, code in zip(author, label, insertion, strict=True):
         found = re.fullmatch(r"['\"]?([-+]?\d{1,9})([A-Za-z]?)['\"]?", own)
@@ -167,7 +167,7 @@ def _residue_numbers(
 
 
 def _letters(values: list[str], what: str) -> list[str]:
-    """`values` with one letter for each longer text, as gemmi and PDB want them."""
+    """`values` with longer texts replaced by single letters, as gemmi and PDB require."""
     texts = {value: gemmi.cif.as_string(value) for value in set(values)}
     taken = {text for text in texts.values() if len(text) == 1}
     free = (letter for letter in _LETTERS if letter not in taken)
@@ -179,7 +179,7 @@ def _letters(values: list[str], what: str) -> list[str]:
 
 
 def _model_numbers(values: list[str], name: str) -> list[str]:
-    """Model numbers as they are if all are whole; else counted from 1 in the order of the file."""
+    """Model numbers unchanged if all are integers; otherwise counted from 1 in file order."""
     distinct = list(dict.fromkeys(values))
     if all(re.fullmatch(r"\d{1,9}", value) for value in distinct):
         return values

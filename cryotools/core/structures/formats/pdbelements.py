@@ -1,8 +1,8 @@
-"""Element columns of PDB text, put so that the parser's guess for what they do not say is known to be one.
+"""Mark atoms of PDB text with a blank element column, so that gemmi's guesses can be recognised.
 
-Where columns 77-78 are blank gemmi takes the element that begins in column 13, so that CD1 of a leucine whose name is
-written one column too far left becomes cadmium. Such atoms are marked here, and `core.structures.chemistry.elements`
-decides.
+If columns 77-78 are blank, gemmi takes the element from the name starting in column 13, so that a leucine CD1 written
+one column too far left becomes cadmium. Such atoms are marked here; `core.structures.chemistry.elements` assigns their
+element.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from cryotools.core.structures.formats.pdblines import PdbLines
 
 
 class Column(IntEnum):
-    """What a file's element column is for an atom."""
+    """State of the element column of an atom."""
 
-    FILLED = 0  # though maybe not with an element
+    FILLED = 0  # not necessarily with an element
     BLANK = 1
-    ALIGNED = 2  # blank, and the name begins where symbols of two letters do
+    ALIGNED = 2  # blank, and the name starts where two-letter symbols do
 
 
-_MARKS = {Column.BLANK: -8, Column.ALIGNED: -9}  # serial numbers: every atom has one, nobody needs it, none is negative
+_MARKS = {Column.BLANK: -8, Column.ALIGNED: -9}  # serial numbers: always present, not used, never negative
 _SERIAL, _NAME, _RESIDUE, _ELEMENT = 6, 12, 17, 76  # columns, counted from 0
 _ONE_LETTER = np.frombuffer(b"HCNOPSDBFIK", np.uint8)
 
 
 def mark_blank_elements(lines: PdbLines, columns: np.ndarray) -> None:
-    """Mark each atom whose element column is blank, in place of its serial number.
+    """Mark each atom whose element column is blank by overwriting its serial number.
 
     Parameters
     ----------
-    columns : (n, WIDTH), of `lines.atoms`; the element columns are looked at in `lines`, where they may be mended
+    columns : (n, WIDTH), of `lines.atoms`; element columns are read from `lines`, where they may have been corrected
     """
     atoms = lines.atoms
     start, length = lines.starts[atoms], lines.length(atoms)
@@ -48,7 +48,7 @@ def mark_blank_elements(lines: PdbLines, columns: np.ndarray) -> None:
 
 
 def marked_columns(serial: np.ndarray) -> np.ndarray:
-    """What the element column was, uint8 (n,) of `Column`, of atoms with these serial numbers."""
+    """State of the element column, uint8 (n,) of `Column`, for atoms with these serial numbers."""
     columns = np.full(len(serial), Column.FILLED, dtype=np.uint8)
     for column, mark in _MARKS.items():
         columns[serial == mark] = column
@@ -56,14 +56,14 @@ def marked_columns(serial: np.ndarray) -> np.ndarray:
 
 
 def _aligned(names: np.ndarray) -> np.ndarray:
-    """True for each row of columns 13-21 (n, 9) whose name begins in column 13, where symbols of two letters begin, in
-    a residue that puts the names of lighter elements in column 14. Names of four letters begin there whatever they are.
+    """True for each row of columns 13-21 (n, 9) whose name starts in column 13, where two-letter symbols start, in a
+    residue with names of lighter elements in column 14. Four-letter names, which always start there, are excluded.
     """
     name = names[:, :4]
     letter = _is_letter(name)
     left = letter[:, 0] & (name[:, 3] == ord(" "))
     right = letter[:, 1] & (name[:, 0] == ord(" "))
-    shifted = left & ~letter[:, 1] & np.isin(name[:, 0], _ONE_LETTER)  # N, C1 and the like in column 13
+    shifted = left & ~letter[:, 1] & np.isin(name[:, 0], _ONE_LETTER)  # N, C1 etc. in column 13
     if not (left & ~shifted).any():
         return np.zeros(len(names), dtype=bool)
     code = np.ascontiguousarray(names[:, _RESIDUE - _NAME :]).view(np.uint32).ravel()

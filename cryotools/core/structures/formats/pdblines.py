@@ -1,11 +1,11 @@
-"""PDB text as a table of lines, so that all atoms' columns can be looked at, and edited, at once."""
+"""PDB text as a table of lines, to read and edit the columns of all atoms at once."""
 
 from __future__ import annotations
 
 import numpy as np
 
 WIDTH = 80
-_CASE_BIT = 0xDF  # cleared in a letter it makes a capital; the parser compares record names so
+_CASE_BIT = 0xDF  # clearing it makes a letter upper case, as the parser does to compare record names
 
 
 class PdbLines:
@@ -13,10 +13,10 @@ class PdbLines:
 
     Attributes
     ----------
-    text : uint8 (bytes + WIDTH,), blanks behind the last line; edits change it in place
-    starts, ends : (m,), where each line begins, and where it ends before its line break
+    text : uint8 (bytes + WIDTH,), padded with blanks; edited in place
+    starts, ends : (m,), start of each line, and its end excluding the line break
     record : (m,), the first four letters of each line in capitals, as one number (`record_code`)
-    atoms : (n,), which lines are ATOM or HETATM records
+    atoms : (n,), indices of the ATOM and HETATM lines
     """
 
     def __init__(self, content: bytes) -> None:
@@ -33,15 +33,15 @@ class PdbLines:
         self.atoms = np.flatnonzero((self.record == record_code("ATOM")) | (self.record == record_code("HETA")))
 
     def length(self, lines: np.ndarray) -> np.ndarray:
-        """How many letters each of `lines` has."""
+        """Number of characters in each of `lines`."""
         return self.ends[lines] - self.starts[lines]
 
     def columns(self, lines: np.ndarray) -> np.ndarray:
-        """The first WIDTH letters (n, WIDTH) of `lines`; beyond a line's end they are the next line's."""
+        """The first WIDTH characters (n, WIDTH) of `lines`; beyond the end of a line, those of the next line."""
         return np.lib.stride_tricks.sliding_window_view(self.text, WIDTH)[self.starts[lines]]
 
     def put(self, lines: np.ndarray, first: int, letters: bytes | np.ndarray) -> None:
-        """Write `letters`, the same for all or one row (w,) for each, into `lines` from column `first` on (from 0)."""
+        """Write `letters`, the same for all or one row (w,) each, into `lines` starting at column `first` (from 0)."""
         new = np.frombuffer(letters, np.uint8) if isinstance(letters, bytes) else letters
         self.text[self.starts[lines][:, None] + np.arange(first, first + new.shape[-1])] = new
 
@@ -50,7 +50,7 @@ class PdbLines:
         return bytes(self.text[self.starts[line] : self.ends[line]]).decode("latin-1").split()
 
     def part(self, first: int, end: int) -> bytes:
-        """The text of the lines from `first` to before `end`, each with a line break."""
+        """The text of lines `first` to `end` (exclusive), each with a line break."""
         stop = self.starts[end] if end < len(self.starts) else self._size
         content = self.text[self.starts[first] : stop].tobytes()
         return content if content.endswith(b"\n") or not content else content + b"\n"
@@ -61,5 +61,5 @@ class PdbLines:
 
 
 def record_code(letters: str) -> int:
-    """Four letters as a number, to compare with `PdbLines.record`; a blank is as good as nothing."""
+    """Four letters as a number, to compare with `PdbLines.record`; blanks count as absent."""
     return int.from_bytes(bytes(letter & _CASE_BIT for letter in letters.encode()), "little")

@@ -1,7 +1,7 @@
-"""Which atoms of PDB text belong to which model, whatever END, MODEL and ENDMDL records lie where.
+"""Assign the atoms of PDB text to models, wherever the END, MODEL and ENDMDL records are.
 
-gemmi stops at END and refuses atoms between models and models that are not closed. Here every stretch of atoms between
-such records is a model, so that nothing is lost, as e2pdb2mrc.py loses nothing.
+gemmi stops at END and rejects atoms between models and unterminated models. Here every run of atoms between such
+records is a model, so that no atoms are lost, as in e2pdb2mrc.py.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.structures.formats.pdblines import PdbLines, record_code
 
 _MODEL, _ENDMDL = record_code("MODE"), record_code("ENDM")
-_ANEW = (record_code("HEAD"), record_code("CRYS"))  # behind atoms they begin another file, or a trajectory's next frame
+_ANEW = (record_code("HEAD"), record_code("CRYS"))  # after atoms: start of another file or the next trajectory frame
 _BEHIND = {_ENDMDL: "lie outside any MODEL", _ANEW[0]: "follow a second HEADER", _ANEW[1]: "follow a second CRYST1"}
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Atoms from one line to another, their MODEL record and its number, and the records before and after them."""
+    """A run of atoms from one line to another, its MODEL record and number, and the records before and after it."""
 
     first: int
     last: int
@@ -33,7 +33,7 @@ class _Stretch:
 
 
 def models_in_order(lines: PdbLines, name: str) -> bytes:
-    """The text, rewritten as models that gemmi reads one by one if it is not so already."""
+    """The text, rewritten if necessary as properly terminated models for gemmi."""
     ending = lines.record & 0xFFFFFF == record_code("END")
     bounding = ending | (lines.record == _MODEL)
     marks = np.flatnonzero(bounding | np.isin(lines.record, _ANEW))
@@ -54,10 +54,10 @@ def models_in_order(lines: PdbLines, name: str) -> bytes:
 
 
 def _stretches(lines: PdbLines, marks: np.ndarray) -> list[_Stretch]:
-    """The atoms between each two of the lines `marks`, where there are any."""
+    """The runs of atoms between consecutive `marks` (line indices), if any."""
     bounds = [0, *np.searchsorted(lines.atoms, marks), len(lines.atoms)]
     found: list[_Stretch] = []
-    since: list[int] = []  # marks since the stretch before
+    since: list[int] = []  # marks since the previous run
     for at, (low, high) in enumerate(pairwise(bounds)):
         since += [int(marks[at - 1])] if at else []
         if low < high:
@@ -77,7 +77,7 @@ def _number(lines: PdbLines, line: int) -> int | None:
 
 
 def _explain(lines: PdbLines, stretches: list[_Stretch], as_numbered: bool, name: str) -> None:
-    """Warn of what makes several models of a text that does not say so, or says so wrongly."""
+    """Warn why the text is split into several models that it does not declare, or declares wrongly."""
     numbers = [stretch.number for stretch in stretches]
     opened, closed = (int((lines.record == code).sum()) for code in (_MODEL, _ENDMDL))
     later = next((stretch for stretch in stretches[1:] if not stretch.opened), None)
@@ -92,6 +92,6 @@ def _explain(lines: PdbLines, stretches: list[_Stretch], as_numbered: bool, name
     elif not as_numbered:
         why = f"more than one model is numbered {next(number for number in numbers if numbers.count(number) > 1)}"
     else:
-        return  # nothing but END inside of models
+        return  # only END records inside models
     counted = "" if as_numbered else f"; read as models 1 to {len(stretches)}"
     warnings.warn(f"{name}: {why}{counted}", CryotoolsWarning, stacklevel=5)

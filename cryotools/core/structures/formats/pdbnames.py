@@ -1,6 +1,7 @@
-"""Residue names of four letters in PDB text, as CHARMM, GROMACS and Amber write them (POPC, TIP3, LYSH).
+"""Four-letter residue names in PDB text, as written by CHARMM, GROMACS and Amber (POPC, TIP3, LYSH).
 
-They end in column 21, where gemmi looks for the first letter of a chain of two; what the file shows decides.
+They end in column 21, where gemmi expects the first letter of a two-letter chain id; which one it is is inferred from
+the file.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from cryotools.core.structures.formats.pdblines import PdbLines
 
 _NAME, _CHAIN = 17, 21  # first columns, counted from 0
-# residues whose first three letters are an amino acid's or a cofactor's, so that nothing else tells them from a chain
+# names whose first three letters are an amino acid or cofactor, so the fourth could equally be a chain id
 _FOUR = {
     *(f"HIS{letter}" for letter in "ABDEHP12"),
     *(f"CYS{letter}" for letter in "DHPS12"),
@@ -23,7 +24,7 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def stand_in_for_long_names(lines: PdbLines, columns: np.ndarray) -> bytes:
-    """Put three letters in place of each residue name of four or five, and return the HETNAM records that explain them.
+    """Replace residue names of four or five letters by three-letter aliases, and return the HETNAM records for them.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def stand_in_for_long_names(lines: PdbLines, columns: np.ndarray) -> bytes:
     keys = name[at].astype(np.uint64) @ (np.uint64(256) ** np.arange(5, dtype=np.uint64))
     _, first, which = np.unique(keys, return_index=True, return_inverse=True)
     texts = [name[at[row]].tobytes().decode("latin-1") for row in first]
-    free = (f"^{a}{b}" for a, b in product(_DIGITS, _DIGITS))  # gemmi abbreviates by ~
+    free = (f"^{a}{b}" for a, b in product(_DIGITS, _DIGITS))  # gemmi itself abbreviates with ~
     alias: dict[str, str] = {}
     for number, (text, length) in enumerate(zip(texts, _lengths(texts), strict=True)):
         if length > 3 and (short := alias.get(text[:length]) or alias.setdefault(text[:length], next(free, ""))):
@@ -47,8 +48,8 @@ def stand_in_for_long_names(lines: PdbLines, columns: np.ndarray) -> bytes:
 
 
 def _lengths(texts: list[str]) -> list[int]:
-    """How many letters of each text, columns 18 to 22, are the residue's name."""
-    residues: dict[str, set[str]] = {}  # by what would be the chain's two letters
+    """Length of the residue name in each text (columns 18 to 22)."""
+    residues: dict[str, set[str]] = {}  # by the potential two-letter chain id
     for text in texts:
         residues.setdefault(text[3:], set()).add(text[:3])
     known = {chain for chain, names in residues.items() if all(name + chain[0] in _FOUR for name in names)}
@@ -72,4 +73,4 @@ def _lengths(texts: list[str]) -> list[int]:
 
 def _is_polymer(name: str) -> bool:
     residue = gemmi.find_tabulated_residue(name)
-    return residue.is_standard() and not residue.is_water()  # codes of rare ones begin lipids' names, as in DSPC
+    return residue.is_standard() and not residue.is_water()  # codes of rare ones start lipid names, as in DSPC

@@ -1,8 +1,8 @@
-"""PDBQT, the files of AutoDock and Vina, as PDB text.
+"""Convert PDBQT, the format of AutoDock and Vina, to PDB text.
 
-They are PDB lines up to the B factor; then a partial charge stands in columns 71-76 and the type of AutoDock's force
-field in columns 78-79, where PDB has the element and a charge: A, an aromatic carbon; NA, a nitrogen that accepts
-hydrogen bonds; CL.
+Lines are as in PDB up to the B factor, followed by a partial charge in columns 71-76 and the AutoDock atom type in
+columns 78-79, where PDB has the element and charge: A, an aromatic carbon; NA, a nitrogen that accepts hydrogen bonds;
+CL.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cryotools.core.structures.formats.pdblines import PdbLines, record_code
 _TREE = [record_code(word) for word in ("ROOT", "ENDR", "BRAN", "ENDB", "TORS")]
 _CHARGE = re.compile(rb" *[+-]?\d+\.\d{3} *")
 _CHARGES, _BEFORE, _TYPES = slice(69, 76), 76, slice(77, 79)
-# types of AutoDock 4 and Vina whose first letters are not their element's symbol; G, J, Q close rings with a carbon
+# AutoDock 4 and Vina types whose first letters are not the element symbol; G, J, Q are ring-closure carbons
 _ELEMENTS = {
     **dict.fromkeys(("HD", "HS"), "H"),
     **dict.fromkeys(("A", "G", "GA", "J", "Q", "CG"), "C"),
@@ -28,7 +28,7 @@ _ELEMENTS = {
 
 
 def elements_for_types(lines: PdbLines) -> None:
-    """Put elements in columns 77-78 in place of types, if the text is PDBQT; blanks where a type has none."""
+    """If the text is PDBQT, replace atom types by elements in columns 77-78; blank for types without an element."""
     if not _is_pdbqt(lines):
         return
     atoms = lines.atoms[lines.length(lines.atoms) > _TYPES.start]
@@ -41,7 +41,7 @@ def elements_for_types(lines: PdbLines) -> None:
 
 
 def _is_pdbqt(lines: PdbLines) -> bool:
-    """True for text with records of a torsion tree, or with charges and types where AutoDock has them."""
+    """True for text with torsion-tree records, or with charges and atom types in AutoDock's columns."""
     if np.isin(lines.record, _TREE).any():
         return True
     first = [lines.part(at, at + 1).rstrip() for at in lines.atoms[:50]]
@@ -49,7 +49,7 @@ def _is_pdbqt(lines: PdbLines) -> bool:
 
 
 def _element(column: bytes) -> bytes:
-    """The symbol of the element that a type of AutoDock is of, '' for none."""
+    """The element symbol of an AutoDock atom type, '' if it has none."""
     kind = column.decode("ascii", "replace").strip()
     found = _ELEMENTS.get(kind, kind.upper())
     return found.encode() if found in SYMBOLS else b""

@@ -1,7 +1,7 @@
-"""PDB text as gemmi should see it: checked where it turns mistakes into zeros, corrected where it stops without need.
+"""Prepare PDB text for gemmi: check errors that it would read as zeros, correct those that it need not stop at.
 
-Numbers are checked here; `pdbnames` sees to residue names of four letters, `pdbmodels` to END and MODEL, `pdbelements`
-and `pdbqt` to elements.
+Numbers are checked here; `pdbnames` handles four-letter residue names, `pdbmodels` END and MODEL, `pdbelements` and
+`pdbqt` elements.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from cryotools.core.structures.formats.pdbnames import stand_in_for_long_names
 from cryotools.core.structures.formats.pdbqt import elements_for_types
 
 _COORDINATES, _OCCUPANCY, _B_FACTOR = slice(30, 54), slice(54, 60), slice(60, 66)
-_AS_PRINTED = ((30, 4, 8), (38, 4, 8), (46, 4, 8), (54, 3, 6), (60, 3, 6))  # first column, place of the point, width
-_SEEN_OCCUPANCY = 58  # letters in the shortest line in which gemmi looks for an occupancy
+_AS_PRINTED = ((30, 4, 8), (38, 4, 8), (46, 4, 8), (54, 3, 6), (60, 3, 6))  # first column, offset of the point, width
+_SEEN_OCCUPANCY = 58  # length of the shortest line from which gemmi reads an occupancy
 _ELEMENT, _CHARGE, _END = 76, 78, 80
 _BLANK = ord(" ")
 
 
 def normal_pdb(content: bytes, name: str) -> bytes:
-    """The text with one meaning for gemmi: every atom in a model that is closed, no field that gemmi stumbles over.
+    """The text in unambiguous form for gemmi: every atom in a terminated model, and no field that gemmi rejects.
 
     Raises
     ------
@@ -45,15 +45,15 @@ def normal_pdb(content: bytes, name: str) -> bytes:
     _check_numbers(lines, columns, name)
     _blank_what_is_no_element(lines, columns)
     mark_blank_elements(lines, columns)
-    lines.put(np.flatnonzero(lines.record == record_code("ANIS")), 0, b"    ")  # of no use, and gemmi checks it
+    lines.put(np.flatnonzero(lines.record == record_code("ANIS")), 0, b"    ")  # not used, but gemmi would check it
     explained = stand_in_for_long_names(lines, columns)
     return explained + models_in_order(lines, name)
 
 
 def _check_numbers(lines: PdbLines, columns: np.ndarray, name: str) -> None:
-    """Refuse coordinates (n, WIDTH) that are no numbers; a blank occupancy is 1, one that is no number NaN."""
+    """Reject non-numeric coordinates in `columns` (n, WIDTH); set blank occupancies to 1, non-numeric ones to NaN."""
     length = lines.length(lines.atoms)
-    # nearly every line is as programs print it, which is quick to see; the others are looked at field by field
+    # nearly all lines have the standard format, which is quick to check; the others are checked field by field
     odd = np.flatnonzero((length < _B_FACTOR.stop) | ~_as_printed(columns))
     if not len(odd):
         return
@@ -76,14 +76,14 @@ def _check_numbers(lines: PdbLines, columns: np.ndarray, name: str) -> None:
     blank = _is_blank(columns[:, _OCCUPANCY])
     lines.put(atoms[blank & reaching], _OCCUPANCY.start, b" 1.0")
     lines.put(atoms[bad & reaching], _OCCUPANCY.start, b" nan")
-    for column in (_SEEN_OCCUPANCY, _SEEN_OCCUPANCY + 1):  # what is left of a word
+    for column in (_SEEN_OCCUPANCY, _SEEN_OCCUPANCY + 1):  # the rest of a word
         lines.put(atoms[bad & (length > column)], column, b" ")
 
 
 def _blank_what_is_no_element(lines: PdbLines, columns: np.ndarray) -> None:
-    """Blank the charge, which gemmi checks and nobody needs, and with it the element where these are something else.
+    """Blank the charge, which gemmi checks but is not used, and also the element if the columns hold other data.
 
-    Files from before 1996 end in the entry's id and the line's number, others in a long name of a segment.
+    Lines of files from before 1996 end in the entry id and line number, others in a long segment name.
     """
     long = np.flatnonzero(lines.length(lines.atoms) > _CHARGE)
     tail = columns[long, _ELEMENT:_END]
@@ -101,7 +101,7 @@ def _blank_what_is_no_element(lines: PdbLines, columns: np.ndarray) -> None:
 
 
 def _as_printed(columns: np.ndarray) -> np.ndarray:
-    """True for rows (n, 66 or more) whose coordinates are printed as %8.3f, occupancy and B as %6.2f."""
+    """True for rows (n, 66 or more) with coordinates formatted as %8.3f, occupancy and B factor as %6.2f."""
     digit = (columns >= ord("0")) & (columns <= ord("9"))
     good = np.ones(len(columns), dtype=bool)
     for start, point, width in _AS_PRINTED:
@@ -116,7 +116,7 @@ def _as_printed(columns: np.ndarray) -> np.ndarray:
 
 
 def _is_number(columns: np.ndarray) -> np.ndarray:
-    """True for each field (..., width) that is one plain decimal number: the parser stops at anything else."""
+    """True for each field (..., width) that is a single plain decimal number; the parser stops at anything else."""
     digit = (columns >= ord("0")) & (columns <= ord("9"))
     sign = (columns == ord("+")) | (columns == ord("-"))
     dot = columns == ord(".")
@@ -138,7 +138,7 @@ def _is_blank(columns: np.ndarray) -> np.ndarray:
 
 
 def _explain(line: bytes, number: int, name: str) -> NoReturn:
-    """Raise the DataError for a line whose coordinates are not numbers."""
+    """Raise DataError for a line whose coordinates are not numbers."""
     line = line.rstrip(b"\r\n")
     if b"\t" in line:
         raise DataError(f"{name}: line {number} contains tabs; PDB columns need spaces")
