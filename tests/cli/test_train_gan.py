@@ -111,7 +111,7 @@ def test_a_run_starts_from_trained_weights_of_its_own_kind_only(run, data, tmp_p
     )
     other = run("train-gan", data, tmp_path / "third", *SMALL, "--arch", "unetpp", "--init", weights)
     assert other.code == 2
-    assert "is a generator of body unet; give its --arch, --width and --levels" in other.err
+    assert "is a generator with body unet; give the same --arch, --width and --levels" in other.err
     (tmp_path / "x.safetensors").write_bytes(b"no weights")
     assert run("train-gan", data, tmp_path / "third", *SMALL, "--init", tmp_path / "x.safetensors").code == 1
     assert not (tmp_path / "third").exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cryotools.core.compute import inference
 from cryotools.core.compute.bfloat16 import wrong_convolutions
 from cryotools.core.compute.checkpoint import load_network, save_network
 from cryotools.core.maps.distance import near_points
@@ -81,7 +82,7 @@ def test_maps_too_large_for_one_piece_are_validated_in_tiles(pair, monkeypatch):
         torch.nn.init.normal_(parameter, std=0.1)
     whole = task.validate({"generator": generator.eval()})
     monkeypatch.setattr(simulate_train, "_WHOLE", 1)
-    monkeypatch.setattr(simulate_train, "_CORE", 24)
+    monkeypatch.setattr(inference, "_CORE", 24)
     assert task.validate({"generator": generator}) == pytest.approx(whole, abs=2e-3)  # the edges see other zeros
 
 
