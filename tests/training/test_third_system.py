@@ -139,7 +139,7 @@ def test_a_new_system_needs_nothing_but_its_own_science(tmp_path: Path) -> None:
     structures = [_structure(tmp_path / f"{seed}.pdb", seed) for seed in range(3)]
     torch.manual_seed(0)
     task = BeadTask(tmp_path / "boxes", structures[:2], BeadConfig())
-    train(task, tmp_path / "run", LoopConfig(steps=120, learning_rate=3e-2, warmup=5, averaging=0.9), workers=1)
+    train(task, tmp_path / "run", LoopConfig(steps=300, learning_rate=5e-3, warmup=5, averaging=0.9), workers=1)
     unseen = read_structure(structures[2])
     grid = grid_around(unseen, 1.0, 8.0)
     made = Volume.on(grid, molmap_density(unseen, grid, MapOptions(3.5)))
