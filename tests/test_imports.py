@@ -30,7 +30,7 @@ FLOORS = (
     ("simulate.learned",),
     ("simulate",),
     ("curation",),
-    ("realism", "sse"),
+    ("realism", "sse", "anchors"),
     ("api",),
     ("cli",),
 )

@@ -26,7 +26,7 @@ from cryotools.core.maps.levels import find_levels
 from cryotools.core.maps.prepare import PREPARED_RANGE
 from cryotools.core.maps.resample import SPACING
 from cryotools.core.maps.shells import Shells
-from cryotools.core.maps.volume import Grid, Volume
+from cryotools.core.maps.volume import Grid, Volume, triple_of
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import NUCLEIC, WATER, Structure
 from cryotools.core.structures.structurefile import read_structure
@@ -34,6 +34,7 @@ from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
 from cryotools.simulate.learned.predict import load_generator
 from cryotools.simulate.learned.sharpness import envelope
+from cryotools.simulate.mobility import mobile_density
 from cryotools.training.augment import DISTANT, blurred_unevenly, masked, random_end, with_noise
 from cryotools.training.store import Example, ExampleStore, Kept
 
@@ -41,14 +42,29 @@ MakeExample = Callable[[Structure, np.random.Generator], Example]
 
 BOX = 64  # voxels along a box's edge
 _MARGIN = 8  # extra voxels on each side; the network's padding may spoil some
-_REACH = 5.0  # Å beyond the box from which atoms contribute
-_LEARNED = 0.7  # fraction of maps; the rest use molmap, at a rescaled resolution
-_RESOLUTIONS = ((2.0, 4.5), (4.5, 8.5))  # Å
-_FINER = 0.6  # fraction in the first range
+REACH = 5.0  # Å beyond the box from which atoms contribute
 _BROADER = (0.8, 1.5)  # × the resolution, for molmap
 _SHARPNESS = (-100.0, 200.0)  # Å²
 _ABOVE_STANDARD = (0.0, 100.0)  # Å²; a slope is overestimated in a box whose faces cut the molecule
 _NUCLEIC = 0.6  # fraction of a complex's boxes that are around a nucleotide
+
+
+@dataclass(frozen=True)
+class BoxStyle:
+    """How boxes are made.
+
+    Attributes
+    ----------
+    finer, coarser : ranges of resolution in Å; a fraction `fine` of the boxes is in the first
+    learned, mobile : fractions made by the learned simulator, and by Gaussians that are wider for more mobile atoms
+        (`simulate.mobility`); the rest use molmap, at a rescaled resolution
+    """
+
+    finer: tuple[float, float] = (2.0, 4.5)
+    coarser: tuple[float, float] = (4.5, 8.5)
+    fine: float = 0.6
+    learned: float = 0.7
+    mobile: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +93,12 @@ def without_solvent(structure: Structure) -> Structure:
     return structure[structure.model == structure.model[0]]
 
 
-def simulate_box(structure: Structure, random: np.random.Generator, around: np.ndarray | None = None) -> SimulatedBox:
+def simulate_box(
+    structure: Structure,
+    random: np.random.Generator,
+    around: np.ndarray | None = None,
+    style: BoxStyle = BoxStyle(),
+) -> SimulatedBox:
     """A random box of `structure`, around one of the atoms in the mask `around` (n,); None means all atoms.
 
     Raises
@@ -91,15 +112,36 @@ def simulate_box(structure: Structure, random: np.random.Generator, around: np.n
     centred = structure.xyz - structure.xyz.mean(axis=0)
     structure = structure.with_xyz(centred @ Rotation.random(random_state=random.integers(2**31)).as_matrix().T)
     grid = _box(structure, around, random)
-    low, high = np.array(grid.origin) - _REACH, np.array(grid.origin) + np.array(grid.shape) + _REACH
-    atoms = np.flatnonzero(np.all((structure.xyz > low) & (structure.xyz < high), axis=1))
+    atoms = np.flatnonzero(reaching(grid, structure.xyz))
     part = structure[atoms]
-    resolution = float(random.uniform(*_RESOLUTIONS[int(random.random() > _FINER)]))
-    clean = _clean(part, grid, resolution, random)
-    smooth, density = _as_experiments_give(clean, distance_to_points(grid, part.xyz, DISTANT), resolution, random)
+    resolution = float(random.uniform(*(style.finer, style.coarser)[int(random.random() > style.fine)]))
+    clean = _clean(part, grid, resolution, random, style)
+    volume, density = degraded_box(clean, grid, part.xyz, resolution, random)
+    return SimulatedBox(volume, density, part, atoms, resolution)
+
+
+def reaching(grid: Grid, xyz: np.ndarray) -> np.ndarray:
+    """Mask (n,) of the positions in a box and at most `REACH` beyond its faces."""
+    low, high = np.array(grid.origin) - REACH, np.array(grid.origin) + np.array(grid.shape[::-1]) + REACH
+    return np.all((xyz > low) & (xyz < high), axis=1)
+
+
+def degraded_box(
+    clean: np.ndarray, grid: Grid, xyz: np.ndarray, resolution: float, random: np.random.Generator
+) -> tuple[Volume, np.ndarray]:
+    """A clean map on a grid of `box_grid`, its atoms at `xyz` (n, 3), degraded as experiments do, without its margin:
+    the map without noise or mask, and with both (64, 64, 64).
+    """
+    smooth, density = _as_experiments_give(clean, distance_to_points(grid, xyz, DISTANT), resolution, random)
     start, shape = (_MARGIN,) * 3, (BOX,) * 3
-    seen = Volume.on(grid, density).crop(start, shape).data
-    return SimulatedBox(Volume.on(grid, smooth).crop(start, shape), seen, part, atoms, resolution)
+    return Volume.on(grid, smooth).crop(start, shape), Volume.on(grid, density).crop(start, shape).data
+
+
+def box_grid(middle: np.ndarray, random: np.random.Generator) -> Grid:
+    """The voxels of a box and its margin around a position (3,) in Å, shifted by up to half a voxel at random."""
+    size = BOX + 2 * _MARGIN
+    origin = np.rint(middle - size / 2) + random.uniform(-0.5, 0.5, 3)
+    return Grid((size,) * 3, (SPACING,) * 3, triple_of(origin))
 
 
 def keep_boxes(
@@ -159,10 +201,7 @@ def _box(structure: Structure, around: np.ndarray, random: np.random.Generator) 
     if nucleic.any() and random.random() < _NUCLEIC:
         around = nucleic
     at = np.flatnonzero(around)
-    middle = 0.8 * structure.xyz[at[random.integers(len(at))]]
-    size = BOX + 2 * _MARGIN
-    origin = np.rint(middle - size / 2) + random.uniform(-0.5, 0.5, 3)
-    return Grid((size,) * 3, (SPACING,) * 3, tuple(origin))
+    return box_grid(0.8 * structure.xyz[at[random.integers(len(at))]], random)
 
 
 def _as_experiments_give(
@@ -188,9 +227,14 @@ def _strength(data: np.ndarray) -> np.float32:
     return np.float32(find_levels(Volume(around, (SPACING,) * 3)).strength)
 
 
-def _clean(structure: Structure, grid: Grid, resolution: float, random: np.random.Generator) -> np.ndarray:
+def _clean(
+    structure: Structure, grid: Grid, resolution: float, random: np.random.Generator, style: BoxStyle
+) -> np.ndarray:
     """The map of a random method, without noise; 0 far from atoms."""
-    if random.random() >= _LEARNED:
+    method = random.random()
+    if style.learned <= method < style.learned + style.mobile:
+        return mobile_density(structure, grid, resolution, random)
+    if method >= style.learned:
         options = MapOptions(resolution * random.uniform(*_BROADER), occupancy=False)
         data = molmap_density(structure, grid, options)
         return data / np.float32(max(np.percentile(data, 99), 1e-6))

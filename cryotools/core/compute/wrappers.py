@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from cryotools.core.errors import ArgumentError
@@ -68,7 +69,11 @@ class Wrapper(nn.Module):
 
 
 class RotationAverage(Wrapper):
-    """The mean of a network's outputs (b, k, z, y, x) over rotations of its input, each rotated back."""
+    """The mean of a network's outputs (b, k, z, y, x) over rotations of its input, each rotated back.
+
+    If the network has an attribute `vectors`, the first of three output channels that are the x, y and z components of
+    a vector, these are rotated, too.
+    """
 
     def __init__(self, network: nn.Module, rotations: tuple[int, ...]) -> None:
         super().__init__(network)
@@ -85,7 +90,14 @@ class RotationAverage(Wrapper):
         axes, flips = ROTATIONS[number]
         flipped = [2 + axis for axis, flip in enumerate(flips) if flip < 0]
         rotated = tiles.permute(0, 1, *(2 + axis for axis in axes)).flip(flipped)
-        return self.network(rotated).flip(flipped).permute(0, 1, *(2 + axes.index(axis) for axis in range(3)))
+        found = self.network(rotated).flip(flipped).permute(0, 1, *(2 + axes.index(axis) for axis in range(3)))
+        first = getattr(self.network, "vectors", None)
+        if first is None:
+            return found
+        x = first + 2  # arrays are z, y, x, vectors x, y, z
+        parts = {x - axis: found[:, x - at] * flip for at, (axis, flip) in enumerate(zip(axes, flips, strict=True))}
+        vectors = [parts[channel] for channel in sorted(parts)]
+        return torch.cat([found[:, :first], torch.stack(vectors, dim=1), found[:, first + 3 :]], dim=1)
 
 
 def rotation_average(network: nn.Module, rotations: int) -> nn.Module:

@@ -1,7 +1,7 @@
 """The class of each residue of a model: helix, sheet, nucleotide or other.
 
-Helices and sheets are determined from the backbone's hydrogen bonds (`sse.truth.dssp`), or taken from the HELIX and
-SHEET records of the model's authors.
+Helices and sheets are determined from the backbone's hydrogen bonds (`core.structures.dssp`), or taken from the HELIX
+and SHEET records of the model's authors.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import gemmi
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.structures.dssp import COIL, dssp
 from cryotools.core.structures.formats.ciftext import looks_like_cif, parse_cif
 from cryotools.core.structures.residues import Residues, find_residues
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
 from cryotools.core.structures.structurefile import read_structure_text
-from cryotools.sse.truth.dssp import COIL, dssp
 
 OTHER, HELIX, SHEET, NUCLEOTIDE = range(4)
 CLASS_NAMES = ("other", "helix", "sheet", "nucleotide")

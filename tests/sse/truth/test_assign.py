@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_structures import A, write_pdb
 
-import cryotools.sse.truth.dssp as dssp_module
+import cryotools.core.structures.dssp as dssp_module
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.structures.structure import LIGAND, NUCLEIC, concatenate
 from cryotools.core.structures.structurefile import read_structure

@@ -1,0 +1,1 @@
+"""Examples, tasks and domain adaptation for training the networks of `anchors`."""
