@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from cryotools.anchors.confidence import PRESENCE_FEATURES, RIGHT_FEATURES
+import numpy as np
+from scipy.special import expit
+
+from cryotools.anchors.confidence import PRESENCE_FEATURES, RIGHT_FEATURES, Evidence, probability
 from cryotools.core.errors import DataError
 
 
@@ -26,6 +29,14 @@ class Calibration:
     def to_text(self) -> str:
         """As stored in the metadata of a network."""
         return json.dumps(asdict(self))
+
+    def judge(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The probabilities float32 (n,) that a residue is there, that its path has the right direction, and that it is
+        there and of its most probable type.
+        """
+        presence = probability(evidence.presence_features(), self.presence)
+        forward = expit(self.direction * evidence.direction).astype(np.float32)
+        return presence, forward, probability(evidence.right_features(presence, forward), self.right)
 
     @classmethod
     def from_text(cls, text: str | None) -> Calibration:

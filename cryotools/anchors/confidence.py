@@ -7,6 +7,8 @@ tells how far outputs can be trusted, and a residue within a path is surer than 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
@@ -17,28 +19,43 @@ _USUAL = 3.5  # Å, if the resolution is unknown
 _LEAST = 1e-4  # probabilities are clipped to this
 
 
-def presence_features(ca: np.ndarray, bonds: np.ndarray, density: np.ndarray, resolution: float | None) -> np.ndarray:
-    """Features float64 (n, 5) of PRESENCE_FEATURES: the network's probability of a Cα, the number of bonds (0 to 2),
-    the density of the prepared map, and the map's resolution in Å.
-    """
-    return np.stack(
-        [np.ones(len(ca)), log_odds(ca), bonds, np.clip(density, 0, 2), np.full(len(ca), _coarse(resolution))], axis=1
-    )
+@dataclass(frozen=True)
+class Evidence:
+    """What the networks say of each residue, before calibration.
 
-
-def right_features(
-    types: np.ndarray, residue: np.ndarray, presence: np.ndarray, forward: np.ndarray, resolution: float | None
-) -> np.ndarray:
-    """Features float64 (n, 7) of RIGHT_FEATURES: the probability of the most probable type and its lead over the
-    second, the probabilities of a residue at this place, of the path's direction, and of a right frame (`residue`).
+    Attributes
+    ----------
+    ca : float32 (n,), the trace network's probability of a Cα
+    bonds : float64 (n,), the number of neighbours along the path, 0 to 2
+    density : float32 (n,), of the prepared map
+    types : float64 (n, 20), the probabilities of the amino acids, at the type network's temperature
+    residue : float64 (n,), the type network's probability that the frame is right
+    direction : float64 (n,), nats in favour of the path's direction, at least 0; 0 without a path
+    resolution : Å; None if unknown
     """
-    first, second = np.sort(types, axis=1)[:, :-3:-1].T
-    coarse = np.full(len(types), _coarse(resolution))
-    lead = np.log(np.maximum(first, _LEAST) / np.maximum(second, _LEAST))
-    return np.stack(
-        [np.ones(len(types)), log_odds(first), lead, log_odds(presence), log_odds(forward), log_odds(residue), coarse],
-        axis=1,
-    )
+
+    ca: np.ndarray
+    bonds: np.ndarray
+    density: np.ndarray
+    types: np.ndarray
+    residue: np.ndarray
+    direction: np.ndarray
+    resolution: float | None
+
+    def presence_features(self) -> np.ndarray:
+        """Float64 (n, 5), as named in PRESENCE_FEATURES."""
+        density, coarse = np.clip(self.density, 0, 2), np.full(len(self.ca), _coarse(self.resolution))
+        return np.stack([np.ones(len(self.ca)), log_odds(self.ca), self.bonds, density, coarse], axis=1)
+
+    def right_features(self, presence: np.ndarray, forward: np.ndarray) -> np.ndarray:
+        """Float64 (n, 7), as named in RIGHT_FEATURES, with the calibrated probabilities (n,) of a residue at this place
+        and of the path's direction.
+        """
+        second, first = np.sort(self.types, axis=1)[:, -2:].T
+        lead = np.log(np.maximum(first, _LEAST) / np.maximum(second, _LEAST))
+        odds = [log_odds(one) for one in (presence, forward, self.residue)]
+        coarse = np.full(len(first), _coarse(self.resolution))
+        return np.stack([np.ones(len(first)), log_odds(first), lead, *odds, coarse], axis=1)
 
 
 def probability(features: np.ndarray, weights: np.ndarray | tuple[float, ...]) -> np.ndarray:

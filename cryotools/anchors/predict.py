@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import log_softmax, softmax
 
 from cryotools.anchors.calibration import Calibration
 from cryotools.anchors.candidates import Candidates, find_candidates, find_peaks, trace_map
-from cryotools.anchors.confidence import presence_features, probability, right_features
+from cryotools.anchors.confidence import Evidence
 from cryotools.anchors.detected import DetectedResidues, Detection
 from cryotools.anchors.frames import backwards, frames
 from cryotools.anchors.geometry import centres_of_mass, guessed_neighbours, relaxed
@@ -92,25 +92,31 @@ class AnchorDetector:
         progress: Progress | None = None,
     ) -> Detection:
         """The residues of a map of any voxel size; see `detect_anchors`."""
+        return self.with_evidence(volume, resolution, progress)[0]
+
+    def with_evidence(
+        self, volume: Volume, resolution: float | None = None, progress: Progress | None = None
+    ) -> tuple[Detection, Evidence]:
+        """`detect` without sequences, and what its confidences are calculated from."""
         prepared = prepare_map(volume, resolution)
         density = prepared.volume.data
         channels = trace_map(self.trace, density, resolution, self.compute, self.rotations, progress)
         candidates = find_candidates(channels, density)
         chain = trace_chain(candidates, channels[PATH])
-        residues = self._named(chain, candidates, density, prepared.volume, resolution)
+        residues, evidence = self._named(chain, candidates, density, prepared.volume, resolution)
         nucleotides = {name: _atoms(channels, number, prepared.volume) for name, number in _NUCLEOTIDE.items()}
-        return Detection(volume, residues, nucleotides, prepared.levels, resolution)
+        return Detection(volume, residues, nucleotides, prepared.levels, resolution), evidence
 
     def _named(
         self, chain: Chain, candidates: Candidates, density: np.ndarray, volume: Volume, resolution: float | None
-    ) -> DetectedResidues:
+    ) -> tuple[DetectedResidues, Evidence]:
         """The residues of paths in their more probable direction, with types and confidences."""
         axes = frames(chain.previous, chain.here, chain.following)
         logits = [
             types_in_frames(self.types, density, chain.here, turned, resolution, self.compute)
             for turned in (axes, backwards(axes))
         ]
-        odds = direction_odds(logits[0], logits[1], chain.path) * self.calibration.direction
+        odds = direction_odds(logits[0], logits[1], chain.path)
         reversed_ = odds < 0
         logits_of = np.where(reversed_[:, None], logits[1], logits[0])
         axes = np.where(reversed_[:, None, None], backwards(axes), axes)
@@ -123,15 +129,18 @@ class AnchorDetector:
         types = softmax(logits_of[:, :NONE] / self.types.config.temperature, axis=1)[order]
         residue = 1 - softmax(logits_of, axis=1)[order, NONE]
         found = chain.candidate[order]
-        bonds = (before >= 0).astype(float) + (after >= 0)
-        presence = probability(
-            presence_features(candidates.probability[found], bonds, candidates.density[found], resolution),
-            self.calibration.presence,
+        evidence = Evidence(
+            ca=candidates.probability[found],
+            bonds=(before >= 0).astype(float) + (after >= 0),
+            density=candidates.density[found],
+            types=types,
+            residue=residue,
+            direction=np.where(chain.path >= 0, np.abs(odds), 0.0)[order],
+            resolution=resolution,
         )
-        forward = np.where(chain.path >= 0, expit(np.abs(odds)), 0.5)[order].astype(np.float32)
-        right = probability(right_features(types, residue, presence, forward, resolution), self.calibration.right)
+        presence, forward, right = self.calibration.judge(evidence)
         ca = volume.grid.index_to_world(chain.here[order])
-        return DetectedResidues(
+        residues = DetectedResidues(
             ca=ca,
             mass=centres_of_mass(ca, axes[order], types),
             presence=presence,
@@ -144,6 +153,7 @@ class AnchorDetector:
             state=candidates.channels[found][:, STATE],
             density=candidates.density[found],
         )
+        return residues, evidence
 
 
 def detect_anchors(

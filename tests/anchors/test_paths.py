@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def painted_chain(chains: list[np.ndarray], shape: tuple[int, int, int]) -> np.n
     z, y, x = np.mgrid[: shape[0], : shape[1], : shape[2]]
     grid, near = np.stack([x, y, z], axis=-1).astype(float), np.zeros(shape, dtype=bool)
     for chain in chains:
-        for first, second in zip(chain[:-1], chain[1:], strict=True):
+        for first, second in itertools.pairwise(chain):
             for along in np.linspace(0, 1, 9):
                 near |= np.linalg.norm(grid - (first + along * (second - first)), axis=-1) < 1.2
     return near.astype(np.float32)
