@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,6 +11,7 @@ from scipy.special import log_softmax, softmax
 
 from cryotools.anchors.calibration import Calibration
 from cryotools.anchors.candidates import Candidates, find_candidates, find_peaks, trace_map
+from cryotools.anchors.check import warn_if_coarse
 from cryotools.anchors.confidence import Evidence
 from cryotools.anchors.detected import DetectedResidues, Detection
 from cryotools.anchors.frames import backwards, frames
@@ -22,6 +22,7 @@ from cryotools.anchors.types import types_in_frames
 from cryotools.core.compute.checkpoint import load_shipped
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.wrappers import check_rotations
+from cryotools.core.maps.check import check_values, check_voxels
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
@@ -88,17 +89,26 @@ class AnchorDetector:
         self,
         volume: Volume,
         resolution: float | None = None,
-        sequences: Mapping[str, str] | None = None,
         progress: Progress | None = None,
     ) -> Detection:
-        """The residues of a map of any voxel size; see `detect_anchors`."""
+        """The residues of a map of any voxel size, of the given `resolution` in Å if known.
+
+        Raises
+        ------
+        DataError
+            The map is constant, thinner than 6 Å or too large for memory.
+        UsageError
+            The resolution is not a positive number.
+        """
         return self.with_evidence(volume, resolution, progress)[0]
 
     def with_evidence(
         self, volume: Volume, resolution: float | None = None, progress: Progress | None = None
     ) -> tuple[Detection, Evidence]:
-        """`detect` without sequences, and what its confidences are calculated from."""
-        prepared = prepare_map(volume, resolution)
+        """`detect`, and what its confidences are calculated from."""
+        warn_if_coarse(resolution)
+        check_voxels(volume)
+        prepared = prepare_map(volume, resolution, check_values(volume))
         density = prepared.volume.data
         channels = trace_map(self.trace, density, resolution, self.compute, self.rotations, progress)
         candidates = find_candidates(channels, density)
@@ -154,35 +164,6 @@ class AnchorDetector:
             density=candidates.density[found],
         )
         return residues, evidence
-
-
-def detect_anchors(
-    volume: Volume,
-    resolution: float | None = None,
-    *,
-    sequences: Mapping[str, str] | None = None,
-    weights: str | os.PathLike[str] | None = None,
-    trace_weights: str | os.PathLike[str] | None = None,
-    compute: Compute | None = None,
-    rotations: int = 1,
-    progress: Progress | None = None,
-) -> Detection:
-    """The residues of a map of any voxel size, by an `AnchorDetector` made for this one call.
-
-    Parameters
-    ----------
-    resolution : Å; None if unknown
-    sequences : one-letter sequences of the map's proteins by name; types are then restricted to what fits them
-    weights, trace_weights, compute, rotations : see `AnchorDetector`
-
-    Raises
-    ------
-    DataError
-        The map is constant, thinner than 6 Å or too large for memory, or the weights are missing or damaged.
-    UsageError
-        The resolution is not a positive number, or `rotations` is not 1, 4 or 24.
-    """
-    return AnchorDetector(weights, trace_weights, compute, rotations).detect(volume, resolution, sequences, progress)
 
 
 def trace_chain(candidates: Candidates, path: np.ndarray) -> Chain:

@@ -6,21 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from anchor_networks import untrained
 
 from cryotools.anchors.candidates import Candidates, find_peaks
-from cryotools.anchors.network import (
-    NONE,
-    RESIDUE_TYPE,
-    TRACE,
-    TYPES,
-    ResidueType,
-    ResidueTypeConfig,
-    Trace,
-    TraceConfig,
-)
+from cryotools.anchors.network import NONE, TYPES
 from cryotools.anchors.predict import AnchorDetector, direction_odds, trace_chain
-from cryotools.core.compute.checkpoint import save_network
 from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Volume, triple_of
 from cryotools.core.structures.structurefile import read_structure
@@ -32,13 +22,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples/1gbt.cif"
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Untrained networks: of types, and of chains with a bias that lets a tenth of the voxels pass for Cα."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("weights")
-    types, trace = ResidueType(ResidueTypeConfig(width=4)), Trace(TraceConfig(width=4, levels=2))
-    save_network(folder / "type.safetensors", types, RESIDUE_TYPE, types.config)
-    save_network(folder / "trace.safetensors", trace, TRACE, trace.config)
-    return folder / "type.safetensors", folder / "trace.safetensors"
+    return untrained(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +107,8 @@ def test_residues_move_with_the_map(weights: tuple[Path, Path], volume: Volume) 
     assert np.array_equal(there.types, here.types)
 
 
-def test_a_map_without_candidates_has_no_residues(tmp_path: Path, weights: tuple[Path, Path], volume: Volume) -> None:
-    trace = Trace(TraceConfig(width=4, levels=2))
-    torch.nn.init.constant_(trace.unet.last.bias, -20.0)
-    save_network(tmp_path / "none.safetensors", trace, TRACE, trace.config)
-    found = AnchorDetector(weights[0], tmp_path / "none.safetensors", Compute("cpu")).detect(volume)
+def test_a_map_without_candidates_has_no_residues(tmp_path: Path, volume: Volume) -> None:
+    types, trace = untrained(tmp_path, bias=-20.0)
+    found = AnchorDetector(types, trace, Compute("cpu")).detect(volume)
     assert len(found.residues) == 0
     assert len(found.anchors(0.0)) == 0
