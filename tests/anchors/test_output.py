@@ -43,7 +43,7 @@ def detection(letters: str = "ACDE") -> Detection:
 
 
 def test_names_are_those_of_the_letters() -> None:
-    assert NAMES == tuple(gemmi.expand_one_letter_sequence(AMINO_ACIDS, gemmi.ResidueKind.AA))
+    assert tuple(gemmi.expand_one_letter_sequence(AMINO_ACIDS, gemmi.ResidueKind.AA)) == NAMES
     assert NAMES[AMINO_ACIDS.index("W")] == "TRP"
 
 
