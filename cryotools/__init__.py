@@ -24,6 +24,7 @@ __all__ = [
     "pdb2mrc",
     "compare_maps",
     "annotate_sse",
+    "detect_anchors",
     "judge_realism",
     "CryotoolsError",
     "CryotoolsWarning",
@@ -31,7 +32,16 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from cryotools.api import annotate_sse, compare_maps, judge_realism, molmap, pdb2mrc, simulate_map, write_map
+    from cryotools.api import (
+        annotate_sse,
+        compare_maps,
+        detect_anchors,
+        judge_realism,
+        molmap,
+        pdb2mrc,
+        simulate_map,
+        write_map,
+    )
     from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
     from cryotools.core.maps.mapfile import read_map
     from cryotools.core.maps.volume import Volume

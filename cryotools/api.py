@@ -20,6 +20,7 @@ from cryotools.core.maps.volume import Grid, Triple, Volume
 from cryotools.core.structures.structurefile import StructureLike, as_structure
 
 if TYPE_CHECKING:
+    from cryotools.anchors.detected import Detection
     from cryotools.metrics.compare import Comparison
     from cryotools.realism.predict import Verdict
     from cryotools.sse.predict import Annotation
@@ -326,6 +327,40 @@ def annotate_sse(
 
     annotator = Annotator(weights, Compute(device, precision), rotations, bias)
     return annotator.annotate(as_volume(volume, voxel_size), resolution)
+
+
+def detect_anchors(
+    volume: MapLike | np.ndarray,
+    resolution: float | None = None,
+    *,
+    voxel_size: VoxelSize | None = None,
+    weights: Path | None = None,
+    trace_weights: Path | None = None,
+    rotations: Literal[1, 4, 24] = 1,
+    device: str = "auto",
+    precision: str = "fp32",
+) -> Detection:
+    """The residues of a map: places, chain order, types and confidences; `anchors()` gives those that can be trusted.
+
+    Parameters
+    ----------
+    resolution : Å; None where it is not known
+    voxel_size : Å, of an array; replaces that of a file or a volume
+    weights, trace_weights : files of networks made by train-anchors: of amino acids, and of chains
+    rotations : average the network of chains over so many rotations of the map, at as many times its cost
+
+    Raises
+    ------
+    UsageError
+        The resolution is not a positive number, or another option is out of range.
+    DataError
+        The map is constant, thinner than 6 Å or too large for the memory, or the weights are missing or damaged.
+    """
+    from cryotools.anchors.predict import AnchorDetector
+    from cryotools.core.compute.runner import Compute
+
+    detector = AnchorDetector(weights, trace_weights, Compute(device, precision), rotations)
+    return detector.detect(as_volume(volume, voxel_size), resolution)
 
 
 def judge_realism(

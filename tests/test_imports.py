@@ -34,7 +34,13 @@ FLOORS = (
     ("api",),
     ("cli",),
 )
-INFERENCE = ("sse.predict", "realism.predict", "simulate.learned.predict", "simulate.learned.vae_predict")
+INFERENCE = (
+    "anchors.predict",
+    "sse.predict",
+    "realism.predict",
+    "simulate.learned.predict",
+    "simulate.learned.vae_predict",
+)
 
 
 @cache

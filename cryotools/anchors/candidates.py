@@ -20,6 +20,7 @@ from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
 
 LEAST = 0.15  # probability of a candidate
+_FARTHEST = 1.5  # Å, of an offset along an axis
 APART = 2.5  # Å between candidates; bonded Cα atoms are 2.9 Å (cis) to 3.8 Å apart
 
 
@@ -69,20 +70,31 @@ def trace_map(
 def find_candidates(
     channels: np.ndarray, density: np.ndarray, least: float = LEAST, apart: float = APART
 ) -> Candidates:
-    """Local maxima of the Cα channel of at least the probability `least`, moved by the offsets there; of two closer
-    than `apart` voxels the less probable is dropped.
+    """The Cα atoms that the `channels` (11, nz, ny, nx) of a prepared map `density` suggest; see `find_peaks`."""
+    index, voxel = find_peaks(channels[CA], least, apart, channels[OFFSET])
+    at = tuple(voxel.T)
+    values = channels[(slice(None), *at)].T
+    return Candidates(index, values[:, CA], values, density[at].astype(np.float32))
+
+
+def find_peaks(
+    heat: np.ndarray, least: float, apart: float, offset: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Local maxima of at least `least` in `heat` (nz, ny, nx), the highest first, moved by the `offset` (3, nz, ny, nx)
+    there; of two closer than `apart` voxels the lower is dropped.
+
+    Returns
+    -------
+    Positions float64 (n, 3) in voxels (x, y, z), and the voxels int (n, 3), z, y, x, of the maxima.
     """
-    heat = channels[CA]
     voxel = np.argwhere((heat >= least) & (heat == maximum_filter(heat, 3)))
-    probability = heat[tuple(voxel.T)]
-    order = np.argsort(-probability, kind="stable")
-    voxel, probability = voxel[order], probability[order]
-    values = channels[(slice(None), *voxel.T)].T if len(voxel) else np.zeros((0, len(CHANNELS)), dtype=np.float32)
-    highest = np.array(heat.shape[::-1]) - 1
-    index = np.clip(voxel[:, ::-1] + np.clip(values[:, OFFSET], -1.5, 1.5), 0, highest)
+    voxel = voxel[np.argsort(-heat[tuple(voxel.T)], kind="stable")]
+    index = voxel[:, ::-1].astype(np.float64)
+    if offset is not None:
+        moved = index + np.clip(offset[(slice(None), *voxel.T)].T, -_FARTHEST, _FARTHEST)
+        index = np.clip(moved, 0, np.array(heat.shape[::-1]) - 1)
     kept = _far_apart(index, apart)
-    at = tuple(np.rint(index[kept]).astype(int).T[::-1])
-    return Candidates(index[kept].astype(np.float64), probability[kept], values[kept], density[at].astype(np.float32))
+    return index[kept], voxel[kept]
 
 
 def _far_apart(index: np.ndarray, apart: float) -> np.ndarray:

@@ -17,6 +17,7 @@ from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
 from cryotools.core.compute.wrappers import check_rotations
 from cryotools.core.errors import ArgumentError, check_choice
+from cryotools.core.maps.check import check_values, check_voxels
 from cryotools.core.maps.levels import Levels
 from cryotools.core.maps.prepare import prepare_map, stands_out
 from cryotools.core.maps.resample import interpolate_each
@@ -26,13 +27,7 @@ from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
-from cryotools.sse.check import (
-    check_confidence,
-    check_hand,
-    check_resolution,
-    check_values,
-    check_voxels,
-)
+from cryotools.sse.check import check_confidence, check_hand, check_resolution
 from cryotools.sse.elements.find import Element, find_elements
 from cryotools.sse.network import CLASSES, HARUSPEX, SECONDARY_STRUCTURE, Classifier, Haruspex, SecondaryStructure
 from cryotools.sse.score import ResidueScores, score_residues

@@ -18,7 +18,9 @@ from cryotools.anchors.labels import UNKNOWN, residue_truth
 from cryotools.anchors.learning.domains import Domains, draw_example
 from cryotools.anchors.learning.examples import ResidueExample, make_residue_example
 from cryotools.anchors.network import NONE, RESIDUE_TYPE, ResidueType, ResidueTypeConfig
+from cryotools.anchors.types import types_in_frames
 from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.training import distributed
@@ -31,7 +33,6 @@ from cryotools.training.task import Batch
 _ERROR = 0.08  # relative error of reported resolutions
 _WRONG = 0.25  # fraction of a map's cubes in wrong frames: half of them backwards, the rest shifted or anywhere
 _OFF_CHAIN = 2.5  # Å from any Cα, where a frame is of no residue
-_RESIDUES_AT_ONCE = 512
 
 
 class Adaptation(Protocol):
@@ -114,7 +115,7 @@ class TypeTask:
         if not self.held_out:
             return self.scores
         network = cast(ResidueType, averaged["type"])
-        found = [type_logits(network, one, self.device) for one in self.held_out]
+        found = [type_logits(network, one, Compute(str(self.device))) for one in self.held_out]
         logits, types = ([part[at] for part in found] for at in (0, 2))
         group = np.repeat(np.arange(len(found)), [len(one) for one in types])
         self.temperature = fit_temperature(np.concatenate(logits)[:, :NONE], np.concatenate(types).astype(int), group)
@@ -173,25 +174,17 @@ def framed(example: ResidueExample) -> np.ndarray:
     return at[example.counts[tuple(np.rint(example.ca[at]).astype(int).T[::-1])] > 0]
 
 
-@torch.no_grad()
 def type_logits(
-    network: ResidueType, example: ResidueExample, device: torch.device | str = "cpu"
+    network: ResidueType, example: ResidueExample, compute: Compute | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logits (n, 21) in forward and in backward frames at a map's true Cα atoms, and the types uint8 (n,)."""
     at = framed(example)
     here = example.ca[at]
     axes = frames(example.ca[example.before[at]], here, example.ca[example.after[at]])
-    density = example.density.astype(np.float32)
-    network = network.eval()
-    told = torch.from_numpy(resolution_conditions(example.resolution)).to(device)
-    found: list[list[np.ndarray]] = [[], []]
-    for begin in range(0, len(at), _RESIDUES_AT_ONCE):
-        part = slice(begin, begin + _RESIDUES_AT_ONCE)
-        for way, turned in enumerate((axes[part], backwards(axes[part]))):
-            seen = torch.from_numpy(cubes(density, here[part], turned)).to(device)
-            found[way].append(network(seen, told.expand(len(seen), -1)).float().cpu().numpy())
-    empty = np.zeros((0, NONE + 1), dtype=np.float32)
-    forward, backward = (np.concatenate(parts) if parts else empty for parts in found)
+    forward, backward = (
+        types_in_frames(network, example.density.astype(np.float32), here, turned, example.resolution, compute)
+        for turned in (axes, backwards(axes))
+    )
     return forward, backward, example.amino[at]
 
 

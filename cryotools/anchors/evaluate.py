@@ -1,0 +1,136 @@
+"""Score the detector on lists of maps with models; a broken pair does not stop the rest."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from cryotools.anchors.frames import frames
+from cryotools.anchors.labels import UNKNOWN, ResidueTruth, residue_truth
+from cryotools.anchors.network import NONE
+from cryotools.anchors.predict import AnchorDetector
+from cryotools.anchors.score import AnchorScores, CaScores, TypeScores, counted, score_anchors, score_ca, score_types
+from cryotools.anchors.types import types_in_frames
+from cryotools.core.errors import CryotoolsError, CryotoolsNote, DataError
+from cryotools.core.files.table import csv_text
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.prepare import prepare_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structure import WATER
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.curation.pairlist import Entry
+from cryotools.metrics.bootstrap import Interval, bootstrap_interval
+
+_OF_TYPES = ("top1", "top3", "top5", "nats", "majority", "ece")
+
+
+@dataclass(frozen=True)
+class AnchorEvaluation:
+    """The result for one map, or the `error` that prevented it; `resolution` is in Å, NaN if unknown.
+
+    `types` are the scores of amino acids at the model's own Cα atoms.
+    """
+
+    id: str
+    resolution: float
+    n_residues: int = 0
+    ca: CaScores | None = None
+    anchors: AnchorScores | None = None
+    types: TypeScores | None = None
+    error: str = ""
+
+    def scores(self) -> dict[str, float]:
+        """All scores by name; those at true positions begin with `true_`."""
+        if not (self.ca and self.anchors and self.types):
+            return {}
+        true = {f"true_{name}": getattr(self.types, name) for name in _OF_TYPES}
+        return {**asdict(self.ca), **asdict(self.anchors), **true}
+
+    def row(self) -> dict[str, Any]:
+        """A row of the table; missing scores are None."""
+        names = [field.name for kind in (CaScores, AnchorScores) for field in fields(kind)]
+        empty = dict.fromkeys([*names, *(f"true_{name}" for name in _OF_TYPES)])
+        told = {"id": self.id, "resolution_A": self.resolution, "n_residues": self.n_residues}
+        return {**told, **empty, **self.scores(), "error": self.error}
+
+
+def evaluate_anchors(detector: AnchorDetector, entry: Entry) -> AnchorEvaluation:
+    """The scores of what `detector` finds in the map of one pair.
+
+    Raises
+    ------
+    DataError
+        A file is broken, or no residue of the model lies in the map.
+    """
+    volume = read_map(entry.map)
+    structure = read_structure(entry.model)
+    structure = structure[(structure.kind != WATER) & (structure.element != 1)]
+    truth = residue_truth(structure)
+    if not volume.grid.contains(truth.ca).any():
+        raise DataError(f"{entry.model}: no residue lies in {entry.map}; check that they overlay")
+    resolution = None if np.isnan(entry.resolution) else entry.resolution
+    detection = detector.detect(volume, resolution)
+    counts = counted(volume, detection.residues.ca, structure.xyz)
+    logits, amino = types_at_model(detector, volume, truth, resolution)
+    return AnchorEvaluation(
+        entry.id,
+        entry.resolution,
+        len(truth),
+        score_ca(detection.residues, truth, counts),
+        score_anchors(detection.residues, truth, counts),
+        score_types(logits, amino, detector.types.config.temperature),
+    )
+
+
+def types_at_model(
+    detector: AnchorDetector, volume: Volume, truth: ResidueTruth, resolution: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (k, 20) of the model's residues of known type that have both neighbours and lie in the map, in the frames
+    of their own Cα atoms, and their types (k,).
+    """
+    prepared = prepare_map(volume, resolution).volume
+    at = np.flatnonzero((truth.before >= 0) & (truth.after >= 0) & (truth.amino != UNKNOWN))
+    at = at[volume.grid.contains(truth.ca[at])]
+    axes = frames(truth.ca[truth.before[at]], truth.ca[at], truth.ca[truth.after[at]])
+    index = prepared.grid.world_to_index(truth.ca[at])
+    logits = types_in_frames(detector.types, prepared.data, index, axes, resolution, detector.compute)
+    return logits[:, :NONE], truth.amino[at]
+
+
+def evaluate_anchor_list(detector: AnchorDetector, entries: Iterable[Entry]) -> Iterator[AnchorEvaluation]:
+    """The scores of every pair; a broken pair yields an error. Warnings name the pair."""
+    for entry in entries:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                found = evaluate_anchors(detector, entry)
+            except CryotoolsError as error:
+                found = AnchorEvaluation(entry.id, entry.resolution, error=str(error))
+        for each in caught:
+            of_the_map = not issubclass(each.category, CryotoolsNote)  # notes are about the machine
+            warnings.warn(f"{entry.id}: {each.message}" if of_the_map else each.message, each.category, stacklevel=2)
+        yield found
+
+
+def anchor_summary(found: Sequence[AnchorEvaluation]) -> dict[str, Interval]:
+    """Mean of each score over the maps that have it, with its 95 % bootstrap interval over maps."""
+    scores = [each.scores() for each in found if each.scores()]
+    names = list(scores[0]) if scores else []
+    return {name: bootstrap_interval([each[name] for each in scores]) for name in names}
+
+
+def anchor_scores_csv_text(found: Sequence[AnchorEvaluation]) -> str:
+    """A header and a line per map; for several maps, lines follow with the mean and the ends of its 95 % bootstrap
+    interval (mean_low, mean_high).
+    """
+    rows = [each.row() for each in found]
+    if len(rows) > 1:
+        over = anchor_summary(found)
+        for suffix, part in (("", "value"), ("_low", "low"), ("_high", "high")):
+            ends = {name: getattr(interval, part) for name, interval in over.items()}
+            rows.append({**dict.fromkeys(rows[0]), "id": f"mean{suffix}", **ends})
+    return csv_text(list(rows[0]), rows)

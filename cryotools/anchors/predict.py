@@ -1,0 +1,233 @@
+"""Find the residues of a map: candidates, paths through them, their direction, amino acids and confidence."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from cryotools.anchors.calibration import Calibration
+from cryotools.anchors.candidates import Candidates, find_candidates, find_peaks, trace_map
+from cryotools.anchors.check import warn_if_coarse
+from cryotools.anchors.confidence import Evidence
+from cryotools.anchors.detected import DetectedResidues, Detection
+from cryotools.anchors.frames import backwards, frames
+from cryotools.anchors.geometry import centres_of_mass, guessed_neighbours, relaxed
+from cryotools.anchors.network import C1, C4, NONE, PATH, RESIDUE_TYPE, STATE, TRACE, P, ResidueType, Trace
+from cryotools.anchors.paths import find_paths, possible_bonds
+from cryotools.anchors.types import types_in_frames
+from cryotools.core.compute.checkpoint import load_shipped
+from cryotools.core.compute.runner import Compute
+from cryotools.core.compute.wrappers import check_rotations
+from cryotools.core.maps.check import check_values, check_voxels
+from cryotools.core.maps.prepare import prepare_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.progress import Progress
+
+_NUCLEOTIDE = {"P": P, "C4'": C4, "C1'": C1}
+_LEAST_NUCLEOTIDE, _APART_NUCLEOTIDE = 0.3, 4.0  # probability, and Å between atoms of one kind
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Residues in path order with their neighbours, before types are known: positions in voxels (x, y, z).
+
+    Attributes
+    ----------
+    candidate : int (n,), the candidate of each residue
+    here, previous, following : float64 (n, 3); guessed where there is no neighbour
+    before, after : int32 (n,), -1 where there is no neighbour
+    path : int32 (n,), -1 for isolated residues
+    """
+
+    candidate: np.ndarray
+    here: np.ndarray
+    previous: np.ndarray
+    following: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    path: np.ndarray
+
+
+class AnchorDetector:
+    """The networks, ready to find residues in maps.
+
+    Parameters
+    ----------
+    weights, trace_weights : files of the networks of amino acids and of chains; None for the shipped ones
+    compute : device and precision; a `batch` of None is chosen for each network
+    rotations : average the chain network over 1, 4 or 24 rotations of the map, at as many times its cost
+
+    Raises
+    ------
+    DataError
+        The weights are missing or damaged, or the device is not available.
+    UsageError
+        `rotations` is not 1, 4 or 24, or there is no such device.
+    """
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        trace_weights: str | os.PathLike[str] | None = None,
+        compute: Compute | None = None,
+        rotations: int = 1,
+    ) -> None:
+        check_rotations(rotations)
+        self.compute = compute or Compute()
+        self.compute.check()
+        network, _, about = load_shipped("residue-type", [RESIDUE_TYPE], weights)
+        self.types = cast(ResidueType, network)
+        self.calibration = Calibration.from_text(about.get("calibration"))
+        self.trace = cast(Trace, load_shipped("residue-trace", [TRACE], trace_weights)[0])
+        self.rotations = rotations
+
+    def detect(
+        self,
+        volume: Volume,
+        resolution: float | None = None,
+        progress: Progress | None = None,
+    ) -> Detection:
+        """The residues of a map of any voxel size, of the given `resolution` in Å if known.
+
+        Raises
+        ------
+        DataError
+            The map is constant, thinner than 6 Å or too large for memory.
+        UsageError
+            The resolution is not a positive number.
+        """
+        return self.with_evidence(volume, resolution, progress)[0]
+
+    def with_evidence(
+        self, volume: Volume, resolution: float | None = None, progress: Progress | None = None
+    ) -> tuple[Detection, Evidence]:
+        """`detect`, and what its confidences are calculated from."""
+        warn_if_coarse(resolution)
+        check_voxels(volume)
+        prepared = prepare_map(volume, resolution, check_values(volume))
+        density = prepared.volume.data
+        channels = trace_map(self.trace, density, resolution, self.compute, self.rotations, progress)
+        candidates = find_candidates(channels, density)
+        chain = trace_chain(candidates, channels[PATH])
+        residues, evidence = self._named(chain, candidates, density, prepared.volume, resolution)
+        nucleotides = {name: _atoms(channels, number, prepared.volume) for name, number in _NUCLEOTIDE.items()}
+        return Detection(volume, residues, nucleotides, prepared.levels, resolution), evidence
+
+    def _named(
+        self, chain: Chain, candidates: Candidates, density: np.ndarray, volume: Volume, resolution: float | None
+    ) -> tuple[DetectedResidues, Evidence]:
+        """The residues of paths in their more probable direction, with types and confidences."""
+        axes = frames(chain.previous, chain.here, chain.following)
+        logits = [
+            types_in_frames(self.types, density, chain.here, turned, resolution, self.compute)
+            for turned in (axes, backwards(axes))
+        ]
+        odds = direction_odds(logits[0], logits[1], chain.path)
+        reversed_ = odds < 0
+        logits_of = np.where(reversed_[:, None], logits[1], logits[0])
+        axes = np.where(reversed_[:, None, None], backwards(axes), axes)
+        order = _in_order(chain.path, reversed_)
+        place = np.append(np.argsort(order), -1)
+        before, after = (
+            place[np.where(reversed_, ahead, behind)[order]]
+            for behind, ahead in ((chain.before, chain.after), (chain.after, chain.before))
+        )
+        types = softmax(logits_of[:, :NONE] / self.types.config.temperature, axis=1)[order]
+        residue = 1 - softmax(logits_of, axis=1)[order, NONE]
+        found = chain.candidate[order]
+        evidence = Evidence(
+            ca=candidates.probability[found],
+            bonds=(before >= 0).astype(float) + (after >= 0),
+            density=candidates.density[found],
+            types=types,
+            residue=residue,
+            direction=np.where(chain.path >= 0, np.abs(odds), 0.0)[order],
+            resolution=resolution,
+        )
+        presence, forward, right = self.calibration.judge(evidence)
+        ca = volume.grid.index_to_world(chain.here[order])
+        residues = DetectedResidues(
+            ca=ca,
+            mass=centres_of_mass(ca, axes[order], types),
+            presence=presence,
+            types=types.astype(np.float32),
+            confidence=right,
+            before=before.astype(np.int32),
+            after=after.astype(np.int32),
+            path=chain.path[order],
+            forward=forward,
+            state=candidates.channels[found][:, STATE],
+            density=candidates.density[found],
+        )
+        return residues, evidence
+
+
+def trace_chain(candidates: Candidates, path: np.ndarray) -> Chain:
+    """Paths through the candidates, longest first, then the isolated ones; `path` is the backbone channel."""
+    bonds = possible_bonds(candidates.index, candidates.probability, path)
+    paths = find_paths(candidates.index, bonds)
+    index = relaxed(candidates.index, paths)
+    alone = np.setdiff1d(np.arange(len(index)), np.concatenate([*paths, np.zeros(0, dtype=int)]))
+    order = np.concatenate([*paths, alone]).astype(np.int64)
+    number = np.full(len(order), -1, dtype=np.int32)
+    linked = np.zeros(len(order), dtype=bool)  # to the next
+    begin = 0
+    for which, one in enumerate(paths):
+        number[begin : begin + len(one)] = which
+        linked[begin : begin + len(one) - 1] = True
+        begin += len(one)
+    each = np.arange(len(order))
+    after = np.where(linked, each + 1, -1)
+    before = np.where(np.append(False, linked[:-1])[: len(order)], each - 1, -1)
+    here = index[order]
+    nowhere = np.full_like(here, np.nan)
+    previous = np.where(before[:, None] >= 0, here[before], nowhere)
+    following = np.where(after[:, None] >= 0, here[after], nowhere)
+    for missing, other in ((following, previous), (previous, following)):
+        lacking = np.isnan(missing[:, 0])
+        missing[lacking] = guessed_neighbours(here[lacking], other[lacking], path)
+    return Chain(order, here, previous, following, before.astype(np.int32), after.astype(np.int32), number)
+
+
+def direction_odds(forward: np.ndarray, backward: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """For each residue (n,), how much better its path (n,) fits in the order given than in the other, in nats: summed
+    over the path's residues, how surely a frame is right and how sure the amino acid in it. 0 for isolated residues
+    whose frames fit equally well.
+
+    Parameters
+    ----------
+    forward, backward : logits (n, 21) in forward and backward frames
+    """
+    each = _support(forward) - _support(backward)
+    if not len(path):
+        return each
+    total = np.bincount(np.maximum(path, 0), weights=np.where(path >= 0, each, 0.0))
+    return np.where(path >= 0, total[np.maximum(path, 0)], each)
+
+
+def _support(logits: np.ndarray) -> np.ndarray:
+    """Nats (n,) in favour of a frame: of its being right, and minus the entropy of its amino acids."""
+    log_all = log_softmax(logits.astype(np.float64), axis=1)
+    log_amino = log_softmax(logits[:, :NONE].astype(np.float64), axis=1)
+    entropy = -(np.exp(log_amino) * log_amino).sum(axis=1)
+    right = np.log1p(-np.minimum(np.exp(log_all[:, NONE]), 1 - 1e-6))
+    return right - log_all[:, NONE] - entropy
+
+
+def _in_order(path: np.ndarray, reversed_: np.ndarray) -> np.ndarray:
+    """The order (n,) of residues in which reversed paths are turned around."""
+    order = np.arange(len(path))
+    for number in np.unique(path[(path >= 0) & reversed_]):
+        at = np.flatnonzero(path == number)
+        order[at] = at[::-1]
+    return order
+
+
+def _atoms(channels: np.ndarray, number: int, volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (k, 3) in Å and probabilities (k,) of one kind of nucleotide atoms."""
+    index, voxel = find_peaks(channels[number], _LEAST_NUCLEOTIDE, _APART_NUCLEOTIDE)
+    return volume.grid.index_to_world(index), channels[number][tuple(voxel.T)]

@@ -1,0 +1,166 @@
+"""`cryotools detect-anchors`: residues whose place and type can be trusted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cryotools.cli import options as opt
+from cryotools.cli.console import detail, note, print_json, progress, set_threads, skip_existing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cryotools.anchors.detected import Detection
+    from cryotools.anchors.labels import ResidueTruth
+
+NAME = "detect-anchors"
+EPILOG = """OUT.pdb and OUT.cif hold one CA per anchor, named after its most probable amino acid; the B factor is
+confidence × 100, the probability in percent that an amino acid of this type is at this place. OUT.cxc beside it shows
+map and anchors in ChimeraX. OUT.csv is a table with the runner-up types. With --all, every residue found is written,
+whatever its confidence, and the table has all that is known of it: its path and neighbours, the probability of its
+direction, of helix and strand, and of each of the twenty amino acids.
+
+Give the resolution if it is known. The networks were trained on maps from 1.8 to 4.8 Å; beyond 4.5 Å hardly any
+residue is an anchor.
+
+Examples:
+
+cryotools detect-anchors map.mrc anchors.pdb --res 3 --preview anchors.png
+
+cryotools detect-anchors map.mrc residues.csv --res 3 --all --json
+"""
+
+
+def command(
+    map_file: Annotated[str, typer.Argument(metavar="MAP", help="The map to search.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="File to write: .pdb, .cif or .csv.")],
+    resolution: opt.ReportedResolution = None,
+    confidence: Annotated[
+        float, opt.main("--confidence", "-c", min=0, max=1, metavar="X", help="Least confidence of an anchor.")
+    ] = 0.8,
+    every: Annotated[
+        bool, opt.main("--all", metavar="", help="Write all residues found, with all that is known.")
+    ] = False,
+    structure: Annotated[
+        str | None, opt.main("--structure", "-s", metavar="MODEL", help="Compare with this model.")
+    ] = None,
+    invert: opt.Invert = False,
+    weights: Annotated[str | None, opt.weights("train-anchors")] = None,
+    trace_weights: Annotated[
+        str | None,
+        opt.main("--trace-weights", metavar="FILE", help="Find chains with this network instead of the shipped one."),
+    ] = None,
+    preview: Annotated[
+        str | None, opt.output("--preview", metavar="PNG", help="Also draw the anchors as a picture.")
+    ] = None,
+    no_clobber: opt.NoClobber = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    device: opt.Device = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
+    threads: opt.Threads = None,
+    rotations: opt.Rotations = 1,
+    voxel_size: opt.VoxelSize = None,
+    replace_nan: opt.ReplaceNan = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Find amino acids that can be trusted in a map of 2 to 4 Å."""
+    threads = set_threads(threads)
+    if skip_existing(out, no_clobber):
+        return
+    _check_arguments(map_file, out, structure, [weights, trace_weights], preview)
+    from cryotools.anchors.check import warn_if_few
+    from cryotools.anchors.output import write_anchors
+    from cryotools.anchors.predict import AnchorDetector
+    from cryotools.core.compute.runner import Compute
+    from cryotools.core.maps.mapfile import read_map
+
+    detector = AnchorDetector(weights, trace_weights, Compute(device, precision.value, threads), rotations)
+    volume = read_map(map_file, voxel_size=voxel_size, replace_non_finite=replace_nan)
+    volume = volume.with_data(-volume.data) if invert else volume
+    truth = _truth(structure) if structure else None
+    with progress() as reporter:
+        detection = detector.detect(volume, resolution, progress=reporter)
+    import numpy as np
+
+    which = np.arange(len(detection.residues)) if every else detection.anchors(confidence)
+    warn_if_few(detection, confidence)
+    names = write_anchors(out, detection, which, map_file, every_head=every)
+    if preview:
+        from cryotools.anchors.preview import draw_anchors
+
+        draw_anchors(preview, detection, detection.anchors(confidence), map_file, truth)
+        names.append(preview)
+    figures = {"map": map_file, "resolution_A": resolution, "confidence": confidence}
+    figures |= _figures(detection, detection.anchors(confidence), truth)
+    if json:
+        print_json({**figures, "outputs": names})
+    _summarise(map_file, figures, names)
+    levels = detection.levels
+    detail(f"background {levels.background:.4g}, molecule density {levels.strength:.4g}, {threads} threads")
+
+
+def _check_arguments(
+    map_file: str, out: str, structure: str | None, weights: list[str | None], preview: str | None
+) -> None:
+    """Reject arguments that make no sense, before reading anything."""
+    from cryotools.anchors.output import check_format, script_file
+    from cryotools.core.files.output import check_output
+    from cryotools.view.picture import check_can_draw
+
+    suffix = check_format(out)
+    inputs = [source for source in (map_file, structure, *weights) if source and source != "-"]
+    for output in [out] if suffix == ".csv" else [out, script_file(out)]:
+        check_output(output, inputs)
+    if preview:
+        check_can_draw(preview)
+        check_output(preview, inputs)
+
+
+def _truth(path: str) -> ResidueTruth:
+    """The residues of a model."""
+    from cryotools.anchors.labels import residue_truth
+    from cryotools.core.structures.structurefile import read_structure
+
+    return residue_truth(read_structure(path))
+
+
+def _figures(detection: Detection, anchors: np.ndarray, truth: ResidueTruth | None) -> dict[str, Any]:
+    """The result in numbers."""
+    import numpy as np
+
+    residues = detection.residues
+    figures: dict[str, Any] = {
+        "n_residues": len(residues),
+        "n_paths": int(residues.path.max(initial=-1)) + 1,
+        "n_anchors": len(anchors),
+        "expected_right": float(residues.confidence[anchors].mean()) if len(anchors) else None,
+        "n_nucleotides": len(detection.nucleotides["C4'"][0]),
+    }
+    if truth is not None:
+        from cryotools.metrics.detection import match_points
+
+        within = match_points(residues.ca[anchors], truth.ca, 3.0)
+        right = residues.amino[anchors][within.found] == truth.amino[within.truth]
+        figures |= {
+            "n_in_model": len(truth),
+            "recall": len(match_points(residues.ca, truth.ca, 3.0)) / max(len(truth), 1),
+            "anchors_right": float(np.sum(right) / len(anchors)) if len(anchors) else None,
+        }
+    return figures
+
+
+def _summarise(map_file: str, figures: dict[str, Any], names: list[str]) -> None:
+    found = f"{figures['n_residues']} residues in {figures['n_paths']} paths"
+    sure = f"{figures['n_anchors']} of them with a confidence of at least {figures['confidence']:g}"
+    expected = figures["expected_right"]
+    note(f"{map_file}: {found}, {sure}{f' ({expected:.0%} expected to be right)' if expected else ''}")
+    if figures.get("anchors_right") is not None:
+        note(
+            f"against the model: {figures['anchors_right']:.0%} of the anchors are right, {figures['recall']:.0%} of "
+            f"its {figures['n_in_model']} residues are found within 3 A"
+        )
+    note(f"written: {', '.join(names)}")

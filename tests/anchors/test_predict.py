@@ -1,0 +1,114 @@
+"""The detector: what it makes of channels that are known, and of maps with networks that know nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from anchor_networks import untrained
+
+from cryotools.anchors.candidates import Candidates, find_peaks
+from cryotools.anchors.network import NONE, TYPES
+from cryotools.anchors.predict import AnchorDetector, direction_odds, trace_chain
+from cryotools.core.compute.runner import Compute
+from cryotools.core.maps.volume import Volume, triple_of
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.simulate.classical.formulas import MapOptions, molmap_density
+from cryotools.simulate.layout import grid_around
+
+EXAMPLE = Path(__file__).parents[2] / "examples/1gbt.cif"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return untrained(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def volume() -> Volume:
+    structure = read_structure(EXAMPLE)
+    structure = structure[np.linalg.norm(structure.xyz - structure.xyz.mean(axis=0), axis=1) < 14]
+    grid = grid_around(structure, 1.0, 6.0)
+    return Volume.on(grid, molmap_density(structure, grid, MapOptions(3.0)))
+
+
+def helix(count: int) -> np.ndarray:
+    turn = np.radians(100.0) * np.arange(count)
+    xyz = np.stack([2.3 * np.cos(turn), 2.3 * np.sin(turn), 1.5 * np.arange(count)], axis=1)
+    return xyz + np.array([14.0, 14.0, 6.0])
+
+
+def test_peaks_move_by_their_offsets_and_keep_apart() -> None:
+    heat, offset = np.zeros((12, 12, 12), dtype=np.float32), np.zeros((3, 12, 12, 12), dtype=np.float32)
+    heat[3, 4, 5], heat[3, 4, 7], heat[9, 9, 9] = 0.9, 0.8, 0.5
+    offset[:, 3, 4, 5] = 0.4, -0.3, 0.2
+    index, voxel = find_peaks(heat, 0.4, 2.5, offset)
+    assert np.allclose(index, [[5.4, 3.7, 3.2], [9, 9, 9]])
+    assert voxel.tolist() == [[3, 4, 5], [9, 9, 9]]
+
+
+def test_a_chain_has_neighbours_in_order_and_guessed_ones_at_its_ends() -> None:
+    true = helix(10)
+    order = np.random.default_rng(0).permutation(10)
+    z, y, x = np.mgrid[:28, :28, :28]
+    near = [np.linalg.norm(np.stack([x, y, z], axis=-1) - at, axis=-1) < 2.2 for at in true]
+    path = np.any(near, axis=0).astype(np.float32)
+    channels = np.zeros((10, 11), dtype=np.float32)
+    candidates = Candidates(true[order], np.full(10, 0.9, dtype=np.float32), channels, np.ones(10, dtype=np.float32))
+    chain = trace_chain(candidates, path)
+    found = order[chain.candidate]
+    assert abs(np.diff(found)).tolist() == [1] * 9
+    assert chain.before.tolist() == [-1, *range(9)]
+    assert chain.after.tolist() == [*range(1, 10), -1]
+    assert chain.path.tolist() == [0] * 10
+    assert np.isfinite(chain.previous).all()
+    assert np.isfinite(chain.following).all()
+    assert np.allclose(chain.previous[1:], chain.here[:-1])
+    assert np.allclose(np.linalg.norm(chain.previous[0] - chain.here[0]), 3.8)
+
+
+def test_a_path_takes_the_direction_in_which_its_residues_are_surest() -> None:
+    sure, unsure = np.zeros((4, TYPES)), np.zeros((4, TYPES))
+    sure[:, 3], unsure[:, NONE] = 5.0, 5.0
+    path = np.array([0, 0, 0, -1])
+    odds = direction_odds(sure, unsure, path)
+    assert np.all(odds > 0)
+    assert np.allclose(odds[:3], odds[0])
+    assert np.allclose(direction_odds(unsure, sure, path), -odds)
+    sure[0], unsure[0] = unsure[0].copy(), sure[0].copy()  # one residue of three against the others
+    assert np.all(direction_odds(sure, unsure, path)[:3] > 0)
+
+
+def test_residues_come_in_chain_order_with_probabilities(weights: tuple[Path, Path], volume: Volume) -> None:
+    found = AnchorDetector(*weights, Compute("cpu")).detect(volume, 3.0).residues
+    assert len(found) > 20
+    each = np.arange(len(found))
+    linked = found.after >= 0
+    assert np.array_equal(found.after[linked], each[linked] + 1)
+    assert np.array_equal(found.before[found.after[linked]], each[linked])
+    assert np.array_equal(found.path[linked], found.path[found.after[linked]])
+    assert np.allclose(found.types.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(found.state.sum(axis=1), 1, atol=1e-5)
+    for probability in (found.presence, found.confidence, found.forward):
+        assert np.all((probability >= 0) & (probability <= 1))
+    assert np.all(found.forward >= 0.5)
+    assert volume.grid.contains(found.ca).all()
+    assert np.linalg.norm(found.mass - found.ca, axis=1).max() < 2.5
+
+
+def test_residues_move_with_the_map(weights: tuple[Path, Path], volume: Volume) -> None:
+    detector = AnchorDetector(*weights, Compute("cpu"))
+    here = detector.detect(volume, 3.0).residues
+    shift = np.array([10.0, -20.0, 30.0])
+    moved = Volume(volume.data, volume.voxel_size, triple_of(volume.origin + shift))
+    there = detector.detect(moved, 3.0).residues
+    assert np.allclose(there.ca - here.ca, shift)
+    assert np.array_equal(there.types, here.types)
+
+
+def test_a_map_without_candidates_has_no_residues(tmp_path: Path, volume: Volume) -> None:
+    types, trace = untrained(tmp_path, bias=-20.0)
+    found = AnchorDetector(types, trace, Compute("cpu")).detect(volume)
+    assert len(found.residues) == 0
+    assert len(found.anchors(0.0)) == 0
