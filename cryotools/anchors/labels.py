@@ -132,8 +132,7 @@ def _path(backbone: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def _atoms(structure: Structure, residues: Residues, names: tuple[str, ...]) -> np.ndarray:
-    polymer = residues.of_atom >= 0
-    nucleic = polymer & (residues.kind[residues.of_atom] != PROTEIN)
+    nucleic = np.append(residues.kind, PROTEIN)[residues.of_atom] != PROTEIN  # the last is of atoms of no residue
     return _float32(structure.xyz[nucleic & np.isin(structure.atom_name, names)])
 
 

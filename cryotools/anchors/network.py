@@ -1,7 +1,7 @@
-"""The networks: `Trace` finds where chains run, `ResidueType` names the amino acid in a residue's frame, and `AAnchor`
-is the published network, for comparison.
+"""The networks: `Trace` finds where chains run, `ResidueType` names the amino acid in a residue's frame. The published
+network, for comparison, is in `anchors.aanchor`.
 
-All are told the map's resolution, or that it is unknown, by `nn.conditions`.
+Both are told the map's resolution, or that it is unknown, by `nn.conditions`.
 """
 
 from __future__ import annotations

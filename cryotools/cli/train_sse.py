@@ -87,12 +87,12 @@ def command(
                 raise UsageError(f"{option} is for simulated maps; add --structures")
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
+        from cryotools.core.structures.structurelist import unrelated_structures
         from cryotools.sse.learning.tasks import (
             ClassifierOptions,
             Simulations,
             describe_classifier,
             make_classifier_task,
-            unrelated_structures,
         )
         from cryotools.sse.learning.train import ClassifierTraining
         from cryotools.sse.network import SecondaryStructureConfig

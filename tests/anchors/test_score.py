@@ -60,7 +60,7 @@ def test_what_is_perfect_scores_1() -> None:
 
 
 def test_a_shift_counts_only_within_larger_radii() -> None:
-    found = replace(perfect(), ca=perfect().ca + [0, 1.5, 0])
+    found = replace(perfect(), ca=perfect().ca + np.array([0, 1.5, 0]))
     scores = score_ca(found, truth(), EVERY)
     assert (scores.recall_1, scores.recall_2, scores.recall_3) == (0, 1, 1)
     assert scores.rmsd == pytest.approx(1.5)

@@ -105,6 +105,19 @@ def experimental_residues(pair: Pair, versions: int, seed: int = 0) -> Iterator[
         yield make_residue_example(pair.target.grid, seen, truth, resolution, pair.id, pair.weight > 0)
 
 
+def held_out_example(pair: Pair) -> ResidueExample:
+    """`pair` as it is.
+
+    Raises
+    ------
+    DataError
+        The pair has no protein or nucleic acid.
+    """
+    seen = prepare_map(pair.target, pair.resolution).volume.data
+    truth = residue_truth(pair.structure)
+    return make_residue_example(pair.target.grid, seen, truth, pair.resolution, pair.id, pair.weight > 0)
+
+
 def _lowered(pair: Pair, resolution: float, random: np.random.Generator) -> Volume:
     """The pair's map at a lower resolution and with another B factor; what is masked stays masked."""
     volume = lowered(pair.target, pair.resolution, resolution, random_b(resolution, random))

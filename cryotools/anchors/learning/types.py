@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.anchors.frames import backwards, cubes, frames
-from cryotools.anchors.labels import UNKNOWN, residue_truth
-from cryotools.anchors.learning.domains import Domains, draw_example
-from cryotools.anchors.learning.examples import ResidueExample, make_residue_example
+from cryotools.anchors.labels import UNKNOWN
+from cryotools.anchors.learning.domains import Domains, draw_usable
+from cryotools.anchors.learning.examples import ResidueExample, held_out_example
 from cryotools.anchors.network import NONE, RESIDUE_TYPE, ResidueType, ResidueTypeConfig
 from cryotools.anchors.types import types_in_frames
 from cryotools.core.compute.checkpoint import save_network
 from cryotools.core.compute.runner import Compute
-from cryotools.core.maps.prepare import prepare_map
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.training import distributed
 from cryotools.training.augment import CubeNoise
@@ -73,7 +72,7 @@ class TypeTask:
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "type": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
-        self.held_out = [_held_out(pair) for pair in held_out] if distributed.is_first() else []
+        self.held_out = [held_out_example(pair) for pair in held_out] if distributed.is_first() else []
         self.noise = CubeNoise()
         self.temperature = network.config.temperature
         self.scores: dict[str, float] = {}
@@ -81,14 +80,11 @@ class TypeTask:
     def batch(self, random: np.random.Generator, step: int) -> Batch:
         """Cubes (b, 1, 16, 16, 16), conditions (b, 2), types (b,) and the number of the domain (b,)."""
         parts: list[tuple[np.ndarray, ...]] = []
-        while len(parts) < self.config.maps:
-            example, domain = draw_example(self.domains, random)
-            drawn = draw_cubes(example, random, self.config, self.noise)
-            if drawn is not None:
-                told = random.random() >= self.config.untold
-                condition = resolution_conditions(example.resolution * random.normal(1, _ERROR) if told else None)
-                count = len(drawn[0])
-                parts.append((drawn[0], np.tile(condition, (count, 1)), drawn[1], np.full(count, domain)))
+        for _ in range(self.config.maps):
+            example, domain, (seen, types) = draw_usable(self.domains, random, self._drawn)
+            told = random.random() >= self.config.untold
+            condition = resolution_conditions(example.resolution * random.normal(1, _ERROR) if told else None)
+            parts.append((seen, np.tile(condition, (len(seen), 1)), types, np.full(len(seen), domain)))
         return tuple(torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True))
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
@@ -139,6 +135,9 @@ class TypeTask:
         """Restore what `state` returned."""
         self.temperature, self.scores = state["temperature"], state["scores"]
 
+    def _drawn(self, example: ResidueExample, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
+        return draw_cubes(example, random, self.config, self.noise)
+
 
 def draw_cubes(
     example: ResidueExample, random: np.random.Generator, config: TypeTraining, noise: CubeNoise
@@ -188,23 +187,21 @@ def type_logits(
     return forward, backward, example.amino[at]
 
 
-def _held_out(pair: Pair) -> ResidueExample:
-    seen = prepare_map(pair.target, pair.resolution).volume.data
-    truth = residue_truth(pair.structure)
-    return make_residue_example(pair.target.grid, seen, truth, pair.resolution, pair.id, pair.weight > 0)
-
-
-def _scores(forward: np.ndarray, backward: np.ndarray, types: np.ndarray, temperature: float) -> dict[str, float]:
-    logits = torch.from_numpy(forward[:, :NONE] / temperature)
-    truth = torch.from_numpy(types.astype(np.int64))
-    order = logits.argsort(dim=1, descending=True)
-    none = [torch.log_softmax(torch.from_numpy(way), dim=1)[:, NONE] for way in (forward, backward)]
+def type_accuracy(logits: np.ndarray, types: np.ndarray) -> dict[str, float]:
+    """Top-1 and top-3 accuracy and the cross-entropy in nats of logits (n, 20) for the types int (n,)."""
+    found, truth = torch.from_numpy(logits), torch.from_numpy(types.astype(np.int64))
+    order = found.argsort(dim=1, descending=True)
     return {
         "top1": float((order[:, 0] == truth).float().mean()),
         "top3": float((order[:, :3] == truth[:, None]).any(dim=1).float().mean()),
-        "nats": float(functional.cross_entropy(logits, truth)),
-        "forward": float((none[0] < none[1]).float().mean()),
+        "nats": float(functional.cross_entropy(found, truth)),
     }
+
+
+def _scores(forward: np.ndarray, backward: np.ndarray, types: np.ndarray, temperature: float) -> dict[str, float]:
+    none = [torch.log_softmax(torch.from_numpy(way), dim=1)[:, NONE] for way in (forward, backward)]
+    told = {"forward": float((none[0] < none[1]).float().mean())}
+    return type_accuracy(forward[:, :NONE] / temperature, types) | told
 
 
 def _off_chain(example: ResidueExample, random: np.random.Generator, count: int) -> np.ndarray:

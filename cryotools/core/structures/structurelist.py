@@ -13,6 +13,7 @@ _FORMATS = (".pdb", ".ent", ".cif", ".mmcif")
 _COMPRESSED = (".gz", ".bz2")
 SUFFIXES = tuple(name + packed for packed in ("", *_COMPRESSED) for name in _FORMATS)
 FILE = "file"
+_RELATED = "homolog_of_fold"  # column name
 
 
 def list_structures(source: str | os.PathLike[str], columns: Sequence[str] = ()) -> list[Row]:
@@ -42,6 +43,25 @@ def list_structures(source: str | os.PathLike[str], columns: Sequence[str] = ())
     if not rows:
         raise DataError(f"{path}: has no structures (files ending in {', '.join(_FORMATS)}, or these in .gz, .bz2)")
     return rows
+
+
+def unrelated_structures(path: str, fold: int | None, *, to_any: bool = False) -> list[Path]:
+    """The structures of a folder or list, as read by `list_structures`, except those whose column
+    homolog_of_fold marks them as related to a map of the held-out `fold`, or `to_any` map.
+
+    Raises
+    ------
+    DataError
+        There is no such folder or list, it is not a table, or it names no usable structure.
+    """
+    related = str(fold) if fold is not None else None
+    rows = list_structures(path, (_RELATED,))
+    of_fold = [(row.values[FILE], row.values.get(_RELATED, "")) for row in rows]
+    kept = [file for file, mark in of_fold if not (mark if to_any else mark and mark == related)]
+    if not kept:
+        held = "a map" if to_any else f"fold {fold}"
+        raise DataError(f"{path}: every structure is related to {held}, which is held out")
+    return [Path(file) for file in kept]
 
 
 def is_structure(path: Path) -> bool:

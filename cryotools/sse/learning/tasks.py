@@ -12,9 +12,8 @@ from typing import cast
 import torch
 
 from cryotools.core.compute.checkpoint import load_network
-from cryotools.core.errors import ArgumentError, DataError
+from cryotools.core.errors import ArgumentError
 from cryotools.core.progress import Progress
-from cryotools.core.structures import structurelist
 from cryotools.simulate.boxes import BOX
 from cryotools.sse.learning.examples import ClassifierExample, experimental_examples
 from cryotools.sse.learning.simulated import digest, simulated_examples
@@ -22,8 +21,6 @@ from cryotools.sse.learning.train import ClassifierTask, ClassifierTraining
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure
 from cryotools.training.pairs import Pair
 from cryotools.training.store import ExampleStore
-
-_RELATED = "homolog_of_fold"  # column name
 
 
 @dataclass(frozen=True)
@@ -50,23 +47,6 @@ class ClassifierOptions:
     device: str | torch.device = "cpu"
     seed: int = 0
     folder: Path | None = None
-
-
-def unrelated_structures(path: str, fold: int | None) -> list[Path]:
-    """The structures of a folder or list, as read by `core.structures.structurelist`, except those whose column
-    homolog_of_fold marks them as related to a map of the held-out `fold`.
-
-    Raises
-    ------
-    DataError
-        There is no such folder or list, it is not a table, or it names no usable structure.
-    """
-    related = str(fold) if fold is not None else None
-    rows = structurelist.list_structures(path, (_RELATED,))
-    kept = [row.values[structurelist.FILE] for row in rows if related is None or row.values.get(_RELATED) != related]
-    if not kept:
-        raise DataError(f"{path}: every structure is related to fold {fold}, which is held out")
-    return [Path(file) for file in kept]
 
 
 def make_classifier_task(

@@ -62,6 +62,26 @@ def test_four_rotations_show_the_network_four_sides_of_every_axis():
     assert max(cosines) <= np.cos(np.radians(120)) + 1e-9
 
 
+class Gradient(nn.Module):
+    """The x, y and z components of the gradient in channels 1 to 3, the map itself in channels 0 and 4."""
+
+    halo, multiple, vectors = 1, 1, 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        slopes = [(x.roll(-1, axis) - x.roll(1, axis)) / 2 for axis in (4, 3, 2)]
+        return torch.cat([x, *slopes, x], dim=1)
+
+
+@pytest.mark.parametrize("rotations", [4, 24])
+def test_vectors_are_rotated_with_the_map(rotations):
+    tile, network = torch.from_numpy(np.random.default_rng(1).normal(size=(2, 1, 5, 6, 7))), Gradient()
+    torch.testing.assert_close(rotation_average(network, rotations)(tile), network(tile))
+    for number in range(24):
+        torch.testing.assert_close(RotationAverage(network, (number,))(tile), network(tile))
+    network.vectors = None
+    assert (rotation_average(network, rotations)(tile) - network(tile))[:, 1:4].abs().max() > 0.1
+
+
 def test_rotations_of_other_numbers_are_refused_and_one_costs_nothing():
     network = Directed()
     assert rotation_average(network, 1) is network

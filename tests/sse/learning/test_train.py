@@ -15,6 +15,7 @@ from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
+from cryotools.core.structures.structurelist import unrelated_structures
 from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.sse.learning.examples import (
@@ -23,7 +24,6 @@ from cryotools.sse.learning.examples import (
     make_classifier_example,
 )
 from cryotools.sse.learning.simulated import simulated_example, simulated_examples
-from cryotools.sse.learning.tasks import unrelated_structures
 from cryotools.sse.learning.train import ClassifierTask, ClassifierTraining
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig
 from cryotools.sse.truth.assign import HELIX, OTHER, SHEET, assign

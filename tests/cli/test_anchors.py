@@ -1,0 +1,133 @@
+"""`cryotools detect-anchors`, `eval-anchors` and `train-anchors` as they are called, with untrained networks."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import gemmi
+import numpy as np
+import pytest
+from anchor_networks import untrained
+
+DATA = Path(__file__).parents[1] / "data"
+REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"
+
+
+@pytest.fixture
+def networks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    types, trace = untrained(tmp_path)
+    return ("--weights", types, "--trace-weights", trace)
+
+
+def test_anchors_are_written_as_a_structure_with_a_script_and_a_picture(run, networks):
+    options = ("--res", 3.2, "--confidence", 0, "--structure", MODEL, "--preview", "out.png", "--json")
+    done = run("detect-anchors", REAL, "out.pdb", *options, *networks)
+    assert done.code == 0, done.err
+    figures = json.loads(done.out)
+    assert figures["outputs"] == ["out.pdb", "out.cxc", "out.png"]
+    assert figures["n_anchors"] == figures["n_residues"] > 0
+    assert figures["n_in_model"] > 50
+    read = gemmi.read_structure("out.pdb")
+    assert sum(len(chain) for chain in read[0]) == figures["n_anchors"]
+    assert "against the model" in done.err
+    assert Path("out.png").stat().st_size > 10_000
+
+
+def test_all_residues_are_written_with_all_that_is_known(run, networks):
+    done = run("detect-anchors", REAL, "out.csv", "--all", *networks)
+    assert done.code == 0, done.err
+    rows = list(csv.DictReader(Path("out.csv").read_text().splitlines()))
+    assert rows
+    assert {"presence", "forward", "p_A", "p_Y", "mass_x_A"} <= set(rows[0])
+    assert "confidence of 0.8" in done.err  # hardly any from an untrained network
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((REAL, "out.txt"), 2, "out.txt: the name must end in .pdb, .cif or .csv"),
+        ((REAL, "out.pdb", "--res", -3), 2, "--res -3: give a positive number"),
+        ((REAL, "out.pdb", "--confidence", 3), 2, "--confidence"),
+        (("nowhere.mrc", "out.pdb"), 1, "nowhere.mrc: no such file"),
+        ((REAL, "out.pdb", "--structure", "nowhere.pdb"), 1, "nowhere.pdb: no such file"),
+        ((REAL, "out.pdb", "--weights", "nowhere"), 1, "nowhere: no such file"),
+        ((REAL, "out.pdb", "--rotations", 3), 2, "--rotations 3: give 1, 4 or 24"),
+    ],
+)
+def test_bad_input_is_said_in_one_line_and_leaves_no_file(run, networks, arguments, code, words):
+    given = networks if "--weights" not in arguments else ()
+    done = run("detect-anchors", *arguments, *given, "--quiet")
+    assert done.code == code, done.err
+    assert words in done.err
+    assert not list(Path().glob("out.*"))
+
+
+def test_a_coarse_map_is_told(run, networks):
+    done = run("detect-anchors", REAL, "out.csv", "--res", 6, *networks)
+    assert done.code == 0, done.err
+    assert "at 6 A side chains cannot be told apart" in done.err
+
+
+def test_existing_output_can_be_kept(run, networks):
+    Path("out.csv").write_text("mine")
+    assert run("detect-anchors", REAL, "out.csv", "--no-clobber", *networks).code == 0
+    assert Path("out.csv").read_text() == "mine"
+
+
+def test_pairs_are_scored_and_a_broken_one_does_not_stop_the_rest(run, networks):
+    lines = [f"{name},{REAL},{model},3.2,globin" for name, model in (("one", MODEL), ("two", "nowhere.pdb"))]
+    Path("pairs.csv").write_text("\n".join(["id,map,model,resolution,family", *lines, ""]))
+    done = run("eval-anchors", "pairs.csv", "scores.csv", "--json", *networks)
+    assert done.code == 1
+    assert "two: nowhere.pdb: no such file" in done.err
+    rows = list(csv.DictReader(Path("scores.csv").read_text().splitlines()))
+    assert [row["id"] for row in rows] == ["one", "two", "mean", "mean_low", "mean_high"]
+    assert float(rows[0]["true_majority"]) == pytest.approx(0.15, abs=0.1)
+    assert np.isfinite(float(rows[0]["recall_3"]))
+    assert rows[1]["error"]
+    assert json.loads(done.out)["mean"]["recall_3"]["n"] == 1
+
+
+@pytest.fixture(scope="module")
+def training_set(tmp_path_factory):
+    from cryotools.cli.main import main
+
+    folder = tmp_path_factory.mktemp("set")
+    lines = [f"{fold},{REAL},{MODEL},3.2,globin,{fold}" for fold in (0, 1)]
+    (folder / "pairs.csv").write_text("\n".join(["id,map,model,resolution,family,fold", *lines, ""]))
+    assert main(["curate", str(folder / "pairs.csv"), str(folder / "set"), "--quiet"]) == 0
+    return folder / "set"
+
+
+@pytest.mark.learning
+def test_a_training_without_experimental_maps_holds_all_of_them_out(run, training_set, trypsin, tmp_path):
+    small = ("--steps", 2, "--width", 4, "--batch", 1, "--simulated", 1, "--structures", trypsin.parent, "--quiet")
+    done = run("train-anchors", training_set, tmp_path / "run", *small, "--domains", "sim", "--fold", "none", "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["arch"] == "residue-type"
+    assert 0 <= found["held_out_top1"] <= 1
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["n_sim"] == 1
+    assert "n_em" not in config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--domains", "em,ice"), "--domains em,ice: ice is none of em, sim and xray"),
+        (("--domains", "sim"), "--domains sim: sim needs --structures"),
+        (("--domains", "xray"), "--domains xray: xray needs --crystals"),
+        (("--crystals", "nowhere"), "nowhere: has no crystals"),
+        (("--structures", "nowhere"), "nowhere: no such file or folder"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_one_line(run, training_set, tmp_path, options, words):
+    done = run("train-anchors", training_set, tmp_path / "run", "--steps", 2, "--width", 4, "--quiet", *options)
+    assert done.code in (1, 2)
+    assert words in done.err
+    assert len(done.err.strip().splitlines()) == 1
