@@ -20,6 +20,7 @@ _NEVER = -1e4  # nats
 _UNKNOWN = "XUOBZJ*-"  # selenocysteine, pyrrolysine, ambiguous ones, stops and gaps
 _NUCLEIC, _LEAST_NUCLEIC = frozenset("ACGTUN"), 12  # letters of RNA and DNA; a shorter protein may be spelled with them
 _RARE = 0.02  # chance of a missed residue, and of an extra one, at each residue
+_ENDING = 0.02  # chance of a stretch to end between two residues of a path
 _STAY, _GAP = np.log(1 - 2 * _RARE), np.log(_RARE)
 
 
@@ -150,6 +151,29 @@ def diagonal_scores(odds: np.ndarray, letters: np.ndarray) -> np.ndarray:
         running += score[padded[row : row + width]]
         np.maximum(best, running, out=best)
     return best
+
+
+def whole_scores(odds: np.ndarray, letters: np.ndarray) -> np.ndarray:
+    """The score of the whole stretch on each diagonal, as in `diagonal_scores`; hugely negative beyond a sequence."""
+    padded, width = _padded(letters, len(odds)), len(odds) + len(letters)
+    total = np.zeros(width)
+    for row, score in enumerate(odds):
+        total += score[padded[row : row + width]]
+    return total
+
+
+def membership(scores: np.ndarray, at_edge: tuple[bool, bool]) -> np.ndarray:
+    """The probability (k,) that each residue belongs to a stretch that may begin and end anywhere, given the `scores`
+    (k,) of its residues; `at_edge` tells whether the first and the last one are at an end of their path, where it is
+    natural for a stretch to end.
+    """
+    inside = np.ones(len(scores))
+    for edge, way in zip(at_edge, (slice(None, None, -1), slice(None)), strict=True):
+        total = np.cumsum(scores[way])
+        total[-1] += -np.log(_ENDING) if edge else 0.0
+        weight = np.exp(total - total.max())
+        inside[way] *= np.cumsum(weight[::-1])[::-1] / weight.sum()
+    return inside
 
 
 def _padded(letters: np.ndarray, margin: int) -> np.ndarray:

@@ -14,20 +14,25 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 import numpy as np
 
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.labels import AMINO_ACIDS
-from cryotools.anchors.placement import END, Library, Placement, diagonal_scores, library, log_odds_of_types, place
+from cryotools.anchors.placement import (
+    END,
+    Library,
+    Placement,
+    diagonal_scores,
+    library,
+    log_odds_of_types,
+    membership,
+    place,
+    whole_scores,
+)
 from cryotools.core.errors import CryotoolsWarning
 
 ERROR = 0.01  # share of accepted stretches that may be wrong, and of unrelated sequences of which any is accepted
-FIT_COLUMNS = (
-    *("path", "first_residue", "last_residue", "residues", "direction", "sequence", "first", "last"),
-    *("score", "expected_by_chance", "posterior", "identity", "accepted"),
-)
 _WORST = 1.0  # expected number by chance of a stretch that is worth reporting
 _SHORTEST = 5  # residues
 _STARTS = 0.25  # K: independent beginnings per residue and letter; .05-.3 in simulations of 25-70 % right types
@@ -49,6 +54,7 @@ class SequenceFit:
     score : nats, with those for or against this direction of the path
     expected : how many stretches of the map reach this score on unrelated sequences of this length
     posterior : the probability of this placement among all of the stretch on these sequences
+    sure : float64 (k,), the probability that each residue lies at its letter: less at the ends, as it may end before
     identity : the share of residues whose most probable type is the sequence's
     accepted : whether so good a fit is no chance, see `fit_sequences`
     """
@@ -62,6 +68,7 @@ class SequenceFit:
     score: float
     expected: float
     posterior: float
+    sure: np.ndarray
     identity: float
     accepted: bool = False
 
@@ -99,29 +106,6 @@ def fit_sequences(
     if not most:
         warnings.warn(_no_fit(fits, residues), CryotoolsWarning, stacklevel=2)
     return fits
-
-
-def fit_rows(fits: Sequence[SequenceFit], residues: DetectedResidues) -> Iterator[dict[str, Any]]:
-    """A row of FIT_COLUMNS for each stretch: paths, residues (as in the pseudo-atoms) and letters count from 1, the
-    first residue is the one nearest to the N terminus.
-    """
-    for one in fits:
-        first, last = residues.numbers[one.residues[[0, -1]]].tolist()
-        yield {
-            "path": one.path + 1,
-            "first_residue": first,
-            "last_residue": last,
-            "residues": len(one),
-            "direction": "forward" if one.forward else "backward",
-            "sequence": one.sequence,
-            "first": int(one.positions[0]) + 1,
-            "last": int(one.positions[-1]) + 1,
-            "score": one.score,
-            "expected_by_chance": f"{one.expected:.2g}",
-            "posterior": one.posterior,
-            "identity": one.identity,
-            "accepted": "yes" if one.accepted else "no",
-        }
 
 
 @dataclass(frozen=True)
@@ -199,6 +183,9 @@ class _Search:
         positions = one.placement.positions
         which, first = self.known.where(int(positions[0]))
         letters = self.known.letters[positions]
+        posterior = self._posterior(one, at)
+        rows = one.placement.rows
+        at_edge = bool(rows[0] == 0), bool(rows[-1] == one.end - one.begin - 1)
         return SequenceFit(
             path=int(self.residues.path[one.begin]),
             residues=at,
@@ -208,19 +195,22 @@ class _Search:
             forward=one.forward,
             score=one.score,
             expected=float(self.chance * np.exp(-one.score)),
-            posterior=self._posterior(one, at),
+            posterior=posterior,
+            sure=posterior * membership(self.odds[at, letters], at_edge),
             identity=float(np.mean(self.residues.amino[at] == letters)),
         )
 
     def _posterior(self, one: _Candidate, at: np.ndarray) -> float:
-        """The probability of a placement among the best ones on all diagonals in both directions, except those on equal
-        letters.
+        """The probability of a placement among those of its residues on all diagonals in both directions, except those
+        on equal letters. A part of the residues may fit better than all; there are many parts to choose from.
         """
         letters, positions = self.known.letters, one.placement.positions
         begin, end = int(at.min()), int(at.max()) + 1
         others = []
         for forward in (True, False):
-            score = diagonal_scores(self._turned(begin, end, forward), letters) + self._direction(begin, forward)
+            odds = self._turned(begin, end, forward)
+            part = diagonal_scores(odds, letters) - np.log(len(odds))
+            score = np.maximum(whole_scores(odds, letters), part) + self._direction(begin, forward)
             if forward == one.forward:
                 rows = one.placement.rows - one.placement.rows[0]
                 own = np.unique(positions - rows + end - begin)

@@ -10,7 +10,8 @@ from found_residues import found_residues, random_sequence, seen_types
 
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.labels import AMINO_ACIDS
-from cryotools.anchors.sequence import FIT_COLUMNS, SequenceFit, fit_rows, fit_sequences
+from cryotools.anchors.sequence import SequenceFit, fit_sequences
+from cryotools.anchors.sequencetable import FIT_COLUMNS, fit_rows
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.files.table import csv_text
 
@@ -48,6 +49,9 @@ def test_paths_are_found_in_their_sequences_in_either_direction(sequences, resid
         assert one.expected < 1e-6
         assert one.posterior > 0.999
         assert 0.4 < one.identity < 0.8
+        assert np.all(one.sure[8:-8] > 0.95)
+        assert one.sure[0] < one.sure[8]
+        assert one.sure[-1] < one.sure[-8]
         assert one.letters == "".join(sequences[one.sequence][at] for at in one.positions)
 
 
