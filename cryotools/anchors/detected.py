@@ -49,6 +49,11 @@ class DetectedResidues:
         return self.types.argmax(axis=1)
 
     @property
+    def numbers(self) -> np.ndarray:
+        """Residue numbers for files, int (n,), from 1: consecutive along paths, at least one skipped between them."""
+        return np.arange(1, len(self) + 1) + np.maximum.accumulate(np.maximum(self.path, 0))
+
+    @property
     def letters(self) -> str:
         """The most probable types as one-letter codes."""
         return "".join(AMINO_ACIDS[number] for number in self.amino)

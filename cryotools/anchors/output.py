@@ -112,7 +112,6 @@ def anchor_structure(residues: DetectedResidues, which: np.ndarray, name: str = 
     paths found, whether or not those between are written; between paths at least one number is skipped.
     """
     n = len(which)
-    numbers = np.arange(1, len(residues) + 1) + np.maximum.accumulate(np.maximum(residues.path, 0), axis=0)
     blank = np.full(n, "")
     return Structure(
         xyz=residues.ca[which],
@@ -120,7 +119,7 @@ def anchor_structure(residues: DetectedResidues, which: np.ndarray, name: str = 
         atom_name=np.full(n, "CA"),
         residue_name=np.array(NAMES)[residues.amino[which]] if n else np.zeros(0, dtype="U3"),
         chain=np.full(n, "A"),
-        residue_number=numbers[which].astype(np.int32),
+        residue_number=residues.numbers[which].astype(np.int32),
         insertion_code=blank,
         altloc=blank,
         occupancy=np.ones(n, dtype=np.float32),
