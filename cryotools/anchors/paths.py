@@ -23,7 +23,7 @@ _CLOSEST_SECOND, _FARTHEST_SECOND = 4.4, 7.9  # Å between a residue and the nex
 _ALONG = np.linspace(0.15, 0.85, 7)  # where the backbone's probability is looked up along a bond
 # log-odds of a bond: of the squared deviation of its length (Å²), the mean and the least probability of backbone along
 # it, the mean log-odds of its ends, and a constant; fitted on simulated maps
-_WEIGHTS = (-1.2, 4.0, 4.0, 0.3, -3.5)
+_WEIGHTS = (-2.75, 1.68, 8.74, -0.55, -2.3)
 _SECONDS = 20.0  # of the programme per component
 _GAP = 1e-3
 

@@ -229,5 +229,5 @@ def _in_order(path: np.ndarray, reversed_: np.ndarray) -> np.ndarray:
 
 def _atoms(channels: np.ndarray, number: int, volume: Volume) -> tuple[np.ndarray, np.ndarray]:
     """Positions (k, 3) in Å and probabilities (k,) of one kind of nucleotide atoms."""
-    index, voxel = find_peaks(channels[number], _LEAST_NUCLEOTIDE, _APART_NUCLEOTIDE)
-    return volume.grid.index_to_world(index), channels[number][tuple(voxel.T)]
+    voxel = find_peaks(channels[number], _LEAST_NUCLEOTIDE, _APART_NUCLEOTIDE)
+    return volume.grid.index_to_world(voxel[:, ::-1]), channels[number][tuple(voxel.T)]

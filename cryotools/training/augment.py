@@ -6,6 +6,8 @@ return maps (nz, ny, nx) with voxels of 1 Å, background 0 and a molecule densit
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
@@ -41,8 +43,7 @@ class CubeNoise:
     """
 
     def __init__(self) -> None:
-        random = np.random.default_rng(0)
-        self._noises = [noise((_NOISE_SIZE,) * 3, random).astype(np.float16) for _ in range(_NOISES)]
+        self._noises = _noises()
 
     def disturbed(self, density: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """A cube (n, n, n) scaled, shifted and sometimes with noise; masked voxels stay 0."""
@@ -103,6 +104,13 @@ def noise(shape: tuple[int, ...], random: np.random.Generator, end: np.ndarray |
     if end is not None:
         grains = Shells(shape_of(shape), (1.0, 1.0, 1.0)).scale(grains, end)
     return grains / np.float32(grains.std())
+
+
+@cache
+def _noises() -> list[np.ndarray]:
+    """The noise that cubes get, the same in every process."""
+    random = np.random.default_rng(0)
+    return [noise((_NOISE_SIZE,) * 3, random).astype(np.float16) for _ in range(_NOISES)]
 
 
 def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: np.random.Generator) -> np.ndarray:

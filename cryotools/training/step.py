@@ -19,12 +19,21 @@ def update(network: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, c
 
     Earlier gradients are discarded.
     """
-    optimizer.zero_grad()
+    update_together([(network, optimizer)], loss, clip)
+
+
+def update_together(
+    parts: Sequence[tuple[nn.Module, torch.optim.Optimizer]], loss: Tensor, clip: float | None = 1.0
+) -> None:
+    """`update` for several networks that share a loss; the norm of each one's gradients is clipped."""
+    for _, optimizer in parts:
+        optimizer.zero_grad()
     loss.backward()
-    distributed.average_gradients(network)
-    if clip is not None:
-        nn.utils.clip_grad_norm_(network.parameters(), clip)
-    optimizer.step()
+    for network, optimizer in parts:
+        distributed.average_gradients(network)
+        if clip is not None:
+            nn.utils.clip_grad_norm_(network.parameters(), clip)
+        optimizer.step()
 
 
 def on_device(network: Network, device: torch.device) -> Network:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from anchor_networks import untrained
 
-from cryotools.anchors.candidates import Candidates, find_peaks
-from cryotools.anchors.network import NONE, TYPES
+from cryotools.anchors.candidates import Candidates, find_candidates, find_peaks
+from cryotools.anchors.network import CA, CHANNELS, NONE, OFFSET, TYPES
 from cryotools.anchors.predict import AnchorDetector, direction_odds, trace_chain
 from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Volume, triple_of
@@ -39,13 +39,25 @@ def helix(count: int) -> np.ndarray:
     return xyz + np.array([14.0, 14.0, 6.0])
 
 
-def test_peaks_move_by_their_offsets_and_keep_apart() -> None:
-    heat, offset = np.zeros((12, 12, 12), dtype=np.float32), np.zeros((3, 12, 12, 12), dtype=np.float32)
+def test_votes_tell_two_residues_apart_that_share_a_maximum() -> None:
+    true = np.array([[6.3, 8.0, 8.2], [10.1, 8.1, 8.0]])  # 3.8 Å
+    z, y, x = np.mgrid[:16, :16, :16]
+    grid = np.stack([x, y, z], axis=-1).astype(float)
+    vector = true - grid[..., None, :]
+    nearest = np.linalg.norm(vector, axis=-1).argmin(axis=-1)
+    channels = np.zeros((len(CHANNELS), 16, 16, 16), dtype=np.float32)
+    channels[CA] = 0.8 * np.exp(-((grid - true.mean(axis=0)) ** 2).sum(axis=-1) / 8)  # one maximum for both
+    channels[OFFSET] = np.take_along_axis(vector, nearest[..., None, None], axis=-2)[..., 0, :].transpose(3, 0, 1, 2)
+    assert len(find_peaks(channels[CA], 0.1, 1.0)) == 1
+    found = find_candidates(channels, np.ones((16, 16, 16)))
+    assert np.allclose(found.index[np.argsort(found.index[:, 0])], true, atol=1e-5)
+    assert np.all((found.probability > 0.2) & (found.probability <= 1))
+
+
+def test_peaks_keep_apart_the_highest_first() -> None:
+    heat = np.zeros((12, 12, 12), dtype=np.float32)
     heat[3, 4, 5], heat[3, 4, 7], heat[9, 9, 9] = 0.9, 0.8, 0.5
-    offset[:, 3, 4, 5] = 0.4, -0.3, 0.2
-    index, voxel = find_peaks(heat, 0.4, 2.5, offset)
-    assert np.allclose(index, [[5.4, 3.7, 3.2], [9, 9, 9]])
-    assert voxel.tolist() == [[3, 4, 5], [9, 9, 9]]
+    assert find_peaks(heat, 0.4, 2.5).tolist() == [[3, 4, 5], [9, 9, 9]]
 
 
 def test_a_chain_has_neighbours_in_order_and_guessed_ones_at_its_ends() -> None:

@@ -38,7 +38,7 @@ def small_example(path: Path, residues: int = 40) -> ResidueExample:
 
 def states_of_runs(make: Callable[[], Any], folder: Path, steps: int = 2) -> list[dict[str, Any]]:
     """The last states of a run of `steps` steps, and of one that was stopped before its last step and resumed."""
-    config = LoopConfig(steps=steps, learning_rate=3e-3, warmup=1, averaging=0.5, validate_every=1, save_every=1)
+    config = LoopConfig(steps=steps, learning_rate=3e-3, warmup=1, averaging=0.5, validate_every=steps, save_every=1)
     states = []
     for name, stopped in (("whole", False), ("parts", True)):
         if stopped:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
-from scipy.spatial.transform import Rotation
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
-from cryotools.anchors.frames import backwards, cubes, frames
-from cryotools.anchors.labels import UNKNOWN
-from cryotools.anchors.learning.domains import Domains, draw_usable
+from cryotools.anchors.frames import backwards, frames
+from cryotools.anchors.learning.adapt import Adaptation
+from cryotools.anchors.learning.domains import DOMAINS, SIM, Domains, draw_usable
+from cryotools.anchors.learning.draws import DrawnCubes, draw_cubes, framed
 from cryotools.anchors.learning.examples import ResidueExample, held_out_example
 from cryotools.anchors.network import NONE, RESIDUE_TYPE, ResidueType, ResidueTypeConfig
 from cryotools.anchors.types import types_in_frames
@@ -26,18 +26,10 @@ from cryotools.training import distributed
 from cryotools.training.augment import CubeNoise
 from cryotools.training.calibration import fit_temperature
 from cryotools.training.pairs import Pair
-from cryotools.training.step import on_device, update
+from cryotools.training.step import on_device, update_together
 from cryotools.training.task import Batch
 
 _ERROR = 0.08  # relative error of reported resolutions
-_WRONG = 0.25  # fraction of a map's cubes in wrong frames: half of them backwards, the rest shifted or anywhere
-_OFF_CHAIN = 2.5  # Å from any Cα, where a frame is of no residue
-
-
-class Adaptation(Protocol):
-    """A loss that brings the features of domains together; see `anchors.learning.adapt`."""
-
-    def __call__(self, features: Tensor, domain: Tensor, types: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -73,23 +65,31 @@ class TypeTask:
             "type": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
         self.held_out = [held_out_example(pair) for pair in held_out] if distributed.is_first() else []
+        self.averaging: dict[str, float | None] = {}
+        if adaptation is not None and adaptation.network is not None:
+            adversary = on_device(adaptation.network, self.device)
+            self.networks["domain"], self.averaging["domain"] = adversary, None
+            self.optimizers["domain"] = torch.optim.AdamW(adversary.parameters(), weight_decay=config.weight_decay)
         self.noise = CubeNoise()
         self.temperature = network.config.temperature
         self.scores: dict[str, float] = {}
 
     def batch(self, random: np.random.Generator, step: int) -> Batch:
-        """Cubes (b, 1, 16, 16, 16), conditions (b, 2), types (b,) and the number of the domain (b,)."""
+        """Cubes (b, 1, 16, 16, 16), conditions (b, 2), types (b,) and the number of the domain (b,); for an adaptation
+        also `twin` (b,), the row of the same residue in the other domain, -1 if there is none.
+        """
         parts: list[tuple[np.ndarray, ...]] = []
         for _ in range(self.config.maps):
-            example, domain, (seen, types) = draw_usable(self.domains, random, self._drawn)
+            example, domain, drawn = draw_usable(self.domains, random, self._drawn)
             told = random.random() >= self.config.untold
             condition = resolution_conditions(example.resolution * random.normal(1, _ERROR) if told else None)
-            parts.append((seen, np.tile(condition, (len(seen), 1)), types, np.full(len(seen), domain)))
-        return tuple(torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True))
+            parts += _rows(drawn, condition, domain, sum(len(part[0]) for part in parts))
+        joined = tuple(torch.from_numpy(np.concatenate(part)) for part in zip(*parts, strict=True))
+        return joined if self.adaptation is not None else joined[:-1]
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
-        seen, conditions, types, domain = batch
+        seen, conditions, types, domain, *twin = batch
         network = cast(ResidueType, self.networks["type"].train())
         features = network.embed(seen.to(memory_format=torch.channels_last_3d), conditions)
         logits = network.classify(features).float()
@@ -98,10 +98,10 @@ class TypeTask:
         right = ((logits[:, :NONE].argmax(dim=1) == types) & residue).sum() / residue.sum().clamp(min=1)
         losses = {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
         if self.adaptation is not None:
-            adapted = self.adaptation(features.float(), domain, types)
+            adapted = self.adaptation(features.float(), domain, twin[0], step)
             losses["adaptation"] = float(adapted.detach())
             loss = loss + adapted
-        update(network, self.optimizers["type"], loss)
+        update_together([(self.networks[name], optimizer) for name, optimizer in self.optimizers.items()], loss)
         return losses
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
@@ -135,42 +135,25 @@ class TypeTask:
         """Restore what `state` returned."""
         self.temperature, self.scores = state["temperature"], state["scores"]
 
-    def _drawn(self, example: ResidueExample, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
-        return draw_cubes(example, random, self.config, self.noise)
+    def _drawn(self, example: ResidueExample, random: np.random.Generator) -> DrawnCubes | None:
+        twins = self.adaptation is not None
+        return draw_cubes(example, random, self.config.residues, self.config.jitter, self.noise, twins=twins)
 
 
-def draw_cubes(
-    example: ResidueExample, random: np.random.Generator, config: TypeTraining, noise: CubeNoise
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Cubes (b, 1, 16, 16, 16) of random residues of a map, some in wrong frames, and their types int64 (b,); None if
-    no residue of known type has both neighbours.
+def _rows(drawn: DrawnCubes, condition: np.ndarray, domain: int, first: int) -> list[tuple[np.ndarray, ...]]:
+    """The rows of a batch from row number `first`: those of a map, and those of its twin, which are of the domain sim,
+    if there is one.
     """
-    usable = framed(example)
-    if not len(usable):
-        return None
-    count = config.residues
-    wrong = round(count * _WRONG)
-    chosen = usable[random.integers(len(usable), size=count)]
-    places = [example.ca[which] for which in (example.before[chosen], chosen, example.after[chosen])]
-    jitter = random.uniform(0.05, config.jitter, (count, 1))
-    before, here, after = (place + random.normal(0, 1, place.shape) * jitter for place in places)
-    axes, types = frames(before, here, after), example.amino[chosen].astype(np.int64)
-    types[:wrong] = NONE
-    half, shifted = wrong // 2, wrong - wrong // 4
-    axes[:half] = backwards(axes[:half])
-    here[half:shifted] = (here + after)[half:shifted] / 2
-    anywhere = _off_chain(example, random, wrong - shifted)
-    here[shifted : shifted + len(anywhere)] = anywhere
-    axes[shifted:wrong] = Rotation.random(wrong - shifted, random_state=random.integers(2**31)).as_matrix()
-    density = _disturbed(example.density.astype(np.float32), random, noise)
-    return cubes(density, here, axes), types
-
-
-def framed(example: ResidueExample) -> np.ndarray:
-    """The residues (k,) of known type in the map that have both neighbours and lie where density counts."""
-    at = example.inside
-    at = at[(example.before[at] >= 0) & (example.after[at] >= 0) & (example.amino[at] != UNKNOWN)]
-    return at[example.counts[tuple(np.rint(example.ca[at]).astype(int).T[::-1])] > 0]
+    seen, types, twins = drawn.seen, drawn.types, drawn.twins
+    count = len(seen)
+    twin = np.full(count, -1, dtype=np.int64)
+    rows: list[tuple[np.ndarray, ...]] = [(seen, np.tile(condition, (count, 1)), types, np.full(count, domain), twin)]
+    if twins is not None:
+        residue = types != NONE
+        twin[residue] = first + count + np.arange(len(twins))
+        own, where = np.full(len(twins), DOMAINS.index(SIM)), first + np.flatnonzero(residue)
+        rows.append((twins, np.tile(condition, (len(twins), 1)), types[residue], own, where))
+    return rows
 
 
 def type_logits(
@@ -202,20 +185,3 @@ def _scores(forward: np.ndarray, backward: np.ndarray, types: np.ndarray, temper
     none = [torch.log_softmax(torch.from_numpy(way), dim=1)[:, NONE] for way in (forward, backward)]
     told = {"forward": float((none[0] < none[1]).float().mean())}
     return type_accuracy(forward[:, :NONE] / temperature, types) | told
-
-
-def _off_chain(example: ResidueExample, random: np.random.Generator, count: int) -> np.ndarray:
-    """Up to `count` random positions in dense voxels far from any Cα (k, 3)."""
-    at = np.argwhere(example.density > np.float16(0.4))
-    if not len(at) or not count:
-        return np.zeros((0, 3))
-    at = at[random.integers(len(at), size=8 * count)][:, ::-1].astype(np.float32)
-    apart = np.linalg.norm(at[:, None] - example.ca[None], axis=2).min(axis=1)
-    return at[apart > _OFF_CHAIN][:count]
-
-
-def _disturbed(density: np.ndarray, random: np.random.Generator, noise: CubeNoise) -> np.ndarray:
-    """A map with other levels and sometimes more noise; only cubes are disturbed by `noise`, so a large map is not."""
-    if len(set(density.shape)) == 1 and density.shape[0] <= 96:
-        return noise.disturbed(density, random)
-    return density * np.float32(np.exp(random.uniform(-0.2, 0.2)))

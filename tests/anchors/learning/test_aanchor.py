@@ -90,6 +90,7 @@ def test_maps_without_residues_are_refused(example: ResidueExample) -> None:
         AAnchorTask({SIM: (1.0, [[bare]])}, [], SMALL).batch(np.random.default_rng(0), 0)
 
 
+@pytest.mark.learning
 def test_a_run_resumes_bit_for_bit_and_leaves_a_calibrated_network(trypsin: Path, tmp_path: Path) -> None:
     pair, example = small_pair(trypsin), small_example(trypsin)
     whole, parts = states_of_runs(lambda: AAnchorTask({SIM: (1.0, [[example]])}, [pair], SMALL), tmp_path)

@@ -11,10 +11,11 @@ import torch
 
 from cryotools.anchors.labels import residue_truth
 from cryotools.anchors.learning.domains import EM, SIM, Single, draw_example
+from cryotools.anchors.learning.draws import draw_cubes, framed
 from cryotools.anchors.learning.examples import ResidueExample, experimental_residues, make_residue_example
 from cryotools.anchors.learning.tasks import AnchorOptions, Boxes, describe_anchors, make_anchor_task
 from cryotools.anchors.learning.trace import TraceTraining
-from cryotools.anchors.learning.types import TypeTraining, draw_cubes, framed
+from cryotools.anchors.learning.types import TypeTraining
 from cryotools.anchors.network import NONE, RESIDUE_TYPE, TRACE, ResidueTypeConfig, TraceConfig
 from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import UsageError
@@ -64,9 +65,9 @@ def test_versions_of_a_map_differ_but_not_their_residues(pair: Pair) -> None:
 
 
 def test_cubes_in_right_frames_have_their_types_and_others_none(example: ResidueExample) -> None:
-    drawn = draw_cubes(example, np.random.default_rng(0), replace(TYPES, residues=40), CubeNoise())
+    drawn = draw_cubes(example, np.random.default_rng(0), 40, 0.4, CubeNoise())
     assert drawn is not None
-    cubes, types = drawn
+    cubes, types = drawn.seen, drawn.types
     assert cubes.shape == (40, 1, 16, 16, 16)
     assert (types == NONE).sum() == 10
     assert set(types[types != NONE]) <= set(example.amino[framed(example)])
@@ -74,7 +75,7 @@ def test_cubes_in_right_frames_have_their_types_and_others_none(example: Residue
 
 def test_a_map_without_framed_residues_gives_no_cubes(example: ResidueExample) -> None:
     lonely = replace(example, before=np.full_like(example.before, -1))
-    assert draw_cubes(lonely, np.random.default_rng(0), TYPES, CubeNoise()) is None
+    assert draw_cubes(lonely, np.random.default_rng(0), 8, 0.4, CubeNoise()) is None
 
 
 def test_domains_are_drawn_by_their_shares(example: ResidueExample) -> None:
