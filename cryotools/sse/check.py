@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning
+from cryotools.core.maps.check import warn_of_wrong_hand
 from cryotools.core.maps.volume import Volume
 from cryotools.sse.elements.find import Element
 from cryotools.sse.elements.hand import Winding, winding
@@ -46,10 +47,8 @@ def check_hand(volume: Volume, elements: Sequence[Element]) -> Winding:
     """Warn if most helices look left-handed; returns how density winds around them (`sse.elements.hand`)."""
     found = winding(volume, elements)
     if found.stretches >= _LEAST_STRETCHES and found.left >= LEFT_HANDED * found.right:
-        _warn(
-            f"helices look left-handed (left-handed density around them is {found.left / max(found.right, 1e-30):.1f} "
-            "times as strong as right-handed): the map probably has the wrong handedness; flip it along one axis"
-        )
+        times = found.left / max(found.right, 1e-30)
+        warn_of_wrong_hand(f"left-handed density around them is {times:.1f} times as strong as right-handed")
     return found
 
 

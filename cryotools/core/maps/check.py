@@ -28,6 +28,11 @@ def check_voxels(volume: Volume) -> None:
         )
 
 
+def warn_of_wrong_hand(evidence: str) -> None:
+    """Warn that the map seems to be a mirror image, for this reason."""
+    _warn(f"helices look left-handed ({evidence}): the map probably has the wrong handedness; flip it along one axis")
+
+
 def check_values(volume: Volume) -> Levels:
     """The levels of a map; warns if it looks inverted or like noise.
 
