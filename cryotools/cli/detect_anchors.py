@@ -8,6 +8,7 @@ import typer
 
 from cryotools.cli import options as opt
 from cryotools.cli.console import detail, note, print_json, progress, set_threads, skip_existing
+from cryotools.core.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +22,10 @@ confidence × 100, the probability in percent that an amino acid of this type is
 map and anchors in ChimeraX. OUT.csv is a table with the runner-up types. With --all, every residue found is written,
 whatever its confidence, and the table has all that is known of it: its path and neighbours, the probability of its
 direction, of helix and strand, and of each of the twenty amino acids.
+
+With --sequence, stretches of residues that fit the proteins' sequences get their types from there, as surely as they
+fit; --fit says where each stretch fits and how likely that is by chance. Sequences that do not belong to the map fit
+nowhere, which is said, and change nothing.
 
 Give the resolution if it is known. The networks were trained on maps from 1.8 to 4.8 Å; beyond 4.5 Å hardly any
 residue is an anchor.
@@ -43,6 +48,12 @@ def command(
     every: Annotated[
         bool, opt.main("--all", metavar="", help="Write all residues found, with all that is known.")
     ] = False,
+    sequence: Annotated[
+        str | None,
+        opt.main(
+            "--sequence", metavar="FASTA", help="Sequences of the map's proteins, to place paths and check types."
+        ),
+    ] = None,
     structure: Annotated[
         str | None, opt.main("--structure", "-s", metavar="MODEL", help="Compare with this model.")
     ] = None,
@@ -51,6 +62,9 @@ def command(
     trace_weights: Annotated[
         str | None,
         opt.main("--trace-weights", metavar="FILE", help="Find chains with this network instead of the shipped one."),
+    ] = None,
+    fit: Annotated[
+        str | None, opt.output("--fit", metavar="CSV", help="Where stretches of residues fit the sequences.")
     ] = None,
     preview: Annotated[
         str | None, opt.output("--preview", metavar="PNG", help="Also draw the anchors as a picture.")
@@ -71,7 +85,9 @@ def command(
     threads = set_threads(threads)
     if skip_existing(out, no_clobber):
         return
-    _check_arguments(map_file, out, structure, [weights, trace_weights], preview)
+    if fit and not sequence:
+        raise UsageError("--fit needs sequences; add --sequence")
+    _check_arguments(out, [map_file, structure, sequence, weights, trace_weights], preview, fit)
     from cryotools.anchors.check import warn_if_few
     from cryotools.anchors.output import write_anchors
     from cryotools.anchors.predict import AnchorDetector
@@ -82,13 +98,18 @@ def command(
     volume = read_map(map_file, voxel_size=voxel_size, replace_non_finite=replace_nan)
     volume = volume.with_data(-volume.data) if invert else volume
     truth = _truth(structure) if structure else None
+    sequences = _sequences(sequence) if sequence else None
     with progress() as reporter:
         detection = detector.detect(volume, resolution, progress=reporter)
+    names = []
+    if sequences:
+        detection, placed = _with_sequences(detection, sequences, fit)
+        names += [fit] if fit else []
     import numpy as np
 
     which = np.arange(len(detection.residues)) if every else detection.anchors(confidence)
     warn_if_few(detection, confidence)
-    names = write_anchors(out, detection, which, map_file, every_head=every)
+    names += write_anchors(out, detection, which, map_file, every_head=every)
     if preview:
         from cryotools.anchors.preview import draw_anchors
 
@@ -96,6 +117,8 @@ def command(
         names.append(preview)
     figures = {"map": map_file, "resolution_A": resolution, "confidence": confidence}
     figures |= _figures(detection, detection.anchors(confidence), truth)
+    if sequences:
+        figures["n_placed"] = placed
     if json:
         print_json({**figures, "outputs": names})
     _summarise(map_file, figures, names)
@@ -103,16 +126,16 @@ def command(
     detail(f"background {levels.background:.4g}, molecule density {levels.strength:.4g}, {threads} threads")
 
 
-def _check_arguments(
-    map_file: str, out: str, structure: str | None, weights: list[str | None], preview: str | None
-) -> None:
+def _check_arguments(out: str, given: list[str | None], preview: str | None, fit: str | None) -> None:
     """Reject arguments that make no sense, before reading anything."""
     from cryotools.anchors.output import check_format, script_file
     from cryotools.core.files.output import check_output
     from cryotools.view.picture import check_can_draw
 
     suffix = check_format(out)
-    inputs = [source for source in (map_file, structure, *weights) if source and source != "-"]
+    inputs = [source for source in given if source and source != "-"]
+    if fit:
+        check_output(fit, inputs)
     for output in [out] if suffix == ".csv" else [out, script_file(out)]:
         check_output(output, inputs)
     if preview:
@@ -126,6 +149,30 @@ def _truth(path: str) -> ResidueTruth:
     from cryotools.core.structures.structurefile import read_structure
 
     return residue_truth(read_structure(path))
+
+
+def _sequences(path: str) -> dict[str, str]:
+    """The sequences of a FASTA file."""
+    from cryotools.core.structures.fasta import read_fasta
+
+    return read_fasta(path)
+
+
+def _with_sequences(detection: Detection, sequences: dict[str, str], table: str | None) -> tuple[Detection, int]:
+    """The detection with what the sequences say of it, and the number of residues placed on them."""
+    from dataclasses import replace
+
+    from cryotools.anchors.reweight import apply_sequences
+    from cryotools.anchors.sequence import fit_sequences
+    from cryotools.anchors.sequencetable import FIT_COLUMNS, fit_rows
+    from cryotools.core.files.output import write_text
+    from cryotools.core.files.table import csv_text
+
+    residues, fits = apply_sequences(detection.residues, fit_sequences(detection.residues, sequences), sequences)
+    if table:
+        write_text(table, csv_text(FIT_COLUMNS, fit_rows(fits, residues)))
+    placed = sum(len(one) for one in fits if one.accepted)
+    return replace(detection, residues=residues), placed
 
 
 def _figures(detection: Detection, anchors: np.ndarray, truth: ResidueTruth | None) -> dict[str, Any]:
@@ -158,6 +205,8 @@ def _summarise(map_file: str, figures: dict[str, Any], names: list[str]) -> None
     sure = f"{figures['n_anchors']} of them with a confidence of at least {figures['confidence']:g}"
     expected = figures["expected_right"]
     note(f"{map_file}: {found}, {sure}{f' ({expected:.0%} expected to be right)' if expected else ''}")
+    if "n_placed" in figures:
+        note(f"{figures['n_placed']} residues fit the sequences")
     if figures.get("anchors_right") is not None:
         note(
             f"against the model: {figures['anchors_right']:.0%} of the anchors are right, {figures['recall']:.0%} of "

@@ -45,9 +45,22 @@ def test_all_residues_are_written_with_all_that_is_known(run, networks):
     assert "confidence of 0.8" in done.err  # hardly any from an untrained network
 
 
+def test_sequences_that_fit_nowhere_are_told_and_change_nothing(run, networks):
+    Path("protein.fasta").write_text(">globin\nVLSPADKTNVKAAWGKVGAHAGEYGAEALERMFLSFPTTKTYFPHF\n")
+    alone = run("detect-anchors", REAL, "alone.csv", "--all", *networks)
+    done = run("detect-anchors", REAL, "out.csv", "--all", "--sequence", "protein.fasta", "--fit", "fit.csv", *networks)
+    assert done.code == 0, done.err
+    assert "0 residues fit the sequences" in done.err
+    assert Path("out.csv").read_text() == Path("alone.csv").read_text()
+    assert Path("fit.csv").read_text().startswith("path,first_residue")
+    assert alone.code == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
+        ((REAL, "out.pdb", "--fit", "out.fit"), 2, "--fit needs sequences; add --sequence"),
+        ((REAL, "out.pdb", "--sequence", MODEL), 1, "is not FASTA"),
         ((REAL, "out.txt"), 2, "out.txt: the name must end in .pdb, .cif or .csv"),
         ((REAL, "out.pdb", "--res", -3), 2, "--res -3: give a positive number"),
         ((REAL, "out.pdb", "--confidence", 3), 2, "--confidence"),
