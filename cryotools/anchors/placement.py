@@ -19,6 +19,7 @@ ANY, END = len(AMINO_ACIDS), len(AMINO_ACIDS) + 1  # letters that score 0, and t
 _NEVER = -1e4  # nats
 _UNKNOWN = "XUOBZJ*-"  # selenocysteine, pyrrolysine, ambiguous ones, stops and gaps
 _NUCLEIC, _LEAST_NUCLEIC = frozenset("ACGTUN"), 12  # letters of RNA and DNA; a shorter protein may be spelled with them
+_UNLIKE = 0.05  # share of residues whose side chains do not show what they are, or are not what the sequence says
 _RARE = 0.02  # chance of a missed residue, and of an extra one, at each residue
 _ENDING = 0.02  # chance of a stretch to end between two residues of a path
 _STAY, _GAP = np.log(1 - 2 * _RARE), np.log(_RARE)
@@ -94,10 +95,9 @@ def library(sequences: Mapping[str, str]) -> Library:
 
 def log_odds_of_types(types: np.ndarray, background: np.ndarray) -> np.ndarray:
     """The scores (n, 22) of AMINO_ACIDS, ANY and END at residues of type probabilities (n, 20), where the map's mean
-    probabilities are `background` (20,).
+    probabilities are `background` (20,). One residue in twenty may look like any other, so none scores less than -3.
     """
-    least = 1e-4
-    odds = np.log(np.maximum(types, least) / np.maximum(background, least))
+    odds = np.log((1 - _UNLIKE) * types / np.maximum(background, 1e-6) + _UNLIKE)
     return np.column_stack([odds, np.zeros(len(odds)), np.full(len(odds), _NEVER)])
 
 

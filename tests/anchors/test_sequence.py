@@ -65,15 +65,15 @@ def test_no_residue_is_in_two_stretches(sequences) -> None:
 
 
 def test_unrelated_sequences_are_hardly_ever_accepted() -> None:
-    """1 % of maps at most; of 200, up to 6 may be so by chance."""
+    """1 % of maps at most; of 90, up to 4 may be so by chance."""
     rng = np.random.default_rng(3)
     wrong = 0
-    for number in range(200):
+    for number in range(90):
         lengths = [60, 30, 20, 10] if number % 2 else [120]
         types = seen_types(random_sequence(sum(lengths), rng), (1.0, 1.6, 2.4)[number % 3], rng)
-        unrelated = {"A": random_sequence(250, rng), "B": random_sequence(150, rng)}
+        unrelated = {"A": random_sequence(150, rng), "B": random_sequence(100, rng)}
         wrong += bool(accepted(found_residues(types, lengths), unrelated, gapped=number % 4 < 2))
-    assert wrong <= 6
+    assert wrong <= 4
 
 
 def test_a_sequence_of_another_map_is_told(residues) -> None:
@@ -89,7 +89,7 @@ def test_places_that_fit_alike_share_the_probability(residues, sequences) -> Non
     old, like[70] = like[70], "W" if like[70] != "W" else "C"  # one letter in the path, which lies at 40 to 99
     both = next(one for one in accepted(residues, {"a": sequences["first"], "b": "".join(like)}) if one.path == 0)
     ratio = residues.types[30] / residues.types.mean(axis=0)
-    a, b = (ratio[AMINO_ACIDS.index(letter)] for letter in (old, like[70]))
+    a, b = (0.95 * ratio[AMINO_ACIDS.index(letter)] + 0.05 for letter in (old, like[70]))
     assert both.sequence == ("a" if a > b else "b")
     assert both.posterior == pytest.approx(max(a, b) / (a + b), abs=1e-3)
     like[70], like[5] = old, "W" if like[5] != "W" else "C"  # where the path does not lie
