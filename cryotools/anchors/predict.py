@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.special import log_softmax, softmax
 
 from cryotools.anchors.calibration import Calibration
@@ -27,6 +28,7 @@ from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 
+_DISTINCT = 2.7  # Å; two Cα atoms are no closer
 _NUCLEOTIDE = {"P": P, "C4'": C4, "C1'": C1}
 _LEAST_NUCLEOTIDE, _APART_NUCLEOTIDE = 0.3, 4.0  # probability, and Å between atoms of one kind
 
@@ -167,22 +169,25 @@ class AnchorDetector:
 
 
 def trace_chain(candidates: Candidates, path: np.ndarray) -> Chain:
-    """Paths through the candidates, longest first, then the isolated ones; `path` is the backbone channel."""
+    """Paths through the candidates, longest first, then the isolated ones; `path` is the backbone channel.
+
+    Candidates on no path that lie closer to one than Cα atoms do are dropped.
+    """
     bonds = possible_bonds(candidates.index, candidates.probability, path)
     paths = find_paths(candidates.index, bonds)
     index = relaxed(candidates.index, paths)
-    alone = np.setdiff1d(np.arange(len(index)), np.concatenate([*paths, np.zeros(0, dtype=int)]))
-    order = np.concatenate([*paths, alone]).astype(np.int64)
+    linked = np.concatenate([*paths, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+    order = np.concatenate([linked, _alone(index, linked)])
     number = np.full(len(order), -1, dtype=np.int32)
-    linked = np.zeros(len(order), dtype=bool)  # to the next
+    bonded = np.zeros(len(order), dtype=bool)  # to the next
     begin = 0
     for which, one in enumerate(paths):
         number[begin : begin + len(one)] = which
-        linked[begin : begin + len(one) - 1] = True
+        bonded[begin : begin + len(one) - 1] = True
         begin += len(one)
     each = np.arange(len(order))
-    after = np.where(linked, each + 1, -1)
-    before = np.where(np.append(False, linked[:-1])[: len(order)], each - 1, -1)
+    after = np.where(bonded, each + 1, -1)
+    before = np.where(np.append(False, bonded[:-1])[: len(order)], each - 1, -1)
     here = index[order]
     nowhere = np.full_like(here, np.nan)
     previous = np.where(before[:, None] >= 0, here[before], nowhere)
@@ -191,6 +196,14 @@ def trace_chain(candidates: Candidates, path: np.ndarray) -> Chain:
         lacking = np.isnan(missing[:, 0])
         missing[lacking] = guessed_neighbours(here[lacking], other[lacking], path)
     return Chain(order, here, previous, following, before.astype(np.int32), after.astype(np.int32), number)
+
+
+def _alone(index: np.ndarray, linked: np.ndarray) -> np.ndarray:
+    """The candidates (k,) at `index` (n, 3) on no path, without those too close to one of the `linked` ones (m,)."""
+    alone = np.setdiff1d(np.arange(len(index)), linked)
+    if len(alone) and len(linked):
+        alone = alone[cKDTree(index[linked]).query(index[alone])[0] >= _DISTINCT]
+    return alone
 
 
 def direction_odds(forward: np.ndarray, backward: np.ndarray, path: np.ndarray) -> np.ndarray:

@@ -14,20 +14,25 @@ from cryotools.core.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
+    from cryotools.anchors.learning.tasks import Training
     from cryotools.training.pairs import Pair
     from cryotools.training.task import Task
 
 NAME = "train-anchors"
 EPILOG = """DATA is a folder made by `cryotools curate`. There are two networks to train, each in a run of its own:
 trace finds Cα atoms and chains, type names the amino acid in a residue's frame. OUT/model.safetensors is for
-detect-anchors --trace-weights and --weights.
+detect-anchors --trace-weights and --weights. A third, aanchor, is the published one, for comparison.
 
 --domains says what a network learns from: em are the maps of DATA, sim boxes simulated from --structures, xray boxes of
 the density of --crystals (a folder of folders, each with model.pdb.gz and data.mtz.gz with the columns FWT and PHWT).
-Without em, all maps of DATA are held out. --structures is a folder, a text file with one path per line, or a CSV table
-with the column file and optionally homolog_of_fold, to leave out relatives of the held-out maps. OUT/boxes (or --cache)
-keeps the boxes for the next run; OUT also receives metrics.csv, losses.png, config.json, and state.pt, from which
---resume continues.
+Without em, all maps of DATA are held out, whatever --fold says. --structures is a folder, a text file with one path per
+line, or a CSV table with the column file and optionally homolog_of_fold, to leave out relatives of the held-out maps.
+OUT/boxes (or --cache) keeps the boxes for the next run; OUT also receives metrics.csv, losses.png, config.json, and
+state.pt, from which --resume continues.
+
+--adapt makes the features of the type network those of all domains alike: mmd by their maximum mean discrepancy, paired
+also by the features of the same residues in a map and in its simulation, adversarial by a network that tries to tell
+the domains apart. It needs em beside other domains.
 
 Examples:
 
@@ -42,18 +47,31 @@ class Network(StrEnum):
 
     type = "type"
     trace = "trace"
+    aanchor = "aanchor"
+
+
+class Adapt(StrEnum):
+    """How the features of domains are brought together."""
+
+    none = "none"
+    mmd = "mmd"
+    paired = "paired"
+    adversarial = "adversarial"
 
 
 def command(
     data: run.Data,
     out: run.Out,
     network: Annotated[
-        Network, opt.main("--network", metavar="NAME", help="Which network: type or trace.")
+        Network, opt.main("--network", metavar="NAME", help="Which network: type, trace or aanchor.")
     ] = Network.type,
     domains: Annotated[
         str,
         opt.main("--domains", metavar="A,B", help="What to learn from: any of em, sim and xray; default: all given."),
     ] = "em,sim,xray",
+    adapt: Annotated[
+        Adapt, opt.main("--adapt", metavar="NAME", help="Adapt domains: none, mmd, paired or adversarial.")
+    ] = Adapt.none,
     structures: Annotated[
         str | None, opt.main("--structures", metavar="PATH", help="Structures to simulate: a folder or a list.")
     ] = None,
@@ -72,7 +90,9 @@ def command(
     ] = 10,
     fold: run.Fold = "0",
     steps: run.Steps = 5000,
-    batch: run.Batch = 6,
+    batch: Annotated[
+        int, opt.main("--batch", min=1, metavar="N", help="Maps per update and process; cubes, for trace.")
+    ] = 6,
     width: Annotated[
         int | None, opt.main("--width", min=1, metavar="N", help="Channels at the finest level; ignored with --init.")
     ] = None,
@@ -99,18 +119,8 @@ def command(
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
         from cryotools.anchors.learning.crystals import list_crystals
         from cryotools.anchors.learning.tasks import AnchorOptions, Boxes, describe_anchors, make_anchor_task
-        from cryotools.anchors.learning.trace import TraceTraining
-        from cryotools.anchors.learning.types import TypeTraining
-        from cryotools.anchors.network import ResidueTypeConfig, TraceConfig
         from cryotools.core.structures.structurelist import unrelated_structures
 
-        if "em" not in chosen:
-            held_out = [*pairs, *held_out]
-        config: TypeTraining | TraceTraining
-        if network == "type":
-            config = TypeTraining(ResidueTypeConfig(width) if width else ResidueTypeConfig(), maps=batch)
-        else:
-            config = TraceTraining(TraceConfig(width) if width else TraceConfig(), batch=batch)
         boxes, held = Path(cache) if cache else Path(out) / "boxes", held_out[0].fold if held_out else None
         unrelated = unrelated_structures(structures, held, to_any="em" not in chosen) if structures else []
         sources = Boxes(
@@ -120,13 +130,44 @@ def command(
             simulated,
             crystalline,
         )
-        options = AnchorOptions(config, versions if "em" in chosen else 0, sources, init, place, seed, kept)
+        config = _training(network, width, batch)
+        options = AnchorOptions(config, versions, sources, init, place, seed, kept, adapt.value)
         with progress() as reporter:
             task = make_anchor_task(pairs, held_out, options, reporter)
         return task, describe_anchors(task, options)
 
-    asked = run.Run(data, out, fold, steps, learning_rate, every, seed, device, precision, threads, workers, resume)
+    asked = run.Run(
+        data,
+        out,
+        fold,
+        steps,
+        learning_rate,
+        every,
+        seed,
+        device,
+        precision,
+        threads,
+        workers,
+        resume,
+        only_judged="em" not in chosen,
+    )
     run.train_and_report(asked, build, json)
+
+
+def _training(network: Network, width: int | None, batch: int) -> Training:
+    """The settings of a network's training, those not given being its own."""
+    from cryotools.anchors.aanchor import AAnchorConfig
+    from cryotools.anchors.learning.aanchor import AAnchorTraining
+    from cryotools.anchors.learning.trace import TraceTraining
+    from cryotools.anchors.learning.types import TypeTraining
+    from cryotools.anchors.network import ResidueTypeConfig, TraceConfig
+
+    given = {"width": width} if width else {}
+    if network == Network.trace:
+        return TraceTraining(TraceConfig(**given), batch=batch)
+    if network == Network.aanchor:
+        return AAnchorTraining(AAnchorConfig(**given), maps=batch)
+    return TypeTraining(ResidueTypeConfig(**given), maps=batch)
 
 
 def _domains(text: str, structures: str | None, crystals: str | None) -> list[str]:

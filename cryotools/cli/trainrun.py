@@ -45,7 +45,9 @@ Workers = Annotated[
 
 @dataclass(frozen=True)
 class Run:
-    """A run as specified on the command line; `fold` is a number or none."""
+    """A run as specified on the command line; `fold` is a number or none, and does not matter if all maps are held out
+    (`only_judged`), for a task that learns from other sources.
+    """
 
     data: str
     out: str
@@ -59,6 +61,7 @@ class Run:
     threads: int | None
     workers: int | None
     resume: bool
+    only_judged: bool = False
 
 
 _ENOUGH = 8  # this many processes make batches faster than a GPU consumes them
@@ -92,7 +95,8 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
         precision=run.precision.value,
     )
     with distributed.joined(place), progress() as reporter:
-        pairs, held_out = hold_out(load_folder(run.data), held)
+        every = load_folder(run.data)
+        pairs, held_out = ([], every) if run.only_judged else hold_out(every, held)
         ids = {"trained_on": [pair.id for pair in pairs], "held_out": [pair.id for pair in held_out]}
         with examples_of_run(folder, run.resume) as kept:
             task, about = build(pairs, held_out, place, kept)

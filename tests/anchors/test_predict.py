@@ -80,6 +80,17 @@ def test_a_chain_has_neighbours_in_order_and_guessed_ones_at_its_ends() -> None:
     assert np.allclose(np.linalg.norm(chain.previous[0] - chain.here[0]), 3.8)
 
 
+def test_a_candidate_beside_a_path_is_dropped_and_a_distant_one_kept() -> None:
+    index = np.concatenate([helix(10), helix(10)[4:5] + 1.2, np.array([[4.0, 4.0, 4.0]])])
+    z, y, x = np.mgrid[:28, :28, :28]
+    path = np.any([np.linalg.norm(np.stack([x, y, z], axis=-1) - at, axis=-1) < 2.2 for at in index[:10]], axis=0)
+    ones = np.ones(12, dtype=np.float32)
+    channels = np.zeros((12, len(CHANNELS)), dtype=np.float32)
+    chain = trace_chain(Candidates(index, 0.9 * ones, channels, ones), path.astype(np.float32))
+    assert sorted(chain.candidate.tolist()) == [*range(10), 11]
+    assert chain.path.tolist() == [0] * 10 + [-1]
+
+
 def test_a_path_takes_the_direction_in_which_its_residues_are_surest() -> None:
     sure, unsure = np.zeros((4, TYPES)), np.zeros((4, TYPES))
     sure[:, 3], unsure[:, NONE] = 5.0, 5.0

@@ -122,10 +122,27 @@ def test_a_training_without_experimental_maps_holds_all_of_them_out(run, trainin
     assert done.code == 0, done.err
     found = json.loads(done.out)
     assert found["arch"] == "residue-type"
+    assert (found["n_trained_on"], found["n_held_out"]) == (0, 2)
     assert 0 <= found["held_out_top1"] <= 1
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["n_sim"] == 1
     assert "n_em" not in config
+    assert (config["trained_on"], config["held_out"]) == ([], ["0", "1"])
+
+
+@pytest.mark.learning
+@pytest.mark.parametrize("options", [("--adapt", "paired"), ("--network", "aanchor")])
+def test_adapted_and_published_networks_resume_only_as_they_began(run, training_set, tmp_path, options):
+    small = ("--steps", 2, "--width", 4, "--batch", 1, "--versions", 1, "--quiet")
+    done = run("train-anchors", training_set, tmp_path / "run", *small, *options, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert (found["n_trained_on"], found["n_held_out"]) == (1, 1)
+    assert ("adaptation" in found) == (options[0] == "--adapt")
+    assert run("train-anchors", training_set, tmp_path / "run", *small, *options, "--resume").code == 0
+    changed = run("train-anchors", training_set, tmp_path / "run", *small, "--resume")
+    assert changed.code == 2
+    assert "different" in changed.err
 
 
 @pytest.mark.slow
@@ -137,6 +154,9 @@ def test_a_training_without_experimental_maps_holds_all_of_them_out(run, trainin
         (("--domains", "xray"), "--domains xray: xray needs --crystals"),
         (("--crystals", "nowhere"), "nowhere: has no crystals"),
         (("--structures", "nowhere"), "nowhere: no such file or folder"),
+        (("--adapt", "mmd"), "--adapt mmd: needs experimental maps, and boxes of another domain"),
+        (("--adapt", "mmd", "--network", "trace"), "--adapt mmd: only the network of types is adapted"),
+        (("--adapt", "magic"), "--adapt"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_one_line(run, training_set, tmp_path, options, words):

@@ -13,7 +13,8 @@ from cryotools.core.compute.device import PRECISIONS
 
 DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"
-RESULTS = {"struc2map", "annotate-sse", "eval-sse", "eval-disc"}
+RESULTS = {"struc2map", "annotate-sse", "eval-sse", "detect-anchors", "eval-anchors", "eval-disc"}
+TRAININGS = {"train-gan", "train-disc", "train-sse", "train-anchors"}
 
 
 def test_the_names_are_those_the_device_knows():
@@ -27,7 +28,7 @@ def test_results_are_float32_by_default_and_training_is_what_the_hardware_does_b
         assert ("device" in parameters) == ("precision" in parameters), name
         if "precision" in parameters:
             defaults[name] = parameters["precision"].default
-    assert defaults == dict.fromkeys(RESULTS, "fp32") | dict.fromkeys(("train-gan", "train-disc", "train-sse"), "auto")
+    assert defaults == dict.fromkeys(RESULTS, "fp32") | dict.fromkeys(TRAININGS, "auto")
 
 
 @pytest.mark.slow
