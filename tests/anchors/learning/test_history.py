@@ -54,10 +54,10 @@ def test_a_run_keeps_snapshots_to_compare(trypsin: Path, tmp_path: Path, monkeyp
     train(task, tmp_path, LoopConfig(steps=5, averaging=0.5, snapshots=3))
     snapshots = list_snapshots(tmp_path)
     assert [path.parent.name for path in snapshots] == ["0000002", "0000004", "0000005"]
-    assert snapshots[-1].read_bytes() == (tmp_path / "model.safetensors").read_bytes()
-    networks = [load_network(path, [RESIDUE_TYPE])[0] for path in snapshots]
-    logits = [type_logits(network, example, CPU)[0] for network in networks]
-    assert not np.allclose(logits[0], logits[1])
+    networks = [load_network(path, [RESIDUE_TYPE])[0] for path in [*snapshots, tmp_path / "model.safetensors"]]
+    first, second, last, shipped = (type_logits(network, example, CPU)[0] for network in networks)
+    assert not np.allclose(first, second)
+    assert np.array_equal(last, shipped)
     found = compare_confidences(snapshots, example, CPU)
     for curve in (found.softmax, found.history):
         assert curve.coverage[-1] == 1
