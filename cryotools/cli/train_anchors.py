@@ -24,11 +24,11 @@ trace finds Cα atoms and chains, type names the amino acid in a residue's frame
 detect-anchors --trace-weights and --weights. A third, aanchor, is the published one, for comparison.
 
 --domains says what a network learns from: em are the maps of DATA, sim boxes simulated from --structures, xray boxes of
-the density of --crystals (a folder of folders, each with model.pdb.gz and data.mtz.gz with the columns FWT and PHWT).
-Without em, all maps of DATA are held out, whatever --fold says. --structures is a folder, a text file with one path per
-line, or a CSV table with the column file and optionally homolog_of_fold, to leave out relatives of the held-out maps.
-OUT/boxes (or --cache) keeps the boxes for the next run; OUT also receives metrics.csv, losses.png, config.json, and
-state.pt, from which --resume continues.
+the density (2mFo-DFc) of --crystals. Without em, all maps of DATA are held out, whatever --fold says. --structures is a
+folder, a text file with one path per line, or a CSV table with the column file and optionally homolog_of_fold, to leave
+out relatives of the held-out maps. --crystals is a folder of folders, each with model.pdb.gz and data.mtz.gz with the
+columns FWT and PHWT, or such a list of the models. OUT/boxes (or --cache) keeps the boxes for the next run; OUT also
+receives metrics.csv, losses.png, config.json, and state.pt, from which --resume continues.
 
 --adapt makes the features of the type network those of all domains alike: mmd by their maximum mean discrepancy, paired
 also by the features of the same residues in a map and in its simulation, adversarial by a network that tries to tell
@@ -76,7 +76,7 @@ def command(
         str | None, opt.main("--structures", metavar="PATH", help="Structures to simulate: a folder or a list.")
     ] = None,
     crystals: Annotated[
-        str | None, opt.main("--crystals", metavar="FOLDER", help="Crystals with their density (2mFo-DFc).")
+        str | None, opt.main("--crystals", metavar="PATH", help="Crystals with their density: a folder or a list.")
     ] = None,
     simulated: Annotated[
         int | None, opt.main("--simulated", min=1, metavar="N", help="Boxes to simulate; default: three per structure.")
@@ -118,16 +118,16 @@ def command(
     chosen = _domains(domains, structures, crystals)
 
     def build(pairs: list[Pair], held_out: list[Pair], place: torch.device, kept: Path) -> tuple[Task, dict[str, Any]]:
-        from cryotools.anchors.learning.crystals import list_crystals
+        from cryotools.anchors.learning.crystals import unrelated_crystals
         from cryotools.anchors.learning.tasks import AnchorOptions, Boxes, describe_anchors, make_anchor_task
         from cryotools.core.structures.structurelist import unrelated_structures
 
         boxes, held = Path(cache) if cache else Path(out) / "boxes", held_out[0].fold if held_out else None
-        unrelated = unrelated_structures(structures, held, to_any="em" not in chosen) if structures else []
+        to_any = "em" not in chosen
         sources = Boxes(
             boxes,
-            unrelated if "sim" in chosen else [],
-            list_crystals(Path(crystals)) if crystals and "xray" in chosen else [],
+            unrelated_structures(structures, held, to_any=to_any) if structures and "sim" in chosen else [],
+            unrelated_crystals(crystals, held, to_any=to_any) if crystals and "xray" in chosen else [],
             simulated,
             crystalline,
         )

@@ -131,7 +131,7 @@ def test_a_training_without_experimental_maps_holds_all_of_them_out(run, trainin
 
 
 @pytest.mark.learning
-@pytest.mark.parametrize("options", [("--adapt", "paired"), ("--network", "aanchor")])
+@pytest.mark.parametrize("options", [("--adapt", "paired"), ("--network", "aanchor", "--snapshots", 2)])
 def test_adapted_and_published_networks_resume_only_as_they_began(run, training_set, tmp_path, options):
     small = ("--steps", 2, "--width", 4, "--batch", 1, "--versions", 1, "--quiet")
     done = run("train-anchors", training_set, tmp_path / "run", *small, *options, "--json")
@@ -139,6 +139,7 @@ def test_adapted_and_published_networks_resume_only_as_they_began(run, training_
     found = json.loads(done.out)
     assert (found["n_trained_on"], found["n_held_out"]) == (1, 1)
     assert ("adaptation" in found) == (options[0] == "--adapt")
+    assert len(list((tmp_path / "run").glob("snapshots/*/model.safetensors"))) == (2 if "--snapshots" in options else 0)
     assert run("train-anchors", training_set, tmp_path / "run", *small, *options, "--resume").code == 0
     changed = run("train-anchors", training_set, tmp_path / "run", *small, "--resume")
     assert changed.code == 2
@@ -152,7 +153,7 @@ def test_adapted_and_published_networks_resume_only_as_they_began(run, training_
         (("--domains", "em,ice"), "--domains em,ice: ice is none of em, sim and xray"),
         (("--domains", "sim"), "--domains sim: sim needs --structures"),
         (("--domains", "xray"), "--domains xray: xray needs --crystals"),
-        (("--crystals", "nowhere"), "nowhere: has no crystals"),
+        (("--crystals", "nowhere"), "nowhere: no such file or folder"),
         (("--structures", "nowhere"), "nowhere: no such file or folder"),
         (("--adapt", "mmd"), "--adapt mmd: needs experimental maps, and boxes of another domain"),
         (("--adapt", "mmd", "--network", "trace"), "--adapt mmd: only the network of types is adapted"),

@@ -62,7 +62,8 @@ class AAnchorTask:
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "aanchor": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
-        self.held_out = [held_out_example(pair) for pair in held_out] if distributed.is_first() else []
+        judged = [held_out_example(pair) for pair in held_out] if distributed.is_first() else []
+        self.held_out = [one for one in judged if len(_known(one))]
         self.noise = CubeNoise()
         self.temperature = network.config.temperature
         self.scores: dict[str, float] = {}

@@ -108,7 +108,8 @@ def gaussian_mmd(source: Tensor, target: Tensor) -> Tensor:
     if not len(source) or not len(target):
         return (source.sum() + target.sum()) * 0
     every = torch.cat([source, target]).float()
-    apart = (every[:, None] - every[None]).square().sum(dim=2)  # a product would lose small distances to rounding
+    exactly = "donot_use_mm_for_euclid_dist"  # a product would lose small distances to rounding
+    apart = torch.cdist(every, every, compute_mode=exactly).square()
     median = apart.detach()[torch.triu(torch.ones_like(apart), 1) > 0].median().clamp(min=1e-12)
     kernel = torch.stack([torch.exp(-apart / (2 * median * times)) for times in _BANDWIDTHS]).mean(dim=0)
     of_source = torch.arange(len(every), device=every.device) < len(source)

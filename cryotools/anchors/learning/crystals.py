@@ -22,6 +22,7 @@ from cryotools.core.maps.volume import Grid
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
 from cryotools.core.structures.structurefile import read_structure
+from cryotools.core.structures.structurelist import unrelated_structures
 from cryotools.simulate.boxes import box_grid, degraded_box, keep_boxes, reaching, without_solvent
 from cryotools.training.store import ExampleStore
 
@@ -47,13 +48,36 @@ def list_crystals(folder: Path) -> list[Crystal]:
     DataError
         There is none.
     """
-    found = []
-    for model in sorted(folder.glob("*/model.*")):
-        files = [model.with_name(name) for name in ("data.mtz.gz", "data.mtz", "map.ccp4.gz", "map.ccp4")]
-        found += [Crystal(model, file) for file in files if file.exists()][:1]
+    found = [crystal for model in sorted(folder.glob("*/model.*")) if (crystal := _beside(model))]
     if not found:
         raise DataError(f"{folder}: has no crystals (folders with a model and data.mtz or map.ccp4, or these in .gz)")
     return found
+
+
+def unrelated_crystals(path: str, fold: int | None, *, to_any: bool = False) -> list[Crystal]:
+    """The crystals of a folder; or those whose models are in a list, except the related ones, as
+    `core.structures.structurelist.unrelated_structures` leaves them out. Density lies beside each model.
+
+    Raises
+    ------
+    DataError
+        There is no such folder or list, it names no usable crystal, or a model without density.
+    """
+    if Path(path).is_dir():
+        return list_crystals(Path(path))
+    found = []
+    for model in unrelated_structures(path, fold, to_any=to_any):
+        crystal = _beside(model)
+        if crystal is None:
+            raise DataError(f"{model}: has no density beside it (data.mtz or map.ccp4, or these in .gz)")
+        found.append(crystal)
+    return found
+
+
+def _beside(model: Path) -> Crystal | None:
+    """The crystal of a model, whose density is in the same folder."""
+    files = [model.with_name(name) for name in ("data.mtz.gz", "data.mtz", "map.ccp4.gz", "map.ccp4")]
+    return next((Crystal(model, file) for file in files if file.exists()), None)
 
 
 def crystal_examples(

@@ -64,7 +64,8 @@ class TypeTask:
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "type": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
-        self.held_out = [held_out_example(pair) for pair in held_out] if distributed.is_first() else []
+        judged = [held_out_example(pair) for pair in held_out] if distributed.is_first() else []
+        self.held_out = [one for one in judged if len(framed(one))]
         self.averaging: dict[str, float | None] = {}
         if adaptation is not None and adaptation.network is not None:
             adversary = on_device(adaptation.network, self.device)

@@ -8,7 +8,7 @@ import gemmi
 import numpy as np
 import pytest
 
-from cryotools.anchors.learning.crystals import Crystal, crystal_example, list_crystals
+from cryotools.anchors.learning.crystals import Crystal, crystal_example, list_crystals, unrelated_crystals
 from cryotools.core.errors import DataError
 
 
@@ -78,6 +78,21 @@ def test_a_folder_of_crystals_is_listed(tmp_path: Path) -> None:
     assert list_crystals(tmp_path / "set") == [crystal]
     with pytest.raises(DataError, match="has no crystals"):
         list_crystals(tmp_path / "set" / "empty")
+
+
+def test_relatives_of_held_out_maps_are_left_out_of_a_list(tmp_path: Path) -> None:
+    one, two = (make_crystal(tmp_path / name) for name in ("one", "two"))
+    listed = tmp_path / "list.csv"
+    listed.write_text("file,homolog_of_fold\none/model.pdb,\ntwo/model.pdb,1\n")
+    assert unrelated_crystals(str(listed), None) == [one, two]
+    assert unrelated_crystals(str(listed), 1) == [one]
+    assert unrelated_crystals(str(listed), 0, to_any=True) == [one]
+    assert unrelated_crystals(str(tmp_path), 1) == [one, two]  # a folder tells nothing of relatives
+    two.density.unlink()
+    with pytest.raises(DataError, match="has no density beside it"):
+        unrelated_crystals(str(listed), None)
+    with pytest.raises(DataError, match="no such file or folder"):
+        unrelated_crystals(str(tmp_path / "gone"), None)
 
 
 def test_data_without_the_columns_are_refused(tmp_path: Path) -> None:
