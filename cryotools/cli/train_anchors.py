@@ -103,6 +103,7 @@ def command(
     cache: Annotated[str | None, opt.main("--cache", metavar="FOLDER", help="Folder that keeps the boxes.")] = None,
     resume: run.Resume = False,
     every: run.Every = 500,
+    snapshots: run.Snapshots = None,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -150,6 +151,7 @@ def command(
         workers,
         resume,
         only_judged="em" not in chosen,
+        snapshots=snapshots,
     )
     run.train_and_report(asked, build, json)
 

@@ -32,6 +32,10 @@ LearningRate = Annotated[
 ]
 Resume = Annotated[bool, opt.main("--resume", metavar="", help="Continue the run in OUT.")]
 Every = Annotated[int, opt.output("--every", min=1, metavar="N", help="Validate and save every N steps.")]
+Snapshots = Annotated[
+    int | None,
+    opt.output("--snapshots", min=2, metavar="N", help="Keep N earlier states of the network in OUT/snapshots."),
+]
 Workers = Annotated[
     int | None,
     opt.compute(
@@ -62,6 +66,7 @@ class Run:
     workers: int | None
     resume: bool
     only_judged: bool = False
+    snapshots: int | None = None
 
 
 _ENOUGH = 8  # this many processes make batches faster than a GPU consumes them
@@ -93,6 +98,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
         save_every=run.every,
         seed=run.seed,
         precision=run.precision.value,
+        snapshots=run.snapshots,
     )
     with distributed.joined(place), progress() as reporter:
         every = load_folder(run.data)

@@ -29,6 +29,8 @@ from cryotools.training.plot import add_metrics, draw_losses, forget_metrics_aft
 from cryotools.training.runstate import RunState
 from cryotools.training.task import Batch, Task
 
+_FIRST_SNAPSHOT = 0.4  # of the steps
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -37,7 +39,8 @@ class LoopConfig:
     auto, fp32 or bf16, and applies to the steps; weights, updates and validation stay in float32.
 
     `epochs` replaces `steps` for a task with a fixed number of steps per epoch; `validate_every` and `save_every` then
-    count epochs, and metrics.csv has a column for them.
+    count epochs, and metrics.csv has a column for them. `snapshots` is how many earlier states of the networks are kept
+    (None: none), at least 2; see `snapshot_steps`.
     """
 
     steps: int = 5000
@@ -49,6 +52,7 @@ class LoopConfig:
     seed: int = 0
     precision: str = "fp32"
     epochs: int | None = None
+    snapshots: int | None = None
 
 
 def train(
@@ -63,7 +67,8 @@ def train(
 ) -> dict[str, float]:
     """Train `task` to the end, leaving config.json, metrics.csv, losses.png, state.pt and the task's networks in
     `folder`; returns the last line of metrics.csv. `about` holds further settings of the run (plain values, for
-    config.json); `workers` processes make its batches, which are the same with any number of them.
+    config.json); `workers` processes make its batches, which are the same with any number of them. Snapshots are
+    networks as in `folder`, in its subfolders snapshots/STEP.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def train(
     precision = training_precision(config.precision, device)
     settings = {key: value for key, value in asdict(config).items() if value is not None} | dict(about or {})
     run, config = RunState(task, folder, settings, config.averaging), _in_steps(config, task)
-    first = run.restore() if resume else 0
+    first, to_keep = run.restore() if resume else 0, snapshot_steps(config)
     distributed.on_first(_begin, folder, settings, first)
     for network in run.networks():
         distributed.share_weights(network)
@@ -101,12 +106,14 @@ def train(
             progress.advance()
             done, stopped = step + 1, asked_to_stop()
             due = [done % every == 0 or done == config.steps for every in (config.validate_every, config.save_every)]
-            if any(due) or stopped:
+            if any(due) or stopped or done in to_keep:
                 for network in run.networks():
                     distributed.average_buffers(network)
             if due[0]:
                 distributed.on_first(_add_line, run, config, done)
                 run.record.losses.clear()
+            if done in to_keep:
+                distributed.on_first(run.keep_snapshot, done)
             if due[1] or stopped:
                 distributed.on_first(run.save, done)
             if stopped:
@@ -156,6 +163,22 @@ def learning_rate(config: LoopConfig, step: int) -> float:
         return config.learning_rate * (step + 1) / config.warmup
     done = (step - config.warmup) / max(config.steps - config.warmup, 1)
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def snapshot_steps(config: LoopConfig) -> set[int]:
+    """The numbers of steps after which a snapshot is kept: evenly from two fifths of the run to its end.
+
+    Raises
+    ------
+    UsageError
+        There is to be a single one.
+    """
+    if config.snapshots is None:
+        return set()
+    if config.snapshots < 2:
+        raise ArgumentError("snapshots", config.snapshots, "give at least 2")
+    steps = np.linspace(_FIRST_SNAPSHOT * config.steps, config.steps, config.snapshots)
+    return {max(1, round(step)) for step in steps}
 
 
 def _in_steps(config: LoopConfig, task: Task) -> LoopConfig:

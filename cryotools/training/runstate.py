@@ -18,6 +18,8 @@ from cryotools.core.compute.checkpoint import load_state, save_state
 from cryotools.core.errors import DataError, UsageError
 from cryotools.training.task import Task
 
+SNAPSHOTS = "snapshots"  # folder
+
 
 class Record:
     """The data for the next line of metrics.csv: the losses since the last one, and the time of the whole run."""
@@ -95,6 +97,22 @@ class RunState:
             save_state(self.folder / "state.pt", state)
         except DataError as error:
             raise DataError(f"step {step}: {error}; {self.what_stays()}") from error
+
+    def keep_snapshot(self, step: int) -> None:
+        """Write the task's networks into a folder of this step.
+
+        Raises
+        ------
+        DataError
+            A file cannot be written.
+        """
+        place = self.folder / SNAPSHOTS / f"{step:07d}"
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{place}: cannot be used as a folder: {error.strerror}") from error
+        with self.judged() as averaged:
+            self.task.save(place, averaged)
 
     def restore(self) -> int:
         """Restore the task from the last checkpoint; returns the number of steps done.

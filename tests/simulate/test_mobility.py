@@ -52,3 +52,18 @@ def test_the_same_random_numbers_give_the_same_map(tmp_path: Path) -> None:
     one, two, other = (mobile_density(structure, grid, 3.0, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one, two)
     assert not np.allclose(one, other)
+
+
+def test_mobility_spreads_density_and_keeps_its_amount(tmp_path: Path) -> None:
+    places = {"CA": (0.0, "C"), "CB": (14.0, "C"), "NZ": (28.0, "N")}
+    atoms = [A(element, (x, 0.0, 0.0), name, residue="LYS") for name, (x, element) in places.items()]
+    structure = read_structure(write_pdb(tmp_path / "far.pdb", atoms))
+    grid = grid_around(structure, 0.5, 9.0)
+    x = grid.index_to_world(np.stack([np.arange(grid.shape[2])] * 3, axis=1))[:, 0]
+    for seed in range(3):
+        along = mobile_density(structure, grid, 2.0, np.random.default_rng(seed)).sum(axis=(0, 1))
+        at_rest, middle, end = (along[np.abs(x - at) < 7].sum() for at, _ in places.values())
+        assert middle > 0.85 * at_rest  # the widest reach beyond 7 Å
+        assert middle < 1.02 * at_rest
+        assert end < 1.02 * 7 / 6 * at_rest
+        assert along[np.abs(x - 14).argmin()] < along[np.abs(x).argmin()]

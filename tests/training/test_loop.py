@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from torch import nn
 from cryotools.core.compute.checkpoint import load_state, save_state
 from cryotools.core.errors import DataError, UsageError
 from cryotools.training import loop, runstate
-from cryotools.training.loop import LoopConfig, learning_rate, train
+from cryotools.training.loop import LoopConfig, learning_rate, snapshot_steps, train
 from cryotools.training.plot import draw_losses, read_metrics
 from cryotools.training.step import update
 
@@ -74,6 +75,33 @@ def weights(task: Line) -> list[float]:
 
 def rows(folder) -> list[dict[str, str]]:
     return list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("steps", "count", "expected"), [(100, 3, {40, 70, 100}), (3, 5, {1, 2, 3}), (50, 2, {20, 50})]
+)
+def test_snapshots_are_spread_over_the_end_of_a_run(steps, count, expected):
+    assert snapshot_steps(LoopConfig(steps=steps, snapshots=count)) == expected
+    assert snapshot_steps(LoopConfig(steps=steps)) == set()
+    with pytest.raises(UsageError, match="give at least 2"):
+        snapshot_steps(LoopConfig(snapshots=1))
+
+
+@pytest.mark.learning
+def test_snapshots_are_the_networks_of_their_steps_also_when_resumed(tmp_path):
+    config = replace(CONFIG, snapshots=3)
+    train(Line(), tmp_path / "whole", config)
+    with pytest.raises(DataError, match="not finite"):
+        train(Line(lambda step: float("nan") if step == 30 else None), tmp_path / "parts", config)
+    train(Line(), tmp_path / "parts", config, resume=True)
+    whole, parts = (
+        {path.parent.name: path.read_text() for path in run.glob("snapshots/*/saved")}
+        for run in (tmp_path / "whole", tmp_path / "parts")
+    )
+    assert sorted(whole) == ["0000016", "0000028", "0000040"]
+    assert whole == parts
+    assert len(set(whole.values())) == 3
+    assert whole["0000040"] == (tmp_path / "whole/saved").read_text()
 
 
 @pytest.mark.learning
