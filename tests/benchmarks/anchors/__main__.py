@@ -1,6 +1,6 @@
 """`make bench-anchors LIST=pairs.csv`: residues found in maps, measured.
 
-LIST names maps and models as `cryotools curate` reads them, with folds by protein family; a pdb id that ends in * marks
+LIST names maps and models as `cryotools curate` reads them, with folds by protein family; an id that ends in * marks
 a predicted model, whose side chains are not scored. Confidences of a map are calibrated on the maps of the other folds.
 Everything is printed as Markdown, for docs/anchors-accuracy.md; `--calibration FILE` also writes the calibration on all
 maps, and `--confusion PNG` draws the confusion matrix.

@@ -40,7 +40,7 @@ class Measured:
 
     @property
     def predicted(self) -> bool:
-        return self.entry.pdb.endswith("*")
+        return self.entry.id.endswith("*")
 
     @property
     def there(self) -> np.ndarray:

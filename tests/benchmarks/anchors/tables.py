@@ -137,7 +137,7 @@ def _with_side_chains(maps: Sequence[Measured]) -> list[Measured]:
 
 
 def _named(one: Measured) -> list[str]:
-    return [f"{one.entry.id}{' *' if one.predicted else ''}", f"{one.entry.resolution:g}"]
+    return [one.entry.id.replace("*", " *"), f"{one.entry.resolution:g}"]
 
 
 def _slashed(*values: float) -> str:
