@@ -15,7 +15,7 @@ define in_two_processes
 	wait $$!; commands=$$?; cat $(BIN)/../commands.log; exit $$((rest | commands))
 endef
 
-.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse docs clean
+.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse bench-anchors docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -56,6 +56,9 @@ bench-realism: .venv/.ready  ## learned and classical maps against experimental 
 
 bench-sse: .venv/.ready  ## scores, nucleotides, robustness and speed of annotate-sse: make bench-sse LIST=pairs.csv WEIGHTS=FILE
 	$(BIN)/python tests/benchmarks/sse $(LIST) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(OPTIONS)
+
+bench-anchors: .venv/.ready  ## chains, amino acids and confidence of detect-anchors: make bench-anchors LIST=pairs.csv
+	$(BIN)/python tests/benchmarks/anchors $(LIST) $(OPTIONS)
 
 docs: .venv/.ready  ## docs/commands.md from the commands' own help
 	$(BIN)/python docs/generate.py

@@ -37,7 +37,7 @@ CHECK_REMARKS = (
     "A model checked against a map by detect-anchors of cryotools.",
     "B factors are score x 100: log-odds in nats of a residue's type at its place, averaged over 19 residues.",
 )
-_NEAR = 2.0  # Å from a residue found in the map: about half a bond
+_NEAR = 3.0  # Å from a residue found in the map, as its presence is calibrated
 _UNSEEN = 0.15  # presence below which there seems to be no residue
 _CA_BOND = (2.7, 4.2)  # Å between bonded Cα atoms: cis to trans, with errors
 _B_RANGE = (-99.99, 999.99)  # of a PDB file's column

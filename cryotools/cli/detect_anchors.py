@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from cryotools.anchors.detected import Detection
     from cryotools.anchors.labels import ResidueTruth
+    from cryotools.anchors.predict import AnchorDetector
+    from cryotools.core.structures.structure import Structure
 
 NAME = "detect-anchors"
 EPILOG = """OUT.pdb and OUT.cif hold one CA per anchor, named after its most probable amino acid; the B factor is
@@ -26,6 +28,10 @@ direction, of helix and strand, and of each of the twenty amino acids.
 With --sequence, stretches of residues that fit the proteins' sequences get their types from there, as surely as they
 fit; --fit says where each stretch fits and how likely that is by chance. Sequences that do not belong to the map fit
 nowhere, which is said, and change nothing.
+
+With --structure, anchors are compared with a model; --check scores its residues one by one: which fit what the map
+shows, which lie where no residue is found, which belong further along the chain (out of register) or to a chain that
+runs the other way.
 
 Give the resolution if it is known. The networks were trained on maps from 1.8 to 4.8 Å; beyond 4.5 Å hardly any
 residue is an anchor.
@@ -66,6 +72,10 @@ def command(
     fit: Annotated[
         str | None, opt.output("--fit", metavar="CSV", help="Where stretches of residues fit the sequences.")
     ] = None,
+    check: Annotated[
+        str | None,
+        opt.output("--check", metavar="CSV", help="Which residues of the model look misplaced or out of register."),
+    ] = None,
     preview: Annotated[
         str | None, opt.output("--preview", metavar="PNG", help="Also draw the anchors as a picture.")
     ] = None,
@@ -85,10 +95,15 @@ def command(
     threads = set_threads(threads)
     if skip_existing(out, no_clobber):
         return
-    if fit and not sequence:
-        raise UsageError("--fit needs sequences; add --sequence")
-    _check_arguments(out, [map_file, structure, sequence, weights, trace_weights], preview, fit)
+    for option, table, of, given in (
+        ("--fit", fit, "--sequence", sequence),
+        ("--check", check, "--structure", structure),
+    ):
+        if table and not given:
+            raise UsageError(f"{option} needs {of}")
+    _check_arguments(out, [map_file, structure, sequence, weights, trace_weights], preview, [fit, check])
     from cryotools.anchors.check import warn_if_few
+    from cryotools.anchors.hand import warn_if_left_handed
     from cryotools.anchors.output import write_anchors
     from cryotools.anchors.predict import AnchorDetector
     from cryotools.core.compute.runner import Compute
@@ -97,18 +112,22 @@ def command(
     detector = AnchorDetector(weights, trace_weights, Compute(device, precision.value, threads), rotations)
     volume = read_map(map_file, voxel_size=voxel_size, replace_non_finite=replace_nan)
     volume = volume.with_data(-volume.data) if invert else volume
-    truth = _truth(structure) if structure else None
+    model = _model(structure) if structure else None
+    truth = model[1] if model else None
     sequences = _sequences(sequence) if sequence else None
     with progress() as reporter:
         detection = detector.detect(volume, resolution, progress=reporter)
-    names = []
+    warn_if_left_handed(detection.residues)
+    found: dict[str, Any] = {}
+    if model and check:
+        found["verdicts"] = _write_check(detector, detection, model[0], check)
     if sequences:
-        detection, placed = _with_sequences(detection, sequences, fit)
-        names += [fit] if fit else []
+        detection, found["n_placed"] = _with_sequences(detection, sequences, fit)
     import numpy as np
 
     which = np.arange(len(detection.residues)) if every else detection.anchors(confidence)
     warn_if_few(detection, confidence)
+    names = [table for table in (check, fit) if table]
     names += write_anchors(out, detection, which, map_file, every_head=every)
     if preview:
         from cryotools.anchors.preview import draw_anchors
@@ -116,9 +135,7 @@ def command(
         draw_anchors(preview, detection, detection.anchors(confidence), map_file, truth)
         names.append(preview)
     figures = {"map": map_file, "resolution_A": resolution, "confidence": confidence}
-    figures |= _figures(detection, detection.anchors(confidence), truth)
-    if sequences:
-        figures["n_placed"] = placed
+    figures |= _figures(detection, detection.anchors(confidence), truth) | found
     if json:
         print_json({**figures, "outputs": names})
     _summarise(map_file, figures, names)
@@ -126,7 +143,7 @@ def command(
     detail(f"background {levels.background:.4g}, molecule density {levels.strength:.4g}, {threads} threads")
 
 
-def _check_arguments(out: str, given: list[str | None], preview: str | None, fit: str | None) -> None:
+def _check_arguments(out: str, given: list[str | None], preview: str | None, tables: list[str | None]) -> None:
     """Reject arguments that make no sense, before reading anything."""
     from cryotools.anchors.output import check_format, script_file
     from cryotools.core.files.output import check_output
@@ -134,21 +151,32 @@ def _check_arguments(out: str, given: list[str | None], preview: str | None, fit
 
     suffix = check_format(out)
     inputs = [source for source in given if source and source != "-"]
-    if fit:
-        check_output(fit, inputs)
-    for output in [out] if suffix == ".csv" else [out, script_file(out)]:
+    outputs = [out] if suffix == ".csv" else [out, script_file(out)]
+    for output in [*outputs, *(table for table in tables if table)]:
         check_output(output, inputs)
     if preview:
         check_can_draw(preview)
         check_output(preview, inputs)
 
 
-def _truth(path: str) -> ResidueTruth:
-    """The residues of a model."""
+def _model(path: str) -> tuple[Structure, ResidueTruth]:
+    """A model and its residues."""
     from cryotools.anchors.labels import residue_truth
     from cryotools.core.structures.structurefile import read_structure
 
-    return residue_truth(read_structure(path))
+    structure = read_structure(path)
+    return structure, residue_truth(structure)
+
+
+def _write_check(detector: AnchorDetector, detection: Detection, model: Structure, table: str) -> dict[str, int]:
+    """Write how well each residue of a model fits the map; returns the number of residues of each verdict."""
+    from cryotools.anchors.modelcheck import CHECK_COLUMNS, check_model
+    from cryotools.core.files.output import write_text
+    from cryotools.core.files.table import csv_text
+
+    checked = check_model(detector, detection, model)
+    write_text(table, csv_text(CHECK_COLUMNS, checked.rows()))
+    return checked.counts()
 
 
 def _sequences(path: str) -> dict[str, str]:
@@ -205,6 +233,8 @@ def _summarise(map_file: str, figures: dict[str, Any], names: list[str]) -> None
     sure = f"{figures['n_anchors']} of them with a confidence of at least {figures['confidence']:g}"
     expected = figures["expected_right"]
     note(f"{map_file}: {found}, {sure}{f' ({expected:.0%} expected to be right)' if expected else ''}")
+    if "verdicts" in figures:
+        note("the model's residues: " + ", ".join(f"{count} {name}" for name, count in figures["verdicts"].items()))
     if "n_placed" in figures:
         note(f"{figures['n_placed']} residues fit the sequences")
     if figures.get("anchors_right") is not None:

@@ -23,11 +23,26 @@ def networks(tmp_path, monkeypatch):
 
 
 def test_anchors_are_written_as_a_structure_with_a_script_and_a_picture(run, networks):
-    options = ("--res", 3.2, "--confidence", 0, "--structure", MODEL, "--preview", "out.png", "--json")
+    options = (
+        "--res",
+        3.2,
+        "--confidence",
+        0,
+        "--structure",
+        MODEL,
+        "--preview",
+        "out.png",
+        "--json",
+        "--check",
+        "c.csv",
+    )
     done = run("detect-anchors", REAL, "out.pdb", *options, *networks)
     assert done.code == 0, done.err
     figures = json.loads(done.out)
-    assert figures["outputs"] == ["out.pdb", "out.cxc", "out.png"]
+    assert figures["outputs"] == ["c.csv", "out.pdb", "out.cxc", "out.png"]
+    checked = list(csv.DictReader(Path("c.csv").read_text().splitlines()))
+    assert len(checked) == figures["n_in_model"]
+    assert sum(figures["verdicts"].values()) == len(checked)
     assert figures["n_anchors"] == figures["n_residues"] > 0
     assert figures["n_in_model"] > 50
     read = gemmi.read_structure("out.pdb")
@@ -59,7 +74,8 @@ def test_sequences_that_fit_nowhere_are_told_and_change_nothing(run, networks):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ((REAL, "out.pdb", "--fit", "out.fit"), 2, "--fit needs sequences; add --sequence"),
+        ((REAL, "out.pdb", "--fit", "out.fit"), 2, "--fit needs --sequence"),
+        ((REAL, "out.pdb", "--check", "out.check"), 2, "--check needs --structure"),
         ((REAL, "out.pdb", "--sequence", MODEL), 1, "is not FASTA"),
         ((REAL, "out.txt"), 2, "out.txt: the name must end in .pdb, .cif or .csv"),
         ((REAL, "out.pdb", "--res", -3), 2, "--res -3: give a positive number"),

@@ -13,7 +13,6 @@ from cryotools.anchors.confidence import Evidence, fit_weights, probability
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.labels import ResidueTruth
 from cryotools.metrics.detection import is_right, match_points
-from cryotools.training.calibration import least_temperature
 
 WITHIN = 3.0  # Å between Cα atoms, of a residue that is there
 
@@ -71,11 +70,9 @@ def fit_calibration(maps: Sequence[Judged]) -> Calibration:
     presence = fit_weights(np.concatenate(features), np.concatenate([one.there for one in maps]), grouped(features))
     nats, ways = (np.concatenate([one.direction[at] for one in maps]) for at in (0, 1))
 
-    def loss(temperature: float) -> float:
-        sure = expit(nats / temperature)
-        return float(-np.log(np.clip(np.where(ways, sure, 1 - sure), 1e-6, 1)).mean())
-
-    direction = 1 / least_temperature(loss) if len(nats) else Calibration.direction
+    direction = Calibration.direction
+    if len(nats):
+        direction = float(fit_weights(nats[:, None], ways, np.zeros(len(nats)))[0])
     of_right = [
         one.evidence.right_features(
             probability(seen, presence), expit(direction * one.evidence.direction).astype(np.float32)
@@ -83,4 +80,4 @@ def fit_calibration(maps: Sequence[Judged]) -> Calibration:
         for one, seen in zip(maps, features, strict=True)
     ]
     right = fit_weights(np.concatenate(of_right), np.concatenate([one.right for one in maps]), grouped(of_right))
-    return Calibration(tuple(map(float, presence)), tuple(map(float, right)), float(direction))
+    return Calibration(tuple(map(float, presence)), tuple(map(float, right)), direction)

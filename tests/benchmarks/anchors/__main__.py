@@ -1,0 +1,52 @@
+"""`make bench-anchors LIST=pairs.csv`: residues found in maps, measured.
+
+LIST names maps and models as `cryotools curate` reads them, with folds by protein family; an id that ends in * marks
+a predicted model, whose side chains are not scored. Confidences of a map are calibrated on the maps of the other folds.
+Everything is printed as Markdown, for docs/anchors-accuracy.md; `--calibration FILE` also writes the calibration on all
+maps, and `--confusion PNG` draws the confusion matrix.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import tables
+from measured import calibrated, measure
+
+from cryotools.anchors.learning.calibrate import fit_calibration
+from cryotools.anchors.predict import AnchorDetector
+from cryotools.core.compute.runner import Compute
+from cryotools.curation.pairlist import read_list
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("list")
+    options.add_argument("--weights")
+    options.add_argument("--trace-weights")
+    options.add_argument("--coarsest", type=float, default=5.0, metavar="ANGSTROM")
+    options.add_argument("--calibration", metavar="FILE")
+    options.add_argument("--confusion", metavar="PNG")
+    chosen = options.parse_args(arguments)
+    detector = AnchorDetector(chosen.weights, chosen.trace_weights, Compute("cpu"))
+    maps = []
+    for entry in sorted(read_list(chosen.list), key=lambda one: one.resolution):
+        if entry.resolution <= chosen.coarsest:
+            maps.append(measure(detector, entry))
+            print(f"{entry.id}: {maps[-1].seconds:.0f} s", file=sys.stderr, flush=True)
+    maps = calibrated(maps)
+    scale = detector.types.config.temperature
+    print(tables.chains(maps), tables.types(maps, scale), tables.anchors(maps), tables.by_amino_acid(maps), sep="\n\n")
+    print("\n" + tables.summary(maps, scale))
+    if chosen.calibration:
+        known = [one.judged for one in maps if not one.predicted]
+        Path(chosen.calibration).write_text(fit_calibration(known).to_text())
+    if chosen.confusion:
+        tables.draw_confusion(chosen.confusion, maps, scale)
+
+
+if __name__ == "__main__":
+    main()
