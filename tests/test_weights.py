@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import cryotools
+from cryotools.anchors.network import RESIDUE_TYPE, TRACE
 from cryotools.core.compute.checkpoint import SHIPPED, load_network
 from cryotools.realism.network import EVALUATOR
 from cryotools.simulate.learned.network import GENERATOR
@@ -32,5 +33,5 @@ def test_a_network_is_what_its_card_says(path):
     assert card["name"] == path.stem
     assert not set(card["trained_on"]) & set(card["held_out"])
     assert path.stat().st_size < 12e6
-    _, config, _ = load_network(path, [GENERATOR, VAE_GENERATOR, EVALUATOR, SECONDARY_STRUCTURE])
+    _, config, _ = load_network(path, [GENERATOR, VAE_GENERATOR, EVALUATOR, SECONDARY_STRUCTURE, TRACE, RESIDUE_TYPE])
     assert {key: getattr(config, key) for key in card["config"]} == card["config"]

@@ -24,12 +24,12 @@ from cryotools.core.progress import Progress
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
 
-_VOTER = 0.08  # probability from which a voxel votes
+_VOTER = 0.06  # probability from which a voxel votes
 _FARTHEST = 2.2  # Å, of a vote from its voxel
 _SPREAD = 0.5  # Å, standard deviation of the kernel with which votes are added up
 _PEAK, _MEAN = 1.0, 0.8  # Å, around a place that must be the best within, and over which votes are averaged
 _WHOLE = 15.7  # sum of the targets around a Cα in training, Gaussians of 1 Å on voxels of 1 Å
-LEAST = 0.03  # × `_WHOLE`, the votes of a candidate; paths sort out the rest
+LEAST = 0.02  # × `_WHOLE`, the votes of a candidate; paths sort out the rest
 APART = 1.9  # Å between candidates; bonded Cα atoms are 2.9 Å (cis) to 3.8 Å apart
 
 

@@ -68,10 +68,11 @@ def evaluate_anchors(detector: AnchorDetector, entry: Entry) -> AnchorEvaluation
     """
     volume = read_map(entry.map)
     structure = read_structure(entry.model)
-    structure = structure[(structure.kind != WATER) & (structure.element != 1)]
-    truth = residue_truth(structure)
-    if not volume.grid.contains(truth.ca).any():
+    inside = volume.grid.contains(structure.xyz)
+    structure = structure[(structure.kind != WATER) & (structure.element != 1) & inside]
+    if not len(structure):
         raise DataError(f"{entry.model}: no residue lies in {entry.map}; check that they overlay")
+    truth = residue_truth(structure)
     resolution = None if np.isnan(entry.resolution) else entry.resolution
     detection = detector.detect(volume, resolution)
     counts = counted(volume, detection.residues.ca, structure.xyz)

@@ -50,7 +50,7 @@ def cubes(density: np.ndarray, index: np.ndarray, axes: np.ndarray) -> np.ndarra
     along = STEP * (np.arange(CUBE) - (CUBE - 1) / 2)
     local = np.stack(np.meshgrid(along, along + FORWARD, along, indexing="xy"), axis=-1)
     local = local.transpose(2, 0, 1, 3).reshape(-1, 3)  # (third, second, first) axis, each point (first, second, third)
-    where = index[:, None] + np.einsum("pk,nkj->npj", local, axes)
+    where = index[:, None] + local @ axes  # (n, voxels, 3)
     values = map_coordinates(density, where.reshape(-1, 3).T[::-1], order=1, output=np.float32)
     return values.reshape(-1, 1, CUBE, CUBE, CUBE)
 

@@ -30,7 +30,14 @@ from cryotools.core.files.output import atomic_path
 
 _FORMAT = "cryotools-network-1"
 WEIGHTS_FOLDER = Path(__file__).parents[2] / "weights"
-SHIPPED = ("evaluation-discriminator", "map-generator", "secondary-structure", "vae-map-generator")
+SHIPPED = (
+    "evaluation-discriminator",
+    "map-generator",
+    "residue-trace",
+    "residue-type",
+    "secondary-structure",
+    "vae-map-generator",
+)
 
 
 @dataclass(frozen=True)

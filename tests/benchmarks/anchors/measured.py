@@ -51,7 +51,8 @@ class Measured:
 def measure(detector: AnchorDetector, entry: Entry) -> Measured:
     """Search the map of one pair, with the resolution given."""
     volume, structure = read_map(entry.map), read_structure(entry.model)
-    structure = structure[(structure.kind != WATER) & (structure.element != 1)]
+    inside = volume.grid.contains(structure.xyz)
+    structure = structure[(structure.kind != WATER) & (structure.element != 1) & inside]
     truth, begin = residue_truth(structure), time.perf_counter()
     detection, evidence = detector.with_evidence(volume, entry.resolution)
     seconds = time.perf_counter() - begin
