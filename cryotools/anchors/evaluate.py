@@ -9,11 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from cryotools.anchors.frames import frames
+from cryotools.anchors.frames import FORWARD, frames
 from cryotools.anchors.labels import UNKNOWN, ResidueTruth, residue_truth
 from cryotools.anchors.network import NONE
 from cryotools.anchors.predict import AnchorDetector
-from cryotools.anchors.score import AnchorScores, CaScores, TypeScores, counted, score_anchors, score_ca, score_types
+from cryotools.anchors.score import (
+    AnchorScores,
+    CaScores,
+    TypeScores,
+    counted,
+    score_anchors,
+    score_ca,
+    score_found_types,
+    score_types,
+)
 from cryotools.anchors.types import types_in_frames
 from cryotools.core.errors import CryotoolsError, CryotoolsNote, DataError
 from cryotools.core.files.table import csv_text
@@ -26,13 +35,15 @@ from cryotools.curation.pairlist import Entry
 from cryotools.metrics.bootstrap import Interval, bootstrap_interval
 
 _OF_TYPES = ("top1", "top3", "top5", "nats", "majority", "ece")
+_PLACES = ("true", "mass", "found")
 
 
 @dataclass(frozen=True)
 class AnchorEvaluation:
     """The result for one map, or the `error` that prevented it; `resolution` is in Å, NaN if unknown.
 
-    `types` are the scores of amino acids at the model's own Cα atoms.
+    `types` are the scores of amino acids in the frames of the model's own Cα atoms, `types_by_mass` those of the same
+    frames placed by the residues' centres of mass, `types_found` those where residues were found.
     """
 
     id: str
@@ -41,19 +52,22 @@ class AnchorEvaluation:
     ca: CaScores | None = None
     anchors: AnchorScores | None = None
     types: TypeScores | None = None
+    types_by_mass: TypeScores | None = None
+    types_found: TypeScores | None = None
     error: str = ""
 
     def scores(self) -> dict[str, float]:
-        """All scores by name; those at true positions begin with `true_`."""
-        if not (self.ca and self.anchors and self.types):
+        """All scores by name; those of amino acids begin with `true_`, `mass_` and `found_` by their positions."""
+        if not (self.ca and self.anchors and self.types and self.types_by_mass and self.types_found):
             return {}
-        true = {f"true_{name}": getattr(self.types, name) for name in _OF_TYPES}
-        return {**asdict(self.ca), **asdict(self.anchors), **true}
+        each = zip(_PLACES, (self.types, self.types_by_mass, self.types_found), strict=True)
+        types = {f"{place}_{name}": getattr(one, name) for place, one in each for name in _OF_TYPES}
+        return {**asdict(self.ca), **asdict(self.anchors), **types}
 
     def row(self) -> dict[str, Any]:
         """A row of the table; missing scores are None."""
         names = [field.name for kind in (CaScores, AnchorScores) for field in fields(kind)]
-        empty = dict.fromkeys([*names, *(f"true_{name}" for name in _OF_TYPES)])
+        empty = dict.fromkeys([*names, *(f"{place}_{name}" for place in _PLACES for name in _OF_TYPES)])
         told = {"id": self.id, "resolution_A": self.resolution, "n_residues": self.n_residues}
         return {**told, **empty, **self.scores(), "error": self.error}
 
@@ -76,28 +90,40 @@ def evaluate_anchors(detector: AnchorDetector, entry: Entry) -> AnchorEvaluation
     resolution = None if np.isnan(entry.resolution) else entry.resolution
     detection = detector.detect(volume, resolution)
     counts = counted(volume, detection.residues.ca, structure.xyz)
-    logits, amino = types_at_model(detector, volume, truth, resolution)
+    temperature = detector.types.config.temperature
+    types, by_mass = (
+        score_types(*types_at_model(detector, volume, truth, resolution, by_mass=by_mass), temperature)
+        for by_mass in (False, True)
+    )
     return AnchorEvaluation(
         entry.id,
         entry.resolution,
         len(truth),
         score_ca(detection.residues, truth, counts),
         score_anchors(detection.residues, truth, counts),
-        score_types(logits, amino, detector.types.config.temperature),
+        types,
+        by_mass,
+        score_found_types(detection.residues, truth, counts),
     )
 
 
 def types_at_model(
-    detector: AnchorDetector, volume: Volume, truth: ResidueTruth, resolution: float | None
+    detector: AnchorDetector,
+    volume: Volume,
+    truth: ResidueTruth,
+    resolution: float | None,
+    by_mass: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits (k, 20) of the model's residues of known type that have both neighbours and lie in the map, in the frames
-    of their own Cα atoms, and their types (k,).
+    of their own Cα atoms, and their types (k,). The cube is centred 2.2 Å from Cα towards the side chain (FORWARD), or,
+    `by_mass`, on the residue's centre of mass.
     """
     prepared = prepare_map(volume, resolution).volume
     at = np.flatnonzero((truth.before >= 0) & (truth.after >= 0) & (truth.amino != UNKNOWN))
     at = at[volume.grid.contains(truth.ca[at])]
     axes = frames(truth.ca[truth.before[at]], truth.ca[at], truth.ca[truth.after[at]])
-    index = prepared.grid.world_to_index(truth.ca[at])
+    place = truth.mass[at] - FORWARD * axes[:, 1] if by_mass else truth.ca[at]
+    index = prepared.grid.world_to_index(place)
     logits = types_in_frames(detector.types, prepared.data, index, axes, resolution, detector.compute)
     return logits[:, :NONE], truth.amino[at]
 

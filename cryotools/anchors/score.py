@@ -20,6 +20,7 @@ BINS = 15
 SURE = 0.8
 _FAR, _DENSE = 5.0, 1.0  # Å from any atom, and σ above the mean: density without a model, by Haruspex's rule
 _NEAR, _TIGHT = 3.0, 1.5  # Å
+_RAREST = 1e-6  # probabilities below this, which may be rounded to 0, count as this
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,17 @@ def score_types(logits: np.ndarray, amino: np.ndarray, temperature: float = 1.0)
         ece=expected_calibration_error(confidence, rank == 0, BINS),
         counts=confusion(amino, order[:, 0] if n else amino, len(AMINO_ACIDS)),
     )
+
+
+def score_found_types(residues: DetectedResidues, truth: ResidueTruth, counts: np.ndarray) -> TypeScores:
+    """Scores of amino acids where residues were found: those matched one-to-one with a Cα of the model within 3 Å.
+
+    What is not found is left out; `counts` (n,) is False for residues to leave out, too.
+    """
+    use = np.flatnonzero(counts)
+    matching = match_points(residues.ca[use], truth.ca, _NEAR)
+    types = residues.types[use[matching.found]].astype(np.float64)
+    return score_types(np.log(np.maximum(types, _RAREST)), truth.amino[matching.truth])
 
 
 def _share(right: np.ndarray, count: int) -> float:

@@ -20,8 +20,9 @@ NAME = "eval-anchors"
 EPILOG = """PAIRS is the same CSV file as that of curate: columns id, map, model, resolution, family. OUT has one line
 per map: Cα atoms found within 1, 2 and 3 Å and their order; anchors of a confidence of at least 0.8, right if
 one-to-one within 3 Å (or 1.5 Å) of the centre of mass of a residue of their type; the precision of the most confident;
-the calibration error; and, in the columns that begin with true_, amino acids at the model's own Cα atoms, beside the
-fraction of the most common one (majority). Lines with the mean and its 95 % bootstrap interval over maps follow.
+the calibration error; and amino acids, beside the fraction of the most common one (majority), in the frames of the
+model's own Cα atoms (columns that begin with true_), in the same frames centred on the residue's centre of mass (mass_)
+and where residues were found (found_). Lines with the mean and its 95 % bootstrap interval over maps follow.
 Residues found in density that has no model do not count.
 
 Examples:

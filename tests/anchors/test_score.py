@@ -9,7 +9,7 @@ import pytest
 
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.labels import UNKNOWN, ResidueTruth
-from cryotools.anchors.score import anchors_by_type, counted, score_anchors, score_ca, score_types
+from cryotools.anchors.score import anchors_by_type, counted, score_anchors, score_ca, score_found_types, score_types
 from cryotools.core.maps.volume import Volume
 
 N = 20
@@ -132,3 +132,17 @@ def test_types_have_ranks_and_a_cross_entropy() -> None:
     assert scores.counts.sum() == 3
     uniform = score_types(np.zeros((3, 20)), amino[:3])
     assert uniform.nats == pytest.approx(np.log(20))
+
+
+def test_types_are_scored_where_residues_were_found() -> None:
+    found = perfect()
+    found.ca[:5] += [0, 50, 0]  # not found
+    found.types[5:10] = found.types[5:10, ::-1]  # misnamed
+    found.types[10:] = np.eye(20)[found.types[10:].argmax(axis=1)]  # sure, and right
+    scores = score_found_types(found, truth(), EVERY)
+    assert (scores.n, scores.top1) == (15, pytest.approx(2 / 3))
+    assert np.isfinite(scores.nats)
+    true = truth()
+    true.amino[19] = UNKNOWN
+    assert score_found_types(found, true, EVERY).n == 14
+    assert score_found_types(found, true, ~EVERY).n == 0
