@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,14 @@ import numpy as np
 from cryotools.anchors.frames import FORWARD, frames
 from cryotools.anchors.labels import UNKNOWN, ResidueTruth, residue_truth
 from cryotools.anchors.network import NONE
+from cryotools.anchors.plots import draw_confidence, draw_confusion
 from cryotools.anchors.predict import AnchorDetector
 from cryotools.anchors.score import (
     AnchorScores,
     CaScores,
     TypeScores,
     counted,
+    right_residues,
     score_anchors,
     score_ca,
     score_found_types,
@@ -25,6 +29,7 @@ from cryotools.anchors.score import (
 )
 from cryotools.anchors.types import types_in_frames
 from cryotools.core.errors import CryotoolsError, CryotoolsNote, DataError
+from cryotools.core.files.output import output_set
 from cryotools.core.files.table import csv_text
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.prepare import prepare_map
@@ -35,6 +40,7 @@ from cryotools.curation.pairlist import Entry
 from cryotools.metrics.bootstrap import Interval, bootstrap_interval
 
 _OF_TYPES = ("top1", "top3", "top5", "nats", "majority", "ece")
+PLOTS = ("confusion.png", "confidence.png")
 _PLACES = ("true", "mass", "found")
 
 
@@ -43,7 +49,8 @@ class AnchorEvaluation:
     """The result for one map, or the `error` that prevented it; `resolution` is in Å, NaN if unknown.
 
     `types` are the scores of amino acids in the frames of the model's own Cα atoms, `types_by_mass` those of the same
-    frames placed by the residues' centres of mass, `types_found` those where residues were found.
+    frames placed by the residues' centres of mass, `types_found` those where residues were found. `confidence` (n,) is
+    that of the residues found that count, and `right`, bool (n,), whether they are.
     """
 
     id: str
@@ -54,6 +61,8 @@ class AnchorEvaluation:
     types: TypeScores | None = None
     types_by_mass: TypeScores | None = None
     types_found: TypeScores | None = None
+    confidence: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False)
+    right: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool), repr=False)
     error: str = ""
 
     def scores(self) -> dict[str, float]:
@@ -66,7 +75,7 @@ class AnchorEvaluation:
 
     def row(self) -> dict[str, Any]:
         """A row of the table; missing scores are None."""
-        names = [field.name for kind in (CaScores, AnchorScores) for field in fields(kind)]
+        names = [one.name for kind in (CaScores, AnchorScores) for one in fields(kind)]
         empty = dict.fromkeys([*names, *(f"{place}_{name}" for place in _PLACES for name in _OF_TYPES)])
         told = {"id": self.id, "resolution_A": self.resolution, "n_residues": self.n_residues}
         return {**told, **empty, **self.scores(), "error": self.error}
@@ -104,6 +113,8 @@ def evaluate_anchors(detector: AnchorDetector, entry: Entry) -> AnchorEvaluation
         types,
         by_mass,
         score_found_types(detection.residues, truth, counts),
+        detection.residues.confidence[counts],
+        right_residues(detection.residues, truth, counts)[counts],
     )
 
 
@@ -161,3 +172,17 @@ def anchor_scores_csv_text(found: Sequence[AnchorEvaluation]) -> str:
             ends = {name: getattr(interval, part) for name, interval in over.items()}
             rows.append({**dict.fromkeys(rows[0]), "id": f"mean{suffix}", **ends})
     return csv_text(list(rows[0]), rows)
+
+
+def draw_evaluations(folder: str | os.PathLike[str], found: Sequence[AnchorEvaluation]) -> list[Path]:
+    """Draw confusion.png, of amino acids at true Cα atoms, and confidence.png, of residues found, all maps together, in
+    an existing `folder`; nothing if no map has scores. Returns the files.
+    """
+    counts = [each.types.counts for each in found if each.types]
+    if not counts:
+        return []
+    files = [Path(folder, name) for name in PLOTS]
+    with output_set():
+        draw_confusion(files[0], np.sum(counts, axis=0))
+        draw_confidence(files[1], *(np.concatenate([getattr(e, k) for e in found]) for k in ("confidence", "right")))
+    return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +24,8 @@ one-to-one within 3 Å (or 1.5 Å) of the centre of mass of a residue of their t
 the calibration error; and amino acids, beside the fraction of the most common one (majority), in the frames of the
 model's own Cα atoms (columns that begin with true_), in the same frames centred on the residue's centre of mass (mass_)
 and where residues were found (found_). Lines with the mean and its 95 % bootstrap interval over maps follow.
-Residues found in density that has no model do not count.
+Residues found in density that has no model do not count. --plots draws which amino acid is taken for which at true Cα
+atoms, how often residues of each confidence are right, and the fraction wrong among the most confident.
 
 Examples:
 
@@ -41,6 +43,13 @@ def command(
         str | None,
         opt.main("--trace-weights", metavar="FILE", help="Find chains with this network instead of the shipped one."),
     ] = None,
+    fold: Annotated[
+        int | None, opt.main("--fold", min=0, metavar="N", help="Score only the maps of this fold of the list.")
+    ] = None,
+    plots: Annotated[
+        str | None,
+        opt.output("--plots", metavar="FOLDER", help="Draw confusion.png and confidence.png, of all maps, there."),
+    ] = None,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -56,21 +65,21 @@ def command(
     threads = set_threads(threads)
     if out != "-" and skip_existing(out, no_clobber):
         return
-    entries = _entries(pairs, shard)
-    _check_output(out, [pairs, weights, trace_weights], entries)
+    entries = _entries(pairs, fold, shard)
+    _check_outputs(out, plots, [pairs, weights, trace_weights], entries)
     from cryotools.anchors.predict import AnchorDetector
     from cryotools.core.compute.runner import Compute
 
     detector = AnchorDetector(weights, trace_weights, Compute(device, precision.value, threads), rotations)
     with progress() as reporter:
         found = _evaluate(detector, entries, reporter)
-    _write(found, out, json=json)
+    _write(found, out, plots, json=json)
     if any(each.error for each in found):
         raise typer.Exit(1)
 
 
-def _entries(pairs: str, shard: str | None) -> list[Entry]:
-    """The pairs of the list that this process is to do."""
+def _entries(pairs: str, fold: int | None, shard: str | None) -> list[Entry]:
+    """The pairs of the list, or of one of its folds, that this process is to do."""
     from cryotools.core.errors import UsageError
     from cryotools.core.files.shards import parse_shard
     from cryotools.curation.pairlist import read_list
@@ -78,13 +87,24 @@ def _entries(pairs: str, shard: str | None) -> list[Entry]:
     entries = read_list(pairs)
     if by_id := [entry.id for entry in entries if not (entry.map and entry.model)]:
         raise UsageError(f"{pairs}: {by_id[0]} gives an accession instead of a file; download it first")
+    if fold is not None:
+        folds = sorted({entry.fold for entry in entries})
+        entries = [entry for entry in entries if entry.fold == fold]
+        if not entries:
+            raise UsageError(f"--fold {fold}: {pairs} has no map in it; its folds are {', '.join(map(str, folds))}")
     return parse_shard(shard).of(entries)
 
 
-def _check_output(out: str, inputs: list[str | None], entries: list[Entry]) -> None:
-    """Reject a table that cannot be written or would overwrite an input, before reading anything."""
+def _check_outputs(out: str, plots: str | None, inputs: list[str | None], entries: list[Entry]) -> None:
+    """Reject files that cannot be written, and a table that would overwrite an input, before reading anything."""
     from cryotools.core.files.output import check_output
 
+    if plots is not None:
+        from cryotools.anchors.evaluate import PLOTS
+        from cryotools.view.picture import check_can_draw
+
+        for name in PLOTS:
+            check_can_draw(str(Path(plots, name)))
     if out != "-":
         files = [file for entry in entries for file in (entry.map, entry.model)]
         check_output(out, [file for file in (*inputs, *files) if file])
@@ -104,16 +124,18 @@ def _evaluate(detector: AnchorDetector, entries: list[Entry], reporter: Progress
     return found
 
 
-def _write(found: list[AnchorEvaluation], out: str, *, json: bool) -> None:
-    """Write the table, and the main scores to stderr."""
+def _write(found: list[AnchorEvaluation], out: str, plots: str | None, *, json: bool) -> None:
+    """Write the table and the plots, and the main scores to stderr."""
     from dataclasses import asdict
 
-    from cryotools.anchors.evaluate import anchor_scores_csv_text, anchor_summary
+    from cryotools.anchors.evaluate import anchor_scores_csv_text, anchor_summary, draw_evaluations
     from cryotools.core.files.output import write_text
 
     text, over = anchor_scores_csv_text(found), anchor_summary(found)
     if out != "-":
         write_text(out, text)
+    if plots is not None:
+        draw_evaluations(plots, found)
     if json:
         print_json({"maps": [each.row() for each in found], "mean": {name: asdict(one) for name, one in over.items()}})
     elif out == "-":

@@ -120,6 +120,33 @@ def test_pairs_are_scored_and_a_broken_one_does_not_stop_the_rest(run, networks)
     assert json.loads(done.out)["mean"]["recall_3"]["n"] == 1
 
 
+def test_one_fold_is_scored_and_drawn(run, networks):
+    lines = [f"{name},{REAL},{MODEL},3.2,globin,{fold}" for name, fold in (("one", 0), ("two", 3))]
+    Path("pairs.csv").write_text("\n".join(["id,map,model,resolution,family,fold", *lines, ""]))
+    Path("plots").mkdir()
+    done = run("eval-anchors", "pairs.csv", "scores.csv", "--fold", 3, "--plots", "plots", *networks)
+    assert done.code == 0, done.err
+    (row,) = csv.DictReader(Path("scores.csv").read_text().splitlines())
+    assert row["id"] == "two"
+    assert float(row["found_majority"]) > 0
+    assert sorted(path.name for path in Path("plots").iterdir()) == ["confidence.png", "confusion.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--fold", 2), 2, "--fold 2: pairs.csv has no map in it; its folds are 0"),
+        (("--plots", "nowhere"), 1, "does not exist; create it first"),
+    ],
+)
+def test_scores_that_cannot_be_made_are_refused_before_anything_is_read(run, networks, arguments, code, words):
+    Path("pairs.csv").write_text(f"id,map,model,resolution,family,fold\none,{REAL},{MODEL},3.2,globin,0\n")
+    done = run("eval-anchors", "pairs.csv", "scores.csv", *arguments, *networks)
+    assert done.code == code
+    assert words in done.err
+    assert not Path("scores.csv").exists()
+
+
 @pytest.fixture(scope="module")
 def training_set(tmp_path_factory):
     from cryotools.cli.main import main
