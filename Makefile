@@ -57,8 +57,8 @@ bench-realism: .venv/.ready  ## learned and classical maps against experimental 
 bench-sse: .venv/.ready  ## scores, nucleotides, robustness and speed of annotate-sse: make bench-sse LIST=pairs.csv WEIGHTS=FILE
 	$(BIN)/python tests/benchmarks/sse $(LIST) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(OPTIONS)
 
-bench-anchors: .venv/.ready  ## chains, amino acids and confidence of detect-anchors: make bench-anchors LIST=pairs.csv
-	$(BIN)/python tests/benchmarks/anchors $(LIST) $(OPTIONS)
+bench-anchors: .venv/.ready  ## chains, amino acids and confidence of detect-anchors: make bench-anchors LIST=pairs.csv WEIGHTS=FILE
+	$(BIN)/python tests/benchmarks/anchors $(LIST) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(OPTIONS)
 
 docs: .venv/.ready  ## docs/commands.md from the commands' own help
 	$(BIN)/python docs/generate.py

@@ -3,7 +3,7 @@
 LIST names maps and models as `cryotools curate` reads them, with folds by protein family; an id that ends in * marks
 a predicted model, whose side chains are not scored. Confidences of a map are calibrated on the maps of the other folds.
 Everything is printed as Markdown, for docs/anchors-accuracy.md; `--calibration FILE` also writes the calibration on all
-maps, and `--confusion PNG` draws the confusion matrix.
+maps, `--confusion PNG` draws the confusion matrix, and `--speed` adds time and memory beside annotate-sse.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import speed
 import tables
 from measured import calibrated, measure
 
 from cryotools.anchors.learning.calibrate import fit_calibration
+from cryotools.anchors.plots import draw_confusion
 from cryotools.anchors.predict import AnchorDetector
 from cryotools.core.compute.runner import Compute
 from cryotools.curation.pairlist import read_list
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--coarsest", type=float, default=5.0, metavar="ANGSTROM")
     options.add_argument("--calibration", metavar="FILE")
     options.add_argument("--confusion", metavar="PNG")
+    options.add_argument("--speed", action="store_true", help="time and memory beside annotate-sse, too")
     chosen = options.parse_args(arguments)
     detector = AnchorDetector(chosen.weights, chosen.trace_weights, Compute("cpu"))
     maps = []
@@ -41,11 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scale = detector.types.config.temperature
     print(tables.chains(maps), tables.types(maps, scale), tables.anchors(maps), tables.by_amino_acid(maps), sep="\n\n")
     print("\n" + tables.summary(maps, scale))
+    if chosen.speed:
+        print("\n" + speed.report(read_list(chosen.list), "cpu"))
     if chosen.calibration:
         known = [one.judged for one in maps if not one.predicted]
         Path(chosen.calibration).write_text(fit_calibration(known).to_text())
     if chosen.confusion:
-        tables.draw_confusion(chosen.confusion, maps, scale)
+        draw_confusion(chosen.confusion, tables.confused(maps, scale))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,9 @@ THERE = 0.5  # presence of a residue that is counted as found
 
 @dataclass(frozen=True)
 class Measured:
-    """The residues found in a map (n), which of them count, bool (n,), and logits (k, 20) and types (k,) at the model's
-    Cα atoms; `evidence` and `judged` are for the calibration. `predicted` models have no side chains to score.
+    """The residues found in a map (n), which of them count, bool (n,), and types (k,) at the model's Cα atoms, with
+    logits (k, 20) of cubes placed by Cα and by the centre of mass; `evidence` and `judged` are for the calibration.
+    `predicted` models have no side chains to score.
     """
 
     entry: Entry
@@ -33,6 +34,7 @@ class Measured:
     truth: ResidueTruth
     counts: np.ndarray
     logits: np.ndarray
+    logits_by_mass: np.ndarray
     amino: np.ndarray
     judged: Judged
     evidence: object
@@ -58,8 +60,9 @@ def measure(detector: AnchorDetector, entry: Entry) -> Measured:
     seconds = time.perf_counter() - begin
     counts = counted(volume, detection.residues.ca, structure.xyz)
     logits, amino = types_at_model(detector, volume, truth, entry.resolution)
+    by_mass, _ = types_at_model(detector, volume, truth, entry.resolution, by_mass=True)
     judged = judge(detection.residues, evidence, truth, counts)
-    return Measured(entry, detection.residues, truth, counts, logits, amino, judged, evidence, seconds)
+    return Measured(entry, detection.residues, truth, counts, logits, by_mass, amino, judged, evidence, seconds)
 
 
 def calibrated(maps: Sequence[Measured]) -> list[Measured]:

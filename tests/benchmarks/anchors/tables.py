@@ -15,9 +15,10 @@ from cryotools.anchors.score import (
     anchors_by_type,
     score_anchors,
     score_ca,
+    score_found_types,
     score_types,
 )
-from cryotools.metrics.bootstrap import bootstrap_interval
+from cryotools.metrics.bootstrap import Interval, bootstrap_interval
 
 _RANGES = (("up to 3.5 Å", 0.0, 3.5), ("3.5 to 4.6 Å", 3.5, 4.6))
 
@@ -43,17 +44,22 @@ def chains(maps: Sequence[Measured]) -> str:
         "backward",
         "seconds",
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def types(maps: Sequence[Measured], temperature: float) -> str:
-    """Amino acids at the model's Cα atoms, map by map."""
+    """Amino acids in the frames of the model's Cα atoms, placed by Cα or by the centre of mass, and where residues were
+    found; map by map.
+    """
     rows = []
     for one in _with_side_chains(maps):
-        found = score_types(one.logits, one.amino, temperature)
-        ranks = _slashed(found.top1, found.top3, found.top5)
-        rows.append([*_named(one), found.n, found.majority, ranks, found.nats, found.ece])
-    return _table(["map", "Å", "residues", "majority", "top 1 / 3 / 5", "nats", "ECE"], rows)
+        true = score_types(one.logits, one.amino, temperature)
+        each = [true, score_types(one.logits_by_mass, one.amino, temperature)]
+        each.append(score_found_types(one.residues, one.truth, one.counts))
+        ranks = [_slashed(found.top1, found.top3, found.top5) for found in each]
+        rows.append([*_named(one), true.n, true.majority, ranks[0], true.nats, true.ece, *ranks[1:], each[2].n])
+    head = ["map", "Å", "residues", "majority", "top 1 / 3 / 5", "nats", "ECE", "at the centre of mass", "where found"]
+    return table([*head, "residues found"], rows)
 
 
 def anchors(maps: Sequence[Measured]) -> str:
@@ -65,7 +71,7 @@ def anchors(maps: Sequence[Measured]) -> str:
         sure = [a.top1, a.precision, a.precision_tight, a.share, a.share_at_80]
         rows.append([*_named(one), *sure, best, a.ece, a.ece_before, a.risk])
     head = ["map", "Å", "top 1 where found", "right at 3 Å", "right at 1.5 Å", "share", "share at 80 %"]
-    return _table([*head, "best 5 / 10 / 25 / 50 %", "ECE", "ECE before", "AURC"], rows)
+    return table([*head, "best 5 / 10 / 25 / 50 %", "ECE", "ECE before", "AURC"], rows)
 
 
 def by_amino_acid(maps: Sequence[Measured], coarsest: float = 3.5) -> str:
@@ -73,10 +79,10 @@ def by_amino_acid(maps: Sequence[Measured], coarsest: float = 3.5) -> str:
     near = [one for one in _with_side_chains(maps) if one.entry.resolution <= coarsest]
     counts = np.sum([anchors_by_type(one.residues, one.truth, one.counts) for one in near], axis=0)
     rows = [
-        [letter, *counts[at].tolist(), counts[at, 2] / max(counts[at, 0], 1), counts[at, 2] / max(counts[at, 1], 1)]
+        [letter, *counts[at].tolist(), _ratio(counts[at, 2], counts[at, 0]), _ratio(counts[at, 2], counts[at, 1])]
         for at, letter in enumerate(AMINO_ACIDS)
     ]
-    return _table(["amino acid", "in the models", "anchors", "right", "found", "right of anchors"], rows)
+    return table(["amino acid", "in the models", "anchors", "right", "found", "right of anchors"], rows)
 
 
 def summary(maps: Sequence[Measured], temperature: float) -> str:
@@ -98,38 +104,17 @@ def summary(maps: Sequence[Measured], temperature: float) -> str:
             for _, low, high in _RANGES:
                 use = [one for one in _with_side_chains(maps) if low < one.entry.resolution <= high]
                 found = bootstrap_interval([float(getattr(score(one), name)) for one in use])
-                row.append(f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f}; {found.n} maps)")
+                row.append(_interval(found))
             rows.append(row)
-    return _table(["score", *(words for words, *_ in _RANGES)], rows)
+    return table(["score", *(words for words, *_ in _RANGES)], rows)
 
 
-def draw_confusion(path: str, maps: Sequence[Measured], temperature: float, coarsest: float = 3.5) -> None:
-    """Draw which amino acids are taken for which at the models' Cα atoms, in all maps up to `coarsest` Å together."""
-    from matplotlib.figure import Figure
-
-    from cryotools.view.picture import save_figure
-
+def confused(maps: Sequence[Measured], temperature: float, coarsest: float = 3.5) -> np.ndarray:
+    """Which amino acids are taken for which at the models' Cα atoms, int (20, 20), in all maps up to `coarsest` Å
+    together.
+    """
     near = [one for one in _with_side_chains(maps) if one.entry.resolution <= coarsest]
-    counts = np.sum([score_types(one.logits, one.amino, temperature).counts for one in near], axis=0)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-    axes = figure.subplots()
-    picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(AMINO_ACIDS)), list(AMINO_ACIDS))
-    axes.set_yticks(range(len(AMINO_ACIDS)), list(AMINO_ACIDS))
-    axes.set(xlabel="most probable type", ylabel="type in the model")
-    for i, j in np.argwhere(share >= 0.1):
-        axes.text(
-            j,
-            i,
-            f"{100 * share[i, j]:.0f}",
-            ha="center",
-            va="center",
-            fontsize=6,
-            color="w" if share[i, j] > 0.5 else "k",
-        )
-    figure.colorbar(picture, label="fraction of the type")
-    save_figure(figure, path)
+    return np.sum([score_types(one.logits, one.amino, temperature).counts for one in near], axis=0)
 
 
 def _with_side_chains(maps: Sequence[Measured]) -> list[Measured]:
@@ -140,11 +125,22 @@ def _named(one: Measured) -> list[str]:
     return [one.entry.id.replace("*", " *"), f"{one.entry.resolution:g}"]
 
 
+def _interval(found: Interval) -> str:
+    if found.n < 2:
+        return f"{found.value:.3f} (1 map)" if found.n else "-"
+    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f}; {found.n} maps)"
+
+
+def _ratio(part: int, whole: int) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
 def _slashed(*values: float) -> str:
     return " / ".join(f"{value:.2f}" for value in values)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(_shown, line))} |" for line in lines)
 
