@@ -50,8 +50,10 @@ class DetectedResidues:
 
     @property
     def numbers(self) -> np.ndarray:
-        """Residue numbers for files, int (n,), from 1: consecutive along paths, at least one skipped between them."""
-        return np.arange(1, len(self) + 1) + np.maximum.accumulate(np.maximum(self.path, 0))
+        """Residue numbers for files, int (n,), from 1: consecutive along paths; one is skipped between paths and beside
+        isolated residues.
+        """
+        return np.arange(len(self)) + np.cumsum(self.before < 0)
 
     @property
     def letters(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,12 @@ from cryotools.anchors.predict import AnchorDetector, direction_odds
 from cryotools.anchors.register import FARTHEST, SHIFTED, SHIFTS, Mismatch, RegisterScores, register_scores
 from cryotools.anchors.types import types_at
 from cryotools.core.errors import DataError
+from cryotools.core.files.output import write_text
+from cryotools.core.files.table import csv_text
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.structures.residues import Residues, find_residues
 from cryotools.core.structures.structure import PROTEIN, Structure
+from cryotools.core.structures.write import cif_text, pdb_text
 
 FITS, UNSEEN, UNKNOWN_FIT = "fits", "unseen", "unknown"  # verdicts beside the kinds of mismatches
 CHECK_COLUMNS = (
@@ -151,6 +155,21 @@ def scored_structure(structure: Structure, check: ModelCheck) -> Structure:
     """`structure` with score × 100 in place of B factors, within what a PDB file can hold; 0 for atoms without one."""
     score = np.append(np.nan_to_num(100 * check.register.score), 0.0)
     return replace(structure, b_factor=np.clip(score[check.of_atom], *_B_RANGE).astype(np.float32))
+
+
+def write_check(path: str, structure: Structure, check: ModelCheck) -> None:
+    """Write a table of CHECK_COLUMNS, or, if `path` ends in .pdb or .cif, the structure with its scores as B factors.
+
+    Raises
+    ------
+    DataError
+        The file cannot be written.
+    """
+    form = {".pdb": pdb_text, ".cif": cif_text}.get(Path(path).suffix.lower())
+    if form is None:
+        write_text(path, csv_text(CHECK_COLUMNS, check.rows()))
+    else:
+        write_text(path, form(scored_structure(structure, check), CHECK_REMARKS))
 
 
 def _linked(residues: Residues, at: np.ndarray) -> np.ndarray:

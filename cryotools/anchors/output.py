@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from cryotools.core.files.output import output_set, write_text
 from cryotools.core.files.table import csv_text
 from cryotools.core.structures.structure import PROTEIN, Structure
 from cryotools.core.structures.write import cif_text, pdb_text
-from cryotools.view.chimerax import ChimeraxScript
+from cryotools.view.chimerax import ChimeraxScript, MapSource
 
 FORMATS = (".pdb", ".cif", ".csv")
 COLUMNS = (
@@ -24,7 +25,7 @@ COLUMNS = (
     *("second", "second_confidence", "third", "third_confidence"),
 )
 ALL_COLUMNS = (
-    *(*COLUMNS, "path", "before", "after", "presence", "forward", "density"),
+    *(*COLUMNS, "atom", "path", "before", "after", "presence", "forward", "density"),
     *("mass_x_A", "mass_y_A", "mass_z_A", "other", "helix", "strand"),
     *(f"p_{letter}" for letter in AMINO_ACIDS),
 )
@@ -38,48 +39,54 @@ _PALETTE = "0,#b2182b:50,#fddbc7:80,#92c5de:100,#2166ac"  # by B factor
 
 
 def check_format(path: str) -> str:
-    """The format of an output file from its suffix, one of FORMATS.
+    """The format of an output file from its suffix, one of FORMATS; `.gz` or `.bz2` may follow it.
 
     Raises
     ------
     UsageError
         The suffix is none of these.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = Path(_unpacked(path)).suffix.lower()
     if suffix not in FORMATS:
-        raise UsageError(f"{path}: the name must end in .pdb, .cif or .csv, which decides the format")
+        raise UsageError(
+            f"{path}: the name must end in .pdb, .cif or .csv, which decides the format (.gz or .bz2 may follow)"
+        )
     return suffix
 
 
-def script_file(path: str) -> str:
-    """The name of the ChimeraX script beside an output file."""
-    return str(Path(path).with_suffix(".cxc"))
+def script_file(path: str) -> str | None:
+    """The name of the ChimeraX script beside a structure; None for tables, which have none."""
+    return None if check_format(path) == ".csv" else str(Path(_unpacked(path)).with_suffix(".cxc"))
+
+
+def _unpacked(path: str) -> str:
+    return path[: -len(Path(path).suffix)] if Path(path).suffix in (".gz", ".bz2") else path
 
 
 def write_anchors(
-    path: str, detection: Detection, which: np.ndarray, map_file: str, *, every_head: bool = False
+    path: str, detection: Detection, which: np.ndarray, source: MapSource, *, every_head: bool = False
 ) -> list[str]:
     """Write the residues `which` (k,) of a detection, in chain order, in the format of the suffix of `path`, and for
     structures a ChimeraX script beside them; returns the files' names.
 
-    Either all files are written or none. `every_head` adds everything known of each residue to a table.
+    Either all files are written or none, `path` last. `every_head` adds everything known of each residue to a table,
+    and the atoms of nucleotides.
 
     Raises
     ------
     DataError
         A file cannot be written, or the positions do not fit a PDB file.
     """
-    which, suffix = np.sort(which), check_format(path)
-    if suffix == ".csv":
+    which, script = np.sort(which), script_file(path)
+    if script is None:
+        rows = anchor_rows(detection.residues, which, every_head=every_head)
         columns = ALL_COLUMNS if every_head else COLUMNS
-        write_text(path, csv_text(columns, anchor_rows(detection.residues, which, every_head=every_head)))
+        write_text(path, csv_text(columns, chain(rows, nucleotide_rows(detection) if every_head else ())))
         return [path]
-    structure = anchor_structure(detection.residues, which, path)
-    text = pdb_text(structure, REMARKS) if suffix == ".pdb" else cif_text(structure, REMARKS)
-    script = script_file(path)
+    text = anchor_text(detection.residues, which, path)
     with output_set():
+        write_text(script, anchor_script(script, path if len(which) else None, detection, source))
         write_text(path, text)
-        write_text(script, anchor_script(script, path, detection, map_file))
     return [path, script]
 
 
@@ -98,13 +105,29 @@ def anchor_rows(residues: DetectedResidues, which: np.ndarray, *, every_head: bo
         for name, one in (("second", second), ("third", third)):
             row |= {name: NAMES[one], f"{name}_confidence": float(scale * residues.types[at, one])}
         if every_head:
-            row |= {"path": int(residues.path[at]) + 1 or None}
+            row |= {"atom": "CA", "path": int(residues.path[at]) + 1 or None}
             row |= {name: number.get(int(getattr(residues, name)[at])) for name in ("before", "after")}
             row |= {name: float(getattr(residues, name)[at]) for name in ("presence", "forward", "density")}
             row |= {f"mass_{axis}_A": float(place) for axis, place in zip("xyz", residues.mass[at], strict=True)}
             row |= dict(zip(("other", "helix", "strand"), map(float, residues.state[at]), strict=True))
             row |= {f"p_{letter}": float(p) for letter, p in zip(AMINO_ACIDS, residues.types[at], strict=True)}
         yield row
+
+
+def nucleotide_rows(detection: Detection) -> Iterator[dict[str, Any]]:
+    """A row of ALL_COLUMNS for each atom found of a nucleotide, with its probability as `presence`."""
+    for name, (places, probabilities) in detection.nucleotides.items():
+        for place, probability in zip(places, probabilities, strict=True):
+            at = {f"{axis}_A": float(x) for axis, x in zip("xyz", place, strict=True)}
+            yield {**dict.fromkeys(ALL_COLUMNS), **at, "atom": name, "presence": float(probability)}
+
+
+def anchor_text(residues: DetectedResidues, which: np.ndarray, path: str) -> str:
+    """The residues `which` (k,) as PDB or mmCIF text, by the suffix of `path`; without any, a file without atoms."""
+    structure = anchor_structure(residues, which, path)
+    if check_format(path) == ".pdb":
+        return pdb_text(structure, REMARKS)
+    return cif_text(structure, REMARKS) if len(structure) else f"data_no_anchors\n# {REMARKS[0]}\n"
 
 
 def anchor_structure(residues: DetectedResidues, which: np.ndarray, name: str = "") -> Structure:
@@ -131,32 +154,27 @@ def anchor_structure(residues: DetectedResidues, which: np.ndarray, name: str = 
     )
 
 
-def anchor_script(script_path: str, path: str, detection: Detection, map_file: str) -> str:
-    """Commands for an empty ChimeraX session: the map as a transparent surface, and the anchors as balls from red
-    (uncertain) to blue (certain), labelled by residue.
+def anchor_script(script_path: str, path: str | None, detection: Detection, source: MapSource) -> str:
+    """Commands for an empty ChimeraX session: the map as a transparent surface, and the anchors of the file `path`, if
+    there are any, as balls from red (uncertain) to blue (certain), labelled by residue.
     """
     script = ChimeraxScript(script_path)
     script.add(
         "# What detect-anchors of cryotools finds: a ball for each residue, from red (uncertain) to blue (certain).",
         "# Meant for an empty session: the models are #1 map, #2 anchors.",
     )
-    density = script.open(map_file)
     levels = detection.levels
-    script.surface(density, levels.background + CONTOUR * levels.strength, "#b2b2b2")
-    anchors = script.open(path)
-    script.add(
-        f"transparency {density} 70",
-        f"style {anchors} ball",
-        f"size {anchors} atomRadius 1",
-        f"show {anchors} atoms",
-        f"hide {anchors} cartoons",
-        f"color byattribute bfactor {anchors} palette {_PALETTE}",
-        f'label {anchors} residues text "{{0.name}}" height 1.2',
-        "view",
-    )
+    density = script.open_map(source, detection.volume, levels.background + CONTOUR * levels.strength, "#b2b2b2")
+    script.add(f"transparency {density} 70")
+    if path is not None:
+        anchors = script.open(path)
+        script.add(
+            f"hide {anchors} cartoons",
+            f"style {anchors} ball",
+            f"size {anchors} atomRadius 1",
+            f"show {anchors} atoms",
+            f"color byattribute bfactor {anchors} palette {_PALETTE}",
+            f'label {anchors} residues text "{{0.name}}" height 1.2',
+        )
+    script.add("view")
     return script.text()
-
-
-def nucleotide_counts(detection: Detection) -> dict[str, int]:
-    """The number of P, C4' and C1' atoms found."""
-    return {name: len(places) for name, (places, _) in detection.nucleotides.items()}

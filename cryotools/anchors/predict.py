@@ -17,6 +17,7 @@ from cryotools.anchors.confidence import Evidence
 from cryotools.anchors.detected import DetectedResidues, Detection
 from cryotools.anchors.frames import backwards, frames
 from cryotools.anchors.geometry import centres_of_mass, guessed_neighbours, relaxed
+from cryotools.anchors.hand import warn_if_left_handed
 from cryotools.anchors.network import C1, C4, NONE, PATH, RESIDUE_TYPE, STATE, TRACE, P, ResidueType, Trace
 from cryotools.anchors.paths import find_paths, possible_bonds
 from cryotools.anchors.types import types_in_frames
@@ -93,7 +94,8 @@ class AnchorDetector:
         resolution: float | None = None,
         progress: Progress | None = None,
     ) -> Detection:
-        """The residues of a map of any voxel size, of the given `resolution` in Å if known.
+        """The residues of a map of any voxel size, of the given `resolution` in Å if known; warns if its helices are
+        left-handed.
 
         Raises
         ------
@@ -102,7 +104,9 @@ class AnchorDetector:
         UsageError
             The resolution is not a positive number.
         """
-        return self.with_evidence(volume, resolution, progress)[0]
+        detection = self.with_evidence(volume, resolution, progress)[0]
+        warn_if_left_handed(detection.residues)
+        return detection
 
     def with_evidence(
         self, volume: Volume, resolution: float | None = None, progress: Progress | None = None

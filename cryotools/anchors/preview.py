@@ -2,73 +2,83 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cryotools.anchors.compare import RIGHT, UNJUDGED, WRONG_PLACE, WRONG_TYPE, ModelComparison
 from cryotools.anchors.detected import Detection
-from cryotools.anchors.labels import ResidueTruth
-from cryotools.metrics.detection import match_points
 from cryotools.view.picture import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 _VIEWS = {"z": (0, 1), "x": (1, 2), "y": (2, 0)}  # across and up
-_WITHIN = 3.0  # Å
-_SURE, _UNSURE, _WRONG, _CHAIN = "#2166ac", "0.6", "#d6301d", "#4dac26"
+_PATH, _CHAIN = "0.55", "#4dac26"
+_STYLES: dict[int, dict[str, Any]] = {
+    UNJUDGED: {"marker": "o", "color": "#2166ac", "markersize": 4.5, "fillstyle": "none", "markeredgewidth": 0.8},
+    RIGHT: {"marker": "o", "color": "#2166ac", "markersize": 4},
+    WRONG_TYPE: {"marker": "x", "color": "#e08214", "markersize": 6, "markeredgewidth": 1.6},
+    WRONG_PLACE: {"marker": "s", "color": "#d6301d", "markersize": 6, "fillstyle": "none", "markeredgewidth": 1.6},
+}
+_NAMES = {UNJUDGED: "not judged", RIGHT: "right", WRONG_TYPE: "of the wrong type", WRONG_PLACE: "in a wrong place"}
+_WRONG = (WRONG_TYPE, WRONG_PLACE)
 
 
 def draw_anchors(
-    path: str, detection: Detection, which: np.ndarray, title: str, truth: ResidueTruth | None = None
+    path: str, detection: Detection, which: np.ndarray, title: str, model: ModelComparison | None = None
 ) -> None:
     """Draw the map's projections down z, x and y, the paths found as lines and the residues `which` (k,) as dots.
 
-    With the residues of a model, its Cα trace is green, and a residue that is not within 3 Å of a Cα of its type is a
-    red cross.
+    With a model, its Cα trace is green. A residue of the wrong type is an orange cross, one where the model has none a
+    red square; what cannot be judged is a ring.
     """
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
     residues = detection.residues
-    right = _right(detection, which, truth)
-    low, high = _region(detection, truth)
+    verdict = np.full(len(which), RIGHT) if model is None else model.verdict[which]
+    low, high = _region(detection, model)
     figure = Figure(figsize=(13, 5.2), layout="constrained")
-    for panel, (name, (across, up)) in zip(figure.subplots(1, 3), _VIEWS.items(), strict=True):
+    for panel, (name, plane) in zip(figure.subplots(1, 3), _VIEWS.items(), strict=True):
+        across, up = plane
         _shadow(panel, detection, across, up)
-        if truth is not None:
-            _lines(panel, truth.ca[:, [across, up]], truth.after, _CHAIN, 1.6)
-        _lines(panel, residues.ca[:, [across, up]], residues.after, _UNSURE, 0.8)
-        places = residues.ca[which][:, [across, up]]
-        panel.scatter(*places[right].T, s=14, color=_SURE, zorder=3)
-        panel.scatter(*places[~right].T, s=26, color=_WRONG, marker="x", zorder=4)
+        if model is not None:
+            _lines(panel, model.truth.ca[:, plane], model.truth.after, _CHAIN, 1.6)
+        _lines(panel, residues.ca[:, plane], residues.after, _PATH, 0.8)
+        for one, style in _STYLES.items():
+            places = residues.ca[which[verdict == one]][:, plane]
+            panel.plot(*places.T, linestyle="", zorder=3 + int(one in _WRONG), **style)
         panel.set(xlim=(low[across], high[across]), ylim=(low[up], high[up]), aspect="equal")
         panel.set_title(f"seen along {name}", fontsize=9)
         panel.tick_params(labelsize=7)
         panel.set_xlabel(f"{'xyz'[across]}, Å", fontsize=8)
         panel.set_ylabel(f"{'xyz'[up]}, Å", fontsize=8)
-    marks = [Line2D([], [], color=_UNSURE, label="paths found"), _dot("anchors" if truth is None else "right anchors")]
-    if truth is not None:
-        marks.append(Line2D([], [], color=_WRONG, marker="x", linestyle="", label="wrong place or type"))
-        marks.append(Line2D([], [], color=_CHAIN, label="the model's chain"))
-    figure.legend(handles=marks, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    marks = _marks(verdict, model is not None)
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=10)
     save_figure(figure, path)
 
 
-def _right(detection: Detection, which: np.ndarray, truth: ResidueTruth | None) -> np.ndarray:
-    """Mask (k,) of the residues that a model does not contradict."""
-    if truth is None:
-        return np.ones(len(which), dtype=bool)
-    right = np.zeros(len(which), dtype=bool)
-    matching = match_points(detection.residues.ca[which], truth.ca, _WITHIN)
-    right[matching.found] = detection.residues.amino[which][matching.found] == truth.amino[matching.truth]
-    return right
+def _marks(verdict: np.ndarray, with_model: bool) -> list[Line2D]:
+    """The legend, with the number of each mark."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=_PATH, label="paths found")]
+    if not with_model:
+        return [*lines, Line2D([], [], linestyle="", label=f"{len(verdict)} anchors", **_STYLES[RIGHT])]
+    lines.append(Line2D([], [], color=_CHAIN, label="the model's chain"))
+    counts = {one: int(np.sum(verdict == one)) for one in _STYLES}
+    return lines + [
+        Line2D([], [], linestyle="", label=f"{counts[one]} {_NAMES[one]}", **style)
+        for one, style in _STYLES.items()
+        if counts[one]
+    ]
 
 
-def _region(detection: Detection, truth: ResidueTruth | None) -> tuple[np.ndarray, np.ndarray]:
+def _region(detection: Detection, model: ModelComparison | None) -> tuple[np.ndarray, np.ndarray]:
     """The corners (3,) of what is drawn, in Å."""
-    places = detection.residues.ca if truth is None else np.concatenate([detection.residues.ca, truth.ca])
+    places = detection.residues.ca if model is None else np.concatenate([detection.residues.ca, model.truth.ca])
     if not len(places):
         grid = detection.volume.grid
         return np.array(grid.origin), grid.index_to_world(np.array(grid.shape[::-1]) - 1)
@@ -98,9 +108,3 @@ def _lines(panel: Axes, places: np.ndarray, after: np.ndarray, colour: str, widt
     bonded = np.flatnonzero(after >= 0)
     segments = np.stack([places[bonded], places[after[bonded]]], axis=1)
     panel.add_collection(LineCollection(list(segments), colors=colour, linewidths=width, zorder=2))
-
-
-def _dot(label: str):  # type: ignore[no-untyped-def]
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=_SURE, marker="o", linestyle="", markersize=4, label=label)

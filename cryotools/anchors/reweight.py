@@ -7,10 +7,24 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from cryotools.anchors.detected import DetectedResidues
+from cryotools.anchors.detected import DetectedResidues, Detection
 from cryotools.anchors.labels import AMINO_ACIDS
 from cryotools.anchors.placement import library
-from cryotools.anchors.sequence import SequenceFit
+from cryotools.anchors.sequence import SequenceFit, fit_sequences
+
+
+def with_sequences(detection: Detection, sequences: Mapping[str, str]) -> tuple[Detection, list[SequenceFit]]:
+    """The detection with what `sequences` (one-letter codes by name) say of its residues, and where these fit; warns if
+    they fit nowhere, see `fit_sequences`.
+
+    Raises
+    ------
+    DataError
+        A sequence contains other letters than those of amino acids, or none is a protein's.
+    """
+    fits = fit_sequences(detection.residues, sequences)
+    residues, fits = apply_sequences(detection.residues, fits, sequences)
+    return replace(detection, residues=residues), fits
 
 
 def apply_sequences(

@@ -18,6 +18,7 @@ from cryotools.metrics.detection import is_right, match_points, precision_recall
 
 BINS = 15
 SURE = 0.8
+THERE = 0.5  # presence from which a residue counts as found
 _FAR, _DENSE = 5.0, 1.0  # Å from any atom, and σ above the mean: density without a model, by Haruspex's rule
 _NEAR, _TIGHT = 3.0, 1.5  # Å
 _RAREST = 1e-6  # probabilities below this, which may be rounded to 0, count as this
@@ -25,7 +26,7 @@ _RAREST = 1e-6  # probabilities below this, which may be rounded to 0, count as 
 
 @dataclass(frozen=True)
 class CaScores:
-    """Cα atoms, matched one-to-one with those of the model.
+    """Cα atoms that are more likely there than not (a presence above 0.5), matched one-to-one with those of the model.
 
     Attributes
     ----------
@@ -50,7 +51,7 @@ class CaScores:
 @dataclass(frozen=True)
 class AnchorScores:
     """Residues found with their types; right means one-to-one within 3 Å (or 1.5 Å) of the centre of mass of a residue
-    of that type.
+    of that type. Residues of the model whose side chain is incomplete count neither as missed nor as wrong.
 
     Attributes
     ----------
@@ -110,7 +111,7 @@ def counted(volume: Volume, xyz: np.ndarray, atoms: np.ndarray) -> np.ndarray:
 
 def score_ca(residues: DetectedResidues, truth: ResidueTruth, counts: np.ndarray) -> CaScores:
     """Scores of positions and order; `counts` (n,) is False for residues to leave out."""
-    use = np.flatnonzero(counts)
+    use = np.flatnonzero(counts & (residues.presence > THERE))
     matched = {within: match_points(residues.ca[use], truth.ca, within) for within in (1.0, 2.0, 3.0)}
     last = matched[_NEAR]
     true = np.full(len(residues) + 1, -1)
@@ -138,22 +139,22 @@ def score_ca(residues: DetectedResidues, truth: ResidueTruth, counts: np.ndarray
 
 def score_anchors(residues: DetectedResidues, truth: ResidueTruth, counts: np.ndarray) -> AnchorScores:
     """Scores of types and confidences; `counts` (n,) is False for residues to leave out."""
-    use = np.flatnonzero(counts)
-    right, tight = (right_residues(residues, truth, counts, within)[use] for within in (_NEAR, _TIGHT))
-    confidence, n = residues.confidence[use], max(len(truth), 1)
-    sure = confidence >= SURE
+    judged = counts & ~untyped(residues, truth, counts)
+    use, sure = np.flatnonzero(judged), judged & (residues.confidence >= SURE)
+    right = right_residues(residues, truth, judged)[use]
+    near, tight = (right_residues(residues, truth, sure, within)[sure] for within in (_NEAR, _TIGHT))
+    confidence, n = residues.confidence[use], max(int(np.sum(truth.amino != UNKNOWN)), 1)
     curve = precision_recall(confidence, right, n)
     order = right[np.argsort(-confidence, kind="stable")]
     at_ca = match_points(residues.ca[use], truth.ca, _NEAR)
-    known = truth.amino[at_ca.truth] != UNKNOWN
     named = residues.amino[use][at_ca.found] == truth.amino[at_ca.truth]
     bare = residues.types[use].max(axis=1, initial=0)
     best = [_share(order[: round(part * n)], round(part * n)) for part in (0.05, 0.1, 0.25, 0.5)]
     return AnchorScores(
-        top1=_share(named[known], int(known.sum())),
-        precision=_share(right[sure], int(sure.sum())),
-        share=float(right[sure].sum() / n),
-        precision_tight=_share(tight[sure], int(sure.sum())),
+        top1=_share(named, len(named)),
+        precision=_share(near, len(near)),
+        share=float(near.sum() / n),
+        precision_tight=_share(tight, len(tight)),
         share_at_80=curve.recall_at(SURE),
         best_5=best[0],
         best_10=best[1],
@@ -163,6 +164,17 @@ def score_anchors(residues: DetectedResidues, truth: ResidueTruth, counts: np.nd
         ece_before=expected_calibration_error(bare, right, BINS),
         risk=risk_coverage(confidence, right).area(),
     )
+
+
+def untyped(residues: DetectedResidues, truth: ResidueTruth, counts: np.ndarray) -> np.ndarray:
+    """Mask (n,) of the residues found that are matched, by Cα within 3 Å, with one whose type the model does not tell,
+    since its side chain is incomplete.
+    """
+    use = np.flatnonzero(counts)
+    matching = match_points(residues.ca[use], truth.ca, _NEAR)
+    mask = np.zeros(len(residues), dtype=bool)
+    mask[use[matching.found]] = truth.amino[matching.truth] == UNKNOWN
+    return mask
 
 
 def right_residues(
@@ -182,7 +194,7 @@ def anchors_by_type(
     residues: DetectedResidues, truth: ResidueTruth, counts: np.ndarray, confidence: float = SURE
 ) -> np.ndarray:
     """For each amino acid (20, 3): residues in the model, residues found with at least this confidence, right ones."""
-    sure = counts & (residues.confidence >= confidence)
+    sure = counts & ~untyped(residues, truth, counts) & (residues.confidence >= confidence)
     right = right_residues(residues, truth, sure)
     each = [truth.amino[truth.amino != UNKNOWN], residues.amino[sure], residues.amino[sure & right]]
     return np.stack([np.bincount(one.astype(int), minlength=len(AMINO_ACIDS)) for one in each], axis=1)

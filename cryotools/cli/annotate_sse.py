@@ -75,7 +75,8 @@ def command(
         return
     _check_arguments(files, map_file, structure, weights, preview, by_author=assignment == "author")
     from cryotools.core.compute.runner import Compute
-    from cryotools.sse.evaluate import Reading, naming
+    from cryotools.core.errors import naming
+    from cryotools.sse.evaluate import Reading
     from cryotools.sse.predict import Annotator
 
     annotator = Annotator(weights, Compute(device, precision.value, threads), rotations, bias)
@@ -149,7 +150,8 @@ def _write(
     reading: Reading,
 ) -> list[str]:
     """Write the files that begin with the prefix; returns their names."""
-    from cryotools.sse.output import MapSource, chimerax_script, write_files
+    from cryotools.sse.output import chimerax_script, write_files
+    from cryotools.view.chimerax import MapSource
 
     source = MapSource(map_file, reading.invert, placed=reading.voxel_size is not None)
     script = chimerax_script(files, annotation, found, source, None if structure == "-" else structure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,12 +12,12 @@ from cryotools.cli.console import detail, note, print_json, progress, set_thread
 from cryotools.core.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from cryotools.anchors.compare import ModelComparison
     from cryotools.anchors.detected import Detection
-    from cryotools.anchors.labels import ResidueTruth
-    from cryotools.anchors.predict import AnchorDetector
+    from cryotools.anchors.modelcheck import ModelCheck
+    from cryotools.anchors.sequence import SequenceFit
     from cryotools.core.structures.structure import Structure
+    from cryotools.view.chimerax import MapSource
 
 NAME = "detect-anchors"
 EPILOG = """OUT.pdb and OUT.cif hold one CA per anchor, named after its most probable amino acid; the B factor is
@@ -31,7 +32,7 @@ nowhere, which is said, and change nothing.
 
 With --structure, anchors are compared with a model; --check scores its residues one by one: which fit what the map
 shows, which lie where no residue is found, which belong further along the chain (out of register) or to a chain that
-runs the other way.
+runs the other way. If its name ends in .pdb or .cif, the scores are the B factors of the model.
 
 Give the resolution if it is known. The networks were trained on maps from 1.8 to 4.8 Å; beyond 4.5 Å hardly any
 residue is an anchor.
@@ -42,6 +43,18 @@ cryotools detect-anchors map.mrc anchors.pdb --res 3 --preview anchors.png
 
 cryotools detect-anchors map.mrc residues.csv --res 3 --all --json
 """
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is found, at which confidence, and what a model and sequences say of it."""
+
+    detection: Detection
+    confidence: float
+    structure: Structure | None = None
+    model: ModelComparison | None = None
+    checked: ModelCheck | None = None
+    fits: list[SequenceFit] | None = None
 
 
 def command(
@@ -74,7 +87,9 @@ def command(
     ] = None,
     check: Annotated[
         str | None,
-        opt.output("--check", metavar="CSV", help="Which residues of the model look misplaced or out of register."),
+        opt.output(
+            "--check", metavar="FILE", help="Which residues of the model look misplaced: a table, or a .pdb or .cif."
+        ),
     ] = None,
     preview: Annotated[
         str | None, opt.output("--preview", metavar="PNG", help="Also draw the anchors as a picture.")
@@ -95,151 +110,148 @@ def command(
     threads = set_threads(threads)
     if skip_existing(out, no_clobber):
         return
-    for option, table, of, given in (
-        ("--fit", fit, "--sequence", sequence),
-        ("--check", check, "--structure", structure),
-    ):
-        if table and not given:
-            raise UsageError(f"{option} needs {of}")
-    _check_arguments(out, [map_file, structure, sequence, weights, trace_weights], preview, [fit, check])
-    from cryotools.anchors.check import warn_if_few
-    from cryotools.anchors.hand import warn_if_left_handed
-    from cryotools.anchors.output import write_anchors
+    _check_tables(fit, check, sequence, structure)
+    _check_outputs(out, [fit, check, preview], [map_file, structure, sequence, weights, trace_weights])
     from cryotools.anchors.predict import AnchorDetector
     from cryotools.core.compute.runner import Compute
+    from cryotools.core.errors import naming
     from cryotools.core.maps.mapfile import read_map
+    from cryotools.core.structures.fasta import read_fasta
+    from cryotools.core.structures.structurefile import read_structure
 
     detector = AnchorDetector(weights, trace_weights, Compute(device, precision.value, threads), rotations)
     volume = read_map(map_file, voxel_size=voxel_size, replace_non_finite=replace_nan)
     volume = volume.with_data(-volume.data) if invert else volume
-    model = _model(structure) if structure else None
-    truth = model[1] if model else None
-    sequences = _sequences(sequence) if sequence else None
-    with progress() as reporter:
-        detection = detector.detect(volume, resolution, progress=reporter)
-    warn_if_left_handed(detection.residues)
-    found: dict[str, Any] = {}
-    if model and check:
-        found["verdicts"] = _write_check(detector, detection, model[0], check)
+    model = read_structure(structure) if structure else None
+    sequences = read_fasta(sequence) if sequence else None
+    with progress() as reporter, naming(map_file):
+        detection = detector.detect(volume, resolution, reporter)
+    checked, fits = None, None
+    if model is not None and check:
+        from cryotools.anchors.modelcheck import check_model
+
+        checked = check_model(detector, detection, model)
     if sequences:
-        detection, found["n_placed"] = _with_sequences(detection, sequences, fit)
-    import numpy as np
+        from cryotools.anchors.reweight import with_sequences
 
-    which = np.arange(len(detection.residues)) if every else detection.anchors(confidence)
+        detection, fits = with_sequences(detection, sequences)
+    compared = None
+    if model is not None:
+        from cryotools.anchors.compare import compare_with_model
+
+        compared = compare_with_model(detection, model)
+    from cryotools.anchors.check import warn_if_few
+    from cryotools.view.chimerax import MapSource
+
     warn_if_few(detection, confidence)
-    names = [table for table in (check, fit) if table]
-    names += write_anchors(out, detection, which, map_file, every_head=every)
-    if preview:
-        from cryotools.anchors.preview import draw_anchors
-
-        draw_anchors(preview, detection, detection.anchors(confidence), map_file, truth)
-        names.append(preview)
-    figures = {"map": map_file, "resolution_A": resolution, "confidence": confidence}
-    figures |= _figures(detection, detection.anchors(confidence), truth) | found
+    found = _Found(detection, confidence, model, compared, checked, fits)
+    source = MapSource(map_file, invert, placed=voxel_size is not None)
+    names = _write(found, out, source, every=every, fit=fit, check=check, preview=preview)
+    figures = {"map": map_file, "resolution_A": resolution, **_figures(found), "outputs": names}
     if json:
-        print_json({**figures, "outputs": names})
-    _summarise(map_file, figures, names)
+        print_json(figures)
+    _summarise(figures)
     levels = detection.levels
     detail(f"background {levels.background:.4g}, molecule density {levels.strength:.4g}, {threads} threads")
 
 
-def _check_arguments(out: str, given: list[str | None], preview: str | None, tables: list[str | None]) -> None:
-    """Reject arguments that make no sense, before reading anything."""
-    from cryotools.anchors.output import check_format, script_file
+def _check_tables(fit: str | None, check: str | None, sequence: str | None, structure: str | None) -> None:
+    if fit and not sequence:
+        raise UsageError("--fit needs --sequence")
+    if check and not structure:
+        raise UsageError("--check needs --structure")
+
+
+def _check_outputs(out: str, others: list[str | None], given: list[str | None]) -> None:
+    """Reject names of outputs that make no sense, before reading anything; the picture is the last of `others`."""
+    from pathlib import Path
+
+    from cryotools.anchors.output import script_file
     from cryotools.core.files.output import check_output
     from cryotools.view.picture import check_can_draw
 
-    suffix = check_format(out)
+    outputs = [name for name in (script_file(out), *others, out) if name]
     inputs = [source for source in given if source and source != "-"]
-    outputs = [out] if suffix == ".csv" else [out, script_file(out)]
-    for output in [*outputs, *(table for table in tables if table)]:
+    if others[-1]:
+        check_can_draw(others[-1])
+    for output in outputs:
         check_output(output, inputs)
-    if preview:
-        check_can_draw(preview)
-        check_output(preview, inputs)
+    places = [Path(name).resolve() for name in outputs]
+    twice = [name for name, place in zip(outputs, places, strict=True) if places.count(place) > 1]
+    if twice:
+        raise UsageError(f"{twice[-1]}: is the name of two outputs; give each its own")
 
 
-def _model(path: str) -> tuple[Structure, ResidueTruth]:
-    """A model and its residues."""
-    from cryotools.anchors.labels import residue_truth
-    from cryotools.core.structures.structurefile import read_structure
-
-    structure = read_structure(path)
-    return structure, residue_truth(structure)
-
-
-def _write_check(detector: AnchorDetector, detection: Detection, model: Structure, table: str) -> dict[str, int]:
-    """Write how well each residue of a model fits the map; returns the number of residues of each verdict."""
-    from cryotools.anchors.modelcheck import CHECK_COLUMNS, check_model
-    from cryotools.core.files.output import write_text
-    from cryotools.core.files.table import csv_text
-
-    checked = check_model(detector, detection, model)
-    write_text(table, csv_text(CHECK_COLUMNS, checked.rows()))
-    return checked.counts()
-
-
-def _sequences(path: str) -> dict[str, str]:
-    """The sequences of a FASTA file."""
-    from cryotools.core.structures.fasta import read_fasta
-
-    return read_fasta(path)
-
-
-def _with_sequences(detection: Detection, sequences: dict[str, str], table: str | None) -> tuple[Detection, int]:
-    """The detection with what the sequences say of it, and the number of residues placed on them."""
-    from dataclasses import replace
-
-    from cryotools.anchors.reweight import apply_sequences
-    from cryotools.anchors.sequence import fit_sequences
-    from cryotools.anchors.sequencetable import FIT_COLUMNS, fit_rows
-    from cryotools.core.files.output import write_text
-    from cryotools.core.files.table import csv_text
-
-    residues, fits = apply_sequences(detection.residues, fit_sequences(detection.residues, sequences), sequences)
-    if table:
-        write_text(table, csv_text(FIT_COLUMNS, fit_rows(fits, residues)))
-    placed = sum(len(one) for one in fits if one.accepted)
-    return replace(detection, residues=residues), placed
-
-
-def _figures(detection: Detection, anchors: np.ndarray, truth: ResidueTruth | None) -> dict[str, Any]:
-    """The result in numbers."""
+def _write(
+    found: _Found, out: str, source: MapSource, *, every: bool, fit: str | None, check: str | None, preview: str | None
+) -> list[str]:
+    """Write all files, or none if one cannot be written; returns their names."""
     import numpy as np
 
-    residues = detection.residues
+    from cryotools.anchors.output import write_anchors
+    from cryotools.core.files.output import output_set, write_text
+    from cryotools.core.files.table import csv_text
+
+    detection = found.detection
+    anchors = detection.anchors(found.confidence)
+    names = []
+    with output_set():
+        if found.checked is not None and found.structure is not None and check:
+            from cryotools.anchors.modelcheck import write_check
+
+            write_check(check, found.structure, found.checked)
+            names.append(check)
+        if found.fits is not None and fit:
+            from cryotools.anchors.sequencetable import FIT_COLUMNS, fit_rows
+
+            write_text(fit, csv_text(FIT_COLUMNS, fit_rows(found.fits, detection.residues)))
+            names.append(fit)
+        if preview:
+            from cryotools.anchors.preview import draw_anchors
+
+            draw_anchors(preview, detection, anchors, source.file, found.model)
+            names.append(preview)
+        which = np.arange(len(detection.residues)) if every else anchors
+        names += write_anchors(out, detection, which, source, every_head=every)
+    return names
+
+
+def _figures(found: _Found) -> dict[str, Any]:
+    """The result in numbers."""
+    residues = found.detection.residues
+    anchors = found.detection.anchors(found.confidence)
     figures: dict[str, Any] = {
+        "confidence": found.confidence,
         "n_residues": len(residues),
         "n_paths": int(residues.path.max(initial=-1)) + 1,
         "n_anchors": len(anchors),
         "expected_right": float(residues.confidence[anchors].mean()) if len(anchors) else None,
-        "n_nucleotides": len(detection.nucleotides["C4'"][0]),
+        "n_nucleotides": len(found.detection.nucleotides["C4'"][0]),
     }
-    if truth is not None:
-        from cryotools.metrics.detection import match_points
-
-        within = match_points(residues.ca[anchors], truth.ca, 3.0)
-        right = residues.amino[anchors][within.found] == truth.amino[within.truth]
-        figures |= {
-            "n_in_model": len(truth),
-            "recall": len(match_points(residues.ca, truth.ca, 3.0)) / max(len(truth), 1),
-            "anchors_right": float(np.sum(right) / len(anchors)) if len(anchors) else None,
-        }
+    if found.model is not None:
+        share = found.model.share_right(anchors)
+        figures |= {"n_in_model": len(found.model.truth), "recall": found.model.recall, "anchors_right": share}
+    if found.checked is not None:
+        figures["verdicts"] = found.checked.counts()
+    if found.fits is not None:
+        figures["n_placed"] = sum(len(one) for one in found.fits if one.accepted)
     return figures
 
 
-def _summarise(map_file: str, figures: dict[str, Any], names: list[str]) -> None:
+def _summarise(figures: dict[str, Any]) -> None:
     found = f"{figures['n_residues']} residues in {figures['n_paths']} paths"
     sure = f"{figures['n_anchors']} of them with a confidence of at least {figures['confidence']:g}"
     expected = figures["expected_right"]
-    note(f"{map_file}: {found}, {sure}{f' ({expected:.0%} expected to be right)' if expected else ''}")
+    note(f"{figures['map']}: {found}, {sure}{f' ({expected:.0%} expected to be right)' if expected else ''}")
     if "verdicts" in figures:
         note("the model's residues: " + ", ".join(f"{count} {name}" for name, count in figures["verdicts"].items()))
     if "n_placed" in figures:
         note(f"{figures['n_placed']} residues fit the sequences")
-    if figures.get("anchors_right") is not None:
+    if "n_in_model" in figures:
+        share = figures["anchors_right"]
+        right = f"{share:.0%} of the anchors are right, " if share == share else ""
         note(
-            f"against the model: {figures['anchors_right']:.0%} of the anchors are right, {figures['recall']:.0%} of "
-            f"its {figures['n_in_model']} residues are found within 3 A"
+            f"against the model: {right}{figures['recall']:.0%} of its {figures['n_in_model']} residues are found "
+            "within 3 A"
         )
-    note(f"written: {', '.join(names)}")
+    note(f"written: {', '.join(figures['outputs'])}")

@@ -6,7 +6,8 @@ corresponding option instead, and drop advice (after "; " or ", or ") about para
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 
 
 class CryotoolsError(Exception):
@@ -46,6 +47,15 @@ class CryotoolsNote(UserWarning):
 
 class CryotoolsWarning(UserWarning):
     """Something unusual that does not stop the work; shown once."""
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Prefix data errors raised inside with the name of the file."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
 
 
 def listing(items: Sequence[object]) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsError, CryotoolsNote, DataError
+from cryotools.core.errors import CryotoolsError, CryotoolsNote, DataError, naming
 from cryotools.core.files.table import csv_text
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.resample import interpolate
@@ -93,15 +92,6 @@ class Evaluation:
         empty = dict.fromkeys(MapScores.__dataclass_fields__)
         scores = asdict(self.scores) if self.scores else empty
         return {"id": self.id, "resolution_A": self.resolution, **scores, "error": self.error}
-
-
-@contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Prefix errors raised inside with the name of the file."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
 
 
 def evaluate_pair(entry: Entry, predict: Predict, reading: Reading | None = None) -> Evaluation:

@@ -18,7 +18,7 @@ from cryotools.sse.elements.pseudoatoms import ELEMENT_COLUMNS, REMARKS, axis_bo
 from cryotools.sse.predict import Annotation
 from cryotools.sse.score import ResidueScores
 from cryotools.sse.truth.assign import CLASS_NAMES, HELIX, NUCLEOTIDE, OTHER, SHEET
-from cryotools.view.chimerax import ChimeraxScript, colour_residues
+from cryotools.view.chimerax import ChimeraxScript, MapSource, colour_residues
 
 COLOURS = {OTHER: "#b2b2b2", HELIX: "red", SHEET: "blue", NUCLEOTIDE: "orange"}
 CONTOUR = 0.5  # × the molecule density: level of the drawn surface
@@ -114,17 +114,6 @@ def write_files(
     return files.all(isinstance(found, ResidueScores))
 
 
-@dataclass(frozen=True)
-class MapSource:
-    """The `file` of a map, and how it was read: with inverted contrast, or with a voxel size and origin that differ
-    from its header.
-    """
-
-    file: str
-    inverted: bool = False
-    placed: bool = False
-
-
 def chimerax_script(
     files: Files,
     annotation: Annotation,
@@ -144,10 +133,7 @@ def chimerax_script(
         "# Meant for an empty session: the models are #1 map, #2 helix, #3 sheet, #4 nucleotide, #5 labels,",
         f"# #6 {'model in the colours of its predicted classes' if model_file else 'helix axes and points of sheets'}.",
     )
-    density = script.open(source.file)
-    if source.placed:
-        script.place(density, annotation.volume)
-    script.surface(density, -level if source.inverted else level, COLOURS[OTHER])
+    density = script.open_map(source, annotation.volume, level, COLOURS[OTHER])
     script.add(f"transparency {density} 75")
     for which, name in files.class_maps.items():
         script.surface(script.open(name), 0.5, COLOURS[which])

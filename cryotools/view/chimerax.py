@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cryotools.core.maps.volume import Volume
+
+
+@dataclass(frozen=True)
+class MapSource:
+    """The `file` of a map, and how it was read: with inverted contrast, or with a voxel size and origin that differ
+    from its header.
+    """
+
+    file: str
+    inverted: bool = False
+    placed: bool = False
 
 
 class ChimeraxScript:
@@ -37,6 +49,14 @@ class ChimeraxScript:
         """Give a map the voxel size and the origin of `volume`, whatever its header says."""
         size, origin = (",".join(f"{each:.8g}" for each in three) for three in (volume.voxel_size, volume.origin))
         self.add(f"volume {model} voxelSize {size} origin {origin}")
+
+    def open_map(self, source: MapSource, volume: Volume, level: float, colour: str) -> str:
+        """Open the map that was read as `volume`, show it as a surface at `level` of that and return its model id."""
+        model = self.open(source.file)
+        if source.placed:
+            self.place(model, volume)
+        self.surface(model, -level if source.inverted else level, colour)
+        return model
 
     def surface(self, model: str, level: float, colour: str) -> None:
         """Show a map as a surface at `level`, in units of the map."""

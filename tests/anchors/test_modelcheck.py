@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from cryotools.anchors import modelcheck
 from cryotools.anchors.detected import Detection
-from cryotools.anchors.modelcheck import CHECK_COLUMNS, FITS, UNSEEN, check_model, scored_structure
+from cryotools.anchors.modelcheck import CHECK_COLUMNS, FITS, UNSEEN, check_model, scored_structure, write_check
 from cryotools.anchors.predict import AnchorDetector
 from cryotools.anchors.register import REVERSED, SHIFTED
 from cryotools.core.compute.runner import Compute
@@ -113,6 +113,18 @@ def test_residues_where_none_is_found_are_unseen(detector, detection) -> None:
     assert check_model(detector, part, STRUCTURE).counts() == {UNSEEN: len(RESIDUES)}
     none = replace(detection, residues=found_residues(np.zeros((0, 20)), []))
     assert check_model(detector, none, STRUCTURE).counts() == {UNSEEN: len(RESIDUES)}
+
+
+@pytest.mark.usefixtures("seen")
+@pytest.mark.parametrize("name", ["check.csv", "check.pdb", "check.cif"])
+def test_a_check_is_a_table_or_a_model_with_scores(tmp_path: Path, detector, detection, name: str) -> None:
+    found = check_model(detector, detection, STRUCTURE)
+    write_check(str(tmp_path / name), STRUCTURE, found)
+    if name.endswith("csv"):
+        assert len((tmp_path / name).read_text().splitlines()) == 1 + len(found)
+    else:
+        read = read_structure(tmp_path / name)
+        assert np.allclose(read.b_factor, 100 * found.register.score[RESIDUES.of_atom], atol=0.01)
 
 
 @pytest.mark.usefixtures("seen")

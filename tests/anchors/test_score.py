@@ -102,6 +102,22 @@ def test_residues_that_do_not_count_are_left_out() -> None:
     assert score_anchors(found, truth(), counts).precision == 1
 
 
+def test_what_is_hardly_there_is_not_counted_as_found() -> None:
+    found = perfect()
+    found.presence[:5] = 0.4
+    scores = score_ca(found, truth(), EVERY)
+    assert (scores.recall_3, scores.precision_3) == (pytest.approx(15 / N), 1)
+
+
+def test_types_that_the_model_does_not_tell_are_neither_right_nor_wrong() -> None:
+    true = truth()
+    true.amino[:5] = UNKNOWN
+    scores = score_anchors(perfect(), true, EVERY)
+    assert (scores.top1, scores.precision, scores.share, scores.share_at_80) == (1, 1, 1, 1)
+    assert anchors_by_type(perfect(), true, EVERY).sum(axis=0).tolist() == [N - 5] * 3
+    assert score_ca(perfect(), true, EVERY).recall_3 == 1
+
+
 def test_density_without_a_model_does_not_count() -> None:
     data = np.zeros((20, 20, 20), dtype=np.float32)
     data[4, 4, 4] = data[15, 15, 15] = 5.0

@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 from anchor_networks import untrained
 
+from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.mapwrite import write_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.structurefile import read_structure
+from cryotools.core.structures.write import pdb_text
+
 DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"
 
@@ -39,12 +45,13 @@ def test_anchors_are_written_as_a_structure_with_a_script_and_a_picture(run, net
     done = run("detect-anchors", REAL, "out.pdb", *options, *networks)
     assert done.code == 0, done.err
     figures = json.loads(done.out)
-    assert figures["outputs"] == ["c.csv", "out.pdb", "out.cxc", "out.png"]
+    assert figures["outputs"] == ["c.csv", "out.png", "out.pdb", "out.cxc"]
     checked = list(csv.DictReader(Path("c.csv").read_text().splitlines()))
     assert len(checked) == figures["n_in_model"]
     assert sum(figures["verdicts"].values()) == len(checked)
     assert figures["n_anchors"] == figures["n_residues"] > 0
     assert figures["n_in_model"] > 50
+    assert 0 <= figures["recall"] <= 1
     read = gemmi.read_structure("out.pdb")
     assert sum(len(chain) for chain in read[0]) == figures["n_anchors"]
     assert "against the model" in done.err
@@ -80,6 +87,13 @@ def test_sequences_that_fit_nowhere_are_told_and_change_nothing(run, networks):
         ((REAL, "out.txt"), 2, "out.txt: the name must end in .pdb, .cif or .csv"),
         ((REAL, "out.pdb", "--res", -3), 2, "--res -3: give a positive number"),
         ((REAL, "out.pdb", "--confidence", 3), 2, "--confidence"),
+        ((REAL, "out.pdb", "--confidence", "nan"), 2, "'--confidence'"),
+        ((REAL, "out.pdb", "--preview", "out.gif"), 2, ".png"),
+        ((REAL, "out.pdb", "--structure", MODEL, "--check", "./out.pdb"), 2, "out.pdb: is the name of two outputs"),
+        ((REAL, "gone/out.pdb"), 1, "does not exist"),
+        ((REAL, "out.pdb", "--device", "cuda:99"), 1, "--device cuda:99"),
+        ((REAL, "out.pdb", "-s", "far.pdb", "--fit", "out.fit", "--sequence", "one.fasta"), 1, "no amino acid"),
+        (("flat.mrc", "out.pdb"), 1, "error: flat.mrc: the map is constant"),
         (("nowhere.mrc", "out.pdb"), 1, "nowhere.mrc: no such file"),
         ((REAL, "out.pdb", "--structure", "nowhere.pdb"), 1, "nowhere.pdb: no such file"),
         ((REAL, "out.pdb", "--weights", "nowhere"), 1, "nowhere: no such file"),
@@ -88,10 +102,28 @@ def test_sequences_that_fit_nowhere_are_told_and_change_nothing(run, networks):
 )
 def test_bad_input_is_said_in_one_line_and_leaves_no_file(run, networks, arguments, code, words):
     given = networks if "--weights" not in arguments else ()
+    write_map("flat.mrc", Volume(np.zeros((24, 24, 24), dtype=np.float32), (1.0, 1.0, 1.0)), label="test")
+    model = read_structure(MODEL)
+    Path("far.pdb").write_text(pdb_text(model.with_xyz(model.xyz + 500)))
+    Path("one.fasta").write_text(">one\nVLSPADKTNVKAAWGKVGAHAGEYG\n")
     done = run("detect-anchors", *arguments, *given, "--quiet")
     assert done.code == code, done.err
     assert words in done.err
     assert not list(Path().glob("out.*"))
+
+
+def test_an_inverted_map_is_read_as_it_is_and_shown_as_it_is(run, networks):
+    real = read_map(REAL)
+    write_map("map.mrc", real.with_data(-real.data), label="test")
+    options = ("--confidence", 0, "--apix", real.voxel_size[0], *networks)
+    assert run("detect-anchors", REAL, "right.pdb", *options).code == 0
+    done = run("detect-anchors", "map.mrc", "out.pdb", "--invert", *options)
+    assert done.code == 0, done.err
+    assert Path("out.pdb").read_text() == Path("right.pdb").read_text()
+    right, inverted = (Path(name).read_text() for name in ("right.cxc", "out.cxc"))
+    assert "level -" in inverted
+    assert "level -" not in right
+    assert "volume #1 voxelSize" in inverted
 
 
 def test_a_coarse_map_is_told(run, networks):

@@ -13,10 +13,11 @@ from cryotools.core.maps.levels import Levels
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.sse.elements.find import Element, find_elements
-from cryotools.sse.output import MapSource, chimerax_script, output_files, write_files
+from cryotools.sse.output import chimerax_script, output_files, write_files
 from cryotools.sse.predict import Annotation
 from cryotools.sse.score import ResidueScores
 from cryotools.sse.truth.assign import HELIX, NUCLEOTIDE, SHEET, assign
+from cryotools.view.chimerax import MapSource
 
 MODEL = Path(__file__).parents[1] / "data" / "5ni1_crop.pdb.gz"
 

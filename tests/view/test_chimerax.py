@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from cryotools.core.maps.volume import Volume
-from cryotools.view.chimerax import ChimeraxScript, colour_residues
+from cryotools.view.chimerax import ChimeraxScript, MapSource, colour_residues
 
 
 def test_models_are_numbered_as_they_are_opened_and_named_from_the_script_s_folder(tmp_path):
@@ -16,6 +16,20 @@ def test_models_are_numbered_as_they_are_opened_and_named_from_the_script_s_fold
         'open "../the map.mrc"',
         'open "a.pdb"',
         "open '../the \"best\".mrc'",
+    ]
+
+
+def test_a_map_is_shown_as_it_was_read():
+    volume = Volume(np.zeros((2, 2, 2)), (1.5, 1.5, 1.5), (12.0, -9.0, 0.25))
+    script = ChimeraxScript("show.cxc")
+    assert script.open_map(MapSource("map.mrc"), volume, 0.5, "grey") == "#1"
+    assert script.open_map(MapSource("map.mrc", inverted=True, placed=True), volume, 0.5, "grey") == "#2"
+    assert script.text().splitlines() == [
+        'open "map.mrc"',
+        "volume #1 style surface step 1 level 0.5 color grey",
+        'open "map.mrc"',
+        "volume #2 voxelSize 1.5,1.5,1.5 origin 12,-9,0.25",
+        "volume #2 style surface step 1 level -0.5 color grey",
     ]
 
 

@@ -11,7 +11,7 @@ from scipy.special import expit
 from cryotools.anchors.calibration import Calibration
 from cryotools.anchors.confidence import Evidence, fit_weights, probability
 from cryotools.anchors.detected import DetectedResidues
-from cryotools.anchors.labels import ResidueTruth
+from cryotools.anchors.labels import UNKNOWN, ResidueTruth
 from cryotools.metrics.detection import is_right, match_points
 
 WITHIN = 3.0  # Å between Cα atoms, of a residue that is there
@@ -25,12 +25,14 @@ class Judged:
     ----------
     evidence : of the residues (n,)
     there, right : bool (n,), a Cα lies within 3 Å, one-to-one; and its amino acid is the most probable type
+    typed : bool (n,), False where the model does not tell the type, since the side chain is incomplete
     direction : nats (m,) in favour of the direction of each path, from its matched bonds, and whether it is right
     """
 
     evidence: Evidence
     there: np.ndarray
     right: np.ndarray
+    typed: np.ndarray
     direction: tuple[np.ndarray, np.ndarray]
 
 
@@ -41,6 +43,8 @@ def judge(residues: DetectedResidues, evidence: Evidence, truth: ResidueTruth, c
     there = is_right(len(use), matching)
     right = there.copy()
     right[matching.found] = residues.amino[use][matching.found] == truth.amino[matching.truth]
+    typed = np.ones(len(use), dtype=bool)
+    typed[matching.found] = truth.amino[matching.truth] != UNKNOWN
     true = np.full(len(residues) + 1, -1)
     true[use[matching.found]] = matching.truth
     forward = (truth.after[true[:-1]] == true[residues.after]) & (residues.after >= 0)
@@ -57,7 +61,7 @@ def judge(residues: DetectedResidues, evidence: Evidence, truth: ResidueTruth, c
         **{key: getattr(evidence, key)[use] for key in ("ca", "bonds", "density", "types", "residue", "direction")},
         resolution=evidence.resolution,
     )
-    return Judged(part, there, right, (np.array(nats), np.array(ways, dtype=bool)))
+    return Judged(part, there, right, typed, (np.array(nats), np.array(ways, dtype=bool)))
 
 
 def fit_calibration(maps: Sequence[Judged]) -> Calibration:
@@ -76,8 +80,10 @@ def fit_calibration(maps: Sequence[Judged]) -> Calibration:
     of_right = [
         one.evidence.right_features(
             probability(seen, presence), expit(direction * one.evidence.direction).astype(np.float32)
-        )
+        )[one.typed]
         for one, seen in zip(maps, features, strict=True)
     ]
-    right = fit_weights(np.concatenate(of_right), np.concatenate([one.right for one in maps]), grouped(of_right))
+    right = fit_weights(
+        np.concatenate(of_right), np.concatenate([one.right[one.typed] for one in maps]), grouped(of_right)
+    )
     return Calibration(tuple(map(float, presence)), tuple(map(float, right)), direction)

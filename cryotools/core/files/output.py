@@ -7,8 +7,10 @@ same output is next written.
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import errno
+import gzip
 import os
 import socket
 import stat
@@ -143,9 +145,14 @@ def _appear(waiting: dict[Path, Path]) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file atomically (UTF-8)."""
+    """Write a text file atomically (UTF-8), compressed if the name ends in `.gz` or `.bz2`."""
+    content, suffix = text.encode(), Path(path).suffix
+    if suffix == ".gz":
+        content = gzip.compress(content, mtime=0)
+    elif suffix == ".bz2":
+        content = bz2.compress(content)
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 @contextlib.contextmanager

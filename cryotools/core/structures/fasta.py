@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 
 import gemmi
 
@@ -39,6 +40,6 @@ def read_fasta(path: str | os.PathLike[str]) -> dict[str, str]:
         letters = one.seq.upper().rstrip("*")
         if not letters:
             raise DataError(f"{path}: sequence {name} is empty")
-        copies = sum(known == name or known.startswith(f"{name}-") for known in sequences)
-        sequences[name if name not in sequences else f"{name}-{copies + 1}"] = letters
+        names = (name if copy == 1 else f"{name}-{copy}" for copy in count(1))
+        sequences[next(free for free in names if free not in sequences)] = letters
     return sequences

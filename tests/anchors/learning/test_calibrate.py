@@ -7,7 +7,7 @@ import pytest
 
 from cryotools.anchors.confidence import Evidence
 from cryotools.anchors.detected import DetectedResidues
-from cryotools.anchors.labels import ResidueTruth
+from cryotools.anchors.labels import UNKNOWN, ResidueTruth
 from cryotools.anchors.learning.calibrate import Judged, fit_calibration, judge
 
 N = 12
@@ -56,6 +56,15 @@ def test_residues_that_do_not_count_are_not_judged() -> None:
     assert judged.right.all()
 
 
+def test_types_that_the_model_does_not_tell_are_left_out_of_the_fit_of_types() -> None:
+    found, evidence, truth = chain()
+    truth.amino[: N // 2] = UNKNOWN
+    judged = judge(found, evidence, truth, np.ones(N, dtype=bool))
+    assert judged.there.all()
+    assert judged.right[judged.typed].all()
+    assert judged.typed.tolist() == [False] * (N // 2) + [True] * (N // 2)
+
+
 def test_the_fit_matches_how_often_residues_are_right() -> None:
     random = np.random.default_rng(0)
     maps = []
@@ -69,7 +78,7 @@ def test_the_fit_matches_how_often_residues_are_right() -> None:
         evidence = Evidence(np.full(n, 0.5), np.ones(n), np.ones(n), types, np.full(n, 0.9), np.zeros(n), 3.0)
         nats = random.uniform(0, 10, 50)
         ways = random.random(50) < 1 / (1 + np.exp(-0.4 * nats))
-        maps.append(Judged(evidence, there, right, (nats, ways)))
+        maps.append(Judged(evidence, there, right, np.ones(len(right), dtype=bool), (nats, ways)))
     found = fit_calibration(maps)
     presence, _, confidence = found.judge(maps[0].evidence)
     assert presence.mean() == pytest.approx(0.8, abs=0.02)

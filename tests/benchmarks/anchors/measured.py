@@ -19,8 +19,6 @@ from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.curation.pairlist import Entry
 
-THERE = 0.5  # presence of a residue that is counted as found
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -43,11 +41,6 @@ class Measured:
     @property
     def predicted(self) -> bool:
         return self.entry.id.endswith("*")
-
-    @property
-    def there(self) -> np.ndarray:
-        """The residues that count and are more likely there than not, bool (n,)."""
-        return self.counts & (self.residues.presence > THERE)
 
 
 def measure(detector: AnchorDetector, entry: Entry) -> Measured:

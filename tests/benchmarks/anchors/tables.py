@@ -27,7 +27,7 @@ def chains(maps: Sequence[Measured]) -> str:
     """Cα atoms and the direction of chains, map by map."""
     rows = []
     for one in maps:
-        ca = score_ca(one.residues, one.truth, one.there)
+        ca = score_ca(one.residues, one.truth, one.counts)
         recall = _slashed(ca.recall_1, ca.recall_2, ca.recall_3)
         precision = _slashed(ca.precision_1, ca.precision_2, ca.precision_3)
         rows.append(
@@ -88,7 +88,7 @@ def by_amino_acid(maps: Sequence[Measured], coarsest: float = 3.5) -> str:
 def summary(maps: Sequence[Measured], temperature: float) -> str:
     """Means over maps with 95 % bootstrap intervals, by resolution."""
     scores: dict[str, Callable[[Measured], CaScores | AnchorScores | TypeScores]] = {
-        "Cα": lambda one: score_ca(one.residues, one.truth, one.there),
+        "Cα": lambda one: score_ca(one.residues, one.truth, one.counts),
         "types": lambda one: score_types(one.logits, one.amino, temperature),
         "anchors": lambda one: score_anchors(one.residues, one.truth, one.counts),
     }

@@ -122,8 +122,9 @@ def run_ours(path: str, weights: str | None, precision: str) -> dict[str, Any]:
     from cryotools.core.compute.runner import Compute
     from cryotools.core.maps.mapfile import read_map
     from cryotools.sse.elements.find import find_elements
-    from cryotools.sse.output import MapSource, chimerax_script, output_files, write_files
+    from cryotools.sse.output import chimerax_script, output_files, write_files
     from cryotools.sse.predict import annotate
+    from cryotools.view.chimerax import MapSource
 
     began = time.process_time()
     found = annotate(read_map(path), _RESOLUTION, weights=weights, compute=Compute("cpu", precision, threads=1))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cryotools.core.errors import DataError, UsageError
+from cryotools.core.files.bytestream import open_bytes
 from cryotools.core.files.output import atomic_path, check_output, output_set, write_text
 
 FOREVER = """
@@ -289,3 +290,14 @@ def test_a_file_written_twice_in_a_set_is_the_second(tmp_path: Path) -> None:
         write_text(tmp_path / "a", "first")
         write_text(tmp_path / "a", "second")
     assert _texts(tmp_path) == {"a": "second"}
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2"])
+def test_text_is_compressed_by_suffix_and_the_same_every_time(tmp_path: Path, suffix: str) -> None:
+    paths = [tmp_path / f"{name}.csv{suffix}" for name in ("one", "two")]
+    for path in paths:
+        write_text(path, "x_A\n1.5 Å\n")
+        with open_bytes(path) as stream:
+            assert stream.read().decode() == "x_A\n1.5 Å\n"
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert paths[0].read_bytes()[:2] == {"": b"x_", ".gz": b"\x1f\x8b", ".bz2": b"BZ"}[suffix]

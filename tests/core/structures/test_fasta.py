@@ -17,6 +17,18 @@ def test_sequences_are_read_by_name_with_copies_told_apart(tmp_path: Path) -> No
     assert read_fasta(path) == {"A": "MKVLITAA", "B": "GG", "A-2": "MKV"}
 
 
+def test_names_that_look_like_those_of_copies_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "names.fasta"
+    path.write_text(">A-3\nMKV\n>A\nGG\n>A\nLL\n>A-2\nWW\n>A\nPP\n")
+    assert read_fasta(path) == {"A-3": "MKV", "A": "GG", "A-2": "LL", "A-2-2": "WW", "A-4": "PP"}
+
+
+def test_nucleotides_are_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "rna.fasta"
+    path.write_text(">1ABC_1|Chains A, B|RNA\nGGAUCCNN\n")
+    assert read_fasta(path) == {"1ABC_1|Chains": "GGAUCCNN"}
+
+
 def test_a_compressed_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "one.fa.gz"
     path.write_bytes(gzip.compress(b">A\nMKV\n"))
