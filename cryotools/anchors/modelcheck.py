@@ -165,11 +165,12 @@ def write_check(path: str, structure: Structure, check: ModelCheck) -> None:
     DataError
         The file cannot be written.
     """
-    form = {".pdb": pdb_text, ".cif": cif_text}.get(Path(path).suffix.lower())
-    if form is None:
-        write_text(path, csv_text(CHECK_COLUMNS, check.rows()))
+    suffix = Path(path).suffix.lower()
+    if suffix in (".pdb", ".cif"):
+        text = pdb_text if suffix == ".pdb" else cif_text
+        write_text(path, text(scored_structure(structure, check), CHECK_REMARKS))
     else:
-        write_text(path, form(scored_structure(structure, check), CHECK_REMARKS))
+        write_text(path, csv_text(CHECK_COLUMNS, check.rows()))
 
 
 def _linked(residues: Residues, at: np.ndarray) -> np.ndarray:
