@@ -53,6 +53,18 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.index)
 
+    def extended(
+        self, index: np.ndarray, probability: np.ndarray, channels: np.ndarray, density: np.ndarray
+    ) -> Candidates:
+        """With candidates at `index` (k, 3) of `probability` (k,) added, in a map `density` of these `channels`."""
+        at = tuple(np.clip(np.rint(index), 0, np.array(density.shape[::-1]) - 1).astype(int).T[::-1])
+        return Candidates(
+            np.concatenate([self.index, index]),
+            np.concatenate([self.probability, probability.astype(np.float32)]),
+            np.concatenate([self.channels, channels[(slice(None), *at)].T]),
+            np.concatenate([self.density, density[at].astype(np.float32)]),
+        )
+
 
 def trace_map(
     network: Trace,

@@ -52,16 +52,35 @@ def bond_features(index: np.ndarray, probability: np.ndarray, path: np.ndarray) 
         pairs = cKDTree(index).query_pairs(FARTHEST, output_type="ndarray").astype(np.int64)
     length = np.linalg.norm(index[pairs[:, 0]] - index[pairs[:, 1]], axis=1)
     pairs, length = pairs[length >= NEAREST], length[length >= NEAREST]
-    first, second = index[pairs[:, 0]], index[pairs[:, 1]]
-    points = first[:, None] + _ALONG[:, None] * (second - first)[:, None]
-    along = map_coordinates(path, points.reshape(-1, 3).T[::-1], order=1, output=np.float64)
-    along = along.reshape(len(pairs), len(_ALONG))
+    along = _along(index[pairs[:, 0]], index[pairs[:, 1]], path)
     p = np.clip(probability.astype(np.float64), 1e-3, 1 - 1e-3)
     odds = np.log(p / (1 - p))
     ends = (odds[pairs[:, 0]] + odds[pairs[:, 1]]) / 2
     least = along.min(axis=1) if len(pairs) else np.zeros(0)
     mean = along.mean(axis=1) if len(pairs) else np.zeros(0)
     return np.stack([(length - BOND) ** 2, mean, least, ends, np.ones(len(pairs))], axis=1), pairs
+
+
+def bond_odds(first: np.ndarray, second: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """The log-odds (…) of bonds between positions (…, 3), voxels (x, y, z) of 1 Å, as those of `possible_bonds`."""
+    along = _along(first, second, path)
+    length = np.linalg.norm(second - first, axis=-1)
+    square, mean, least, _, constant = _WEIGHTS  # candidates' own odds have no weight
+    return square * (length - BOND) ** 2 + mean * along.mean(axis=-1) + least * along.min(axis=-1) + constant
+
+
+def fits_between(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Whether a residue at positions (…, 3) can be the next but one to a residue at `other` (…, 3), in Å."""
+    apart = np.linalg.norm(other - one, axis=-1)
+    return (apart >= _CLOSEST_SECOND) & (apart <= _FARTHEST_SECOND)
+
+
+def _along(first: np.ndarray, second: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """The backbone channel at seven points (…, 7) on the lines between positions (…, 3)."""
+    first, second = np.broadcast_arrays(first, second)
+    points = first[..., None, :] + _ALONG[:, None] * (second - first)[..., None, :]
+    values = map_coordinates(path, points.reshape(-1, 3).T[::-1], order=1, output=np.float64)
+    return values.reshape(*first.shape[:-1], len(_ALONG))
 
 
 def find_paths(index: np.ndarray, bonds: Bonds) -> list[np.ndarray]:
@@ -117,8 +136,7 @@ def _clashes(index: np.ndarray, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarr
         one.append(a + start)
         two.append(b + start)
     at, other = np.concatenate(one), np.concatenate(two)
-    apart = np.linalg.norm(index[ends[at, 1]] - index[ends[other, 1]], axis=1)
-    bad = (apart < _CLOSEST_SECOND) | (apart > _FARTHEST_SECOND)
+    bad = ~fits_between(index[ends[at, 1]], index[ends[other, 1]])
     return bond[at[bad]], bond[other[bad]]
 
 

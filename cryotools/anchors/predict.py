@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from scipy.spatial import cKDTree
 from scipy.special import log_softmax, softmax
 
 from cryotools.anchors.calibration import Calibration
 from cryotools.anchors.candidates import Candidates, find_candidates, find_peaks, trace_map
+from cryotools.anchors.chain import Chain, trace_chain
 from cryotools.anchors.check import warn_if_coarse
 from cryotools.anchors.confidence import Evidence
 from cryotools.anchors.detected import DetectedResidues, Detection
 from cryotools.anchors.frames import backwards, frames
-from cryotools.anchors.geometry import centres_of_mass, guessed_neighbours, relaxed
+from cryotools.anchors.geometry import centres_of_mass
 from cryotools.anchors.hand import warn_if_left_handed
-from cryotools.anchors.network import C1, C4, NONE, PATH, RESIDUE_TYPE, STATE, TRACE, P, ResidueType, Trace
-from cryotools.anchors.paths import find_paths, possible_bonds
+from cryotools.anchors.network import C1, C4, NONE, RESIDUE_TYPE, STATE, TRACE, P, ResidueType, Trace
 from cryotools.anchors.types import types_in_frames
 from cryotools.core.compute.checkpoint import load_shipped
 from cryotools.core.compute.runner import Compute
@@ -29,30 +27,8 @@ from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 
-_DISTINCT = 2.7  # Å; two Cα atoms are no closer
 _NUCLEOTIDE = {"P": P, "C4'": C4, "C1'": C1}
 _LEAST_NUCLEOTIDE, _APART_NUCLEOTIDE = 0.3, 4.0  # probability, and Å between atoms of one kind
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Residues in path order with their neighbours, before types are known: positions in voxels (x, y, z).
-
-    Attributes
-    ----------
-    candidate : int (n,), the candidate of each residue
-    here, previous, following : float64 (n, 3); guessed where there is no neighbour
-    before, after : int32 (n,), -1 where there is no neighbour
-    path : int32 (n,), -1 for isolated residues
-    """
-
-    candidate: np.ndarray
-    here: np.ndarray
-    previous: np.ndarray
-    following: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    path: np.ndarray
 
 
 class AnchorDetector:
@@ -117,8 +93,7 @@ class AnchorDetector:
         prepared = prepare_map(volume, resolution, check_values(volume))
         density = prepared.volume.data
         channels = trace_map(self.trace, density, resolution, self.compute, self.rotations, progress)
-        candidates = find_candidates(channels, density)
-        chain = trace_chain(candidates, channels[PATH])
+        candidates, chain = trace_chain(find_candidates(channels, density), channels, density)
         residues, evidence = self._named(chain, candidates, density, prepared.volume, resolution)
         nucleotides = {name: _atoms(channels, number, prepared.volume) for name, number in _NUCLEOTIDE.items()}
         return Detection(volume, residues, nucleotides, prepared.levels, resolution), evidence
@@ -170,44 +145,6 @@ class AnchorDetector:
             density=candidates.density[found],
         )
         return residues, evidence
-
-
-def trace_chain(candidates: Candidates, path: np.ndarray) -> Chain:
-    """Paths through the candidates, longest first, then the isolated ones; `path` is the backbone channel.
-
-    Candidates on no path that lie closer to one than Cα atoms do are dropped.
-    """
-    bonds = possible_bonds(candidates.index, candidates.probability, path)
-    paths = find_paths(candidates.index, bonds)
-    index = relaxed(candidates.index, paths)
-    linked = np.concatenate([*paths, np.zeros(0, dtype=np.int64)]).astype(np.int64)
-    order = np.concatenate([linked, _alone(index, linked)])
-    number = np.full(len(order), -1, dtype=np.int32)
-    bonded = np.zeros(len(order), dtype=bool)  # to the next
-    begin = 0
-    for which, one in enumerate(paths):
-        number[begin : begin + len(one)] = which
-        bonded[begin : begin + len(one) - 1] = True
-        begin += len(one)
-    each = np.arange(len(order))
-    after = np.where(bonded, each + 1, -1)
-    before = np.where(np.append(False, bonded[:-1])[: len(order)], each - 1, -1)
-    here = index[order]
-    nowhere = np.full_like(here, np.nan)
-    previous = np.where(before[:, None] >= 0, here[before], nowhere)
-    following = np.where(after[:, None] >= 0, here[after], nowhere)
-    for missing, other in ((following, previous), (previous, following)):
-        lacking = np.isnan(missing[:, 0])
-        missing[lacking] = guessed_neighbours(here[lacking], other[lacking], path)
-    return Chain(order, here, previous, following, before.astype(np.int32), after.astype(np.int32), number)
-
-
-def _alone(index: np.ndarray, linked: np.ndarray) -> np.ndarray:
-    """The candidates (k,) at `index` (n, 3) on no path, without those too close to one of the `linked` ones (m,)."""
-    alone = np.setdiff1d(np.arange(len(index)), linked)
-    if len(alone) and len(linked):
-        alone = alone[cKDTree(index[linked]).query(index[alone])[0] >= _DISTINCT]
-    return alone
 
 
 def direction_odds(forward: np.ndarray, backward: np.ndarray, path: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from anchor_networks import untrained
 
-from cryotools.anchors.candidates import Candidates, find_candidates, find_peaks
+from cryotools.anchors.candidates import find_candidates, find_peaks
 from cryotools.anchors.network import CA, CHANNELS, NONE, OFFSET, TYPES
-from cryotools.anchors.predict import AnchorDetector, direction_odds, trace_chain
+from cryotools.anchors.predict import AnchorDetector, direction_odds
 from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Volume, triple_of
 from cryotools.core.structures.structurefile import read_structure
@@ -33,12 +33,6 @@ def volume() -> Volume:
     return Volume.on(grid, molmap_density(structure, grid, MapOptions(3.0)))
 
 
-def helix(count: int) -> np.ndarray:
-    turn = np.radians(100.0) * np.arange(count)
-    xyz = np.stack([2.3 * np.cos(turn), 2.3 * np.sin(turn), 1.5 * np.arange(count)], axis=1)
-    return xyz + np.array([14.0, 14.0, 6.0])
-
-
 def test_votes_tell_two_residues_apart_that_share_a_maximum() -> None:
     true = np.array([[6.3, 8.0, 8.2], [10.1, 8.1, 8.0]])  # 3.8 Å
     z, y, x = np.mgrid[:16, :16, :16]
@@ -58,37 +52,6 @@ def test_peaks_keep_apart_the_highest_first() -> None:
     heat = np.zeros((12, 12, 12), dtype=np.float32)
     heat[3, 4, 5], heat[3, 4, 7], heat[9, 9, 9] = 0.9, 0.8, 0.5
     assert find_peaks(heat, 0.4, 2.5).tolist() == [[3, 4, 5], [9, 9, 9]]
-
-
-def test_a_chain_has_neighbours_in_order_and_guessed_ones_at_its_ends() -> None:
-    true = helix(10)
-    order = np.random.default_rng(0).permutation(10)
-    z, y, x = np.mgrid[:28, :28, :28]
-    near = [np.linalg.norm(np.stack([x, y, z], axis=-1) - at, axis=-1) < 2.2 for at in true]
-    path = np.any(near, axis=0).astype(np.float32)
-    channels = np.zeros((10, 11), dtype=np.float32)
-    candidates = Candidates(true[order], np.full(10, 0.9, dtype=np.float32), channels, np.ones(10, dtype=np.float32))
-    chain = trace_chain(candidates, path)
-    found = order[chain.candidate]
-    assert abs(np.diff(found)).tolist() == [1] * 9
-    assert chain.before.tolist() == [-1, *range(9)]
-    assert chain.after.tolist() == [*range(1, 10), -1]
-    assert chain.path.tolist() == [0] * 10
-    assert np.isfinite(chain.previous).all()
-    assert np.isfinite(chain.following).all()
-    assert np.allclose(chain.previous[1:], chain.here[:-1])
-    assert np.allclose(np.linalg.norm(chain.previous[0] - chain.here[0]), 3.8)
-
-
-def test_a_candidate_beside_a_path_is_dropped_and_a_distant_one_kept() -> None:
-    index = np.concatenate([helix(10), helix(10)[4:5] + 1.2, np.array([[4.0, 4.0, 4.0]])])
-    z, y, x = np.mgrid[:28, :28, :28]
-    path = np.any([np.linalg.norm(np.stack([x, y, z], axis=-1) - at, axis=-1) < 2.2 for at in index[:10]], axis=0)
-    ones = np.ones(12, dtype=np.float32)
-    channels = np.zeros((12, len(CHANNELS)), dtype=np.float32)
-    chain = trace_chain(Candidates(index, 0.9 * ones, channels, ones), path.astype(np.float32))
-    assert sorted(chain.candidate.tolist()) == [*range(10), 11]
-    assert chain.path.tolist() == [0] * 10 + [-1]
 
 
 def test_a_path_takes_the_direction_in_which_its_residues_are_surest() -> None:

@@ -2,6 +2,8 @@
 
 LIST names maps and models as `cryotools curate` reads them, with folds by protein family; an id that ends in * marks
 a predicted model, whose side chains are not scored. Confidences of a map are calibrated on the maps of the other folds.
+With `--weights-of-fold 0=a.safetensors,1=a.safetensors,…`, amino acids of a map are named by a network that never saw
+its fold: cross-validation.
 Everything is printed as Markdown, for docs/anchors-accuracy.md; `--calibration FILE` also writes the calibration on all
 maps, `--confusion PNG` draws the confusion matrix, and `--speed` adds time and memory beside annotate-sse.
 """
@@ -28,29 +30,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("list")
     options.add_argument("--weights")
+    options.add_argument("--weights-of-fold", metavar="0=FILE,1=FILE,…")
     options.add_argument("--trace-weights")
     options.add_argument("--coarsest", type=float, default=5.0, metavar="ANGSTROM")
     options.add_argument("--calibration", metavar="FILE")
     options.add_argument("--confusion", metavar="PNG")
     options.add_argument("--speed", action="store_true", help="time and memory beside annotate-sse, too")
     chosen = options.parse_args(arguments)
-    detector = AnchorDetector(chosen.weights, chosen.trace_weights, Compute("cpu"))
+    of_fold = dict(part.split("=", 1) for part in (chosen.weights_of_fold or "").split(",") if part)
+    files = {of_fold.get(str(entry.fold), chosen.weights) for entry in read_list(chosen.list)}
+    detectors = {file: AnchorDetector(file, chosen.trace_weights, Compute("cpu")) for file in files}
     maps = []
     for entry in sorted(read_list(chosen.list), key=lambda one: one.resolution):
         if entry.resolution <= chosen.coarsest:
-            maps.append(measure(detector, entry))
+            maps.append(measure(detectors[of_fold.get(str(entry.fold), chosen.weights)], entry))
             print(f"{entry.id}: {maps[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     maps = calibrated(maps)
-    scale = detector.types.config.temperature
-    print(tables.chains(maps), tables.types(maps, scale), tables.anchors(maps), tables.by_amino_acid(maps), sep="\n\n")
-    print("\n" + tables.summary(maps, scale))
+    print(tables.chains(maps), tables.types(maps), tables.anchors(maps), tables.by_amino_acid(maps), sep="\n\n")
+    print("\n" + tables.summary(maps))
     if chosen.speed:
         print("\n" + speed.report(read_list(chosen.list), "cpu"))
     if chosen.calibration:
         known = [one.judged for one in maps if not one.predicted]
         Path(chosen.calibration).write_text(fit_calibration(known).to_text())
     if chosen.confusion:
-        draw_confusion(chosen.confusion, tables.confused(maps, scale))
+        draw_confusion(chosen.confusion, tables.confused(maps))
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ from cryotools.curation.pairlist import Entry
 @dataclass(frozen=True)
 class Measured:
     """The residues found in a map (n), which of them count, bool (n,), and types (k,) at the model's Cα atoms, with
-    logits (k, 20) of cubes placed by Cα and by the centre of mass; `evidence` and `judged` are for the calibration.
-    `predicted` models have no side chains to score.
+    logits (k, 20), to be divided by `temperature`, of cubes placed by Cα and by the centre of mass; `evidence` and
+    `judged` are for the calibration. `predicted` models have no side chains to score.
     """
 
     entry: Entry
@@ -37,6 +37,7 @@ class Measured:
     judged: Judged
     evidence: object
     seconds: float
+    temperature: float
 
     @property
     def predicted(self) -> bool:
@@ -54,8 +55,9 @@ def measure(detector: AnchorDetector, entry: Entry) -> Measured:
     counts = counted(volume, detection.residues.ca, structure.xyz)
     logits, amino = types_at_model(detector, volume, truth, entry.resolution)
     by_mass, _ = types_at_model(detector, volume, truth, entry.resolution, by_mass=True)
+    scale = detector.types.config.temperature
     judged = judge(detection.residues, evidence, truth, counts)
-    return Measured(entry, detection.residues, truth, counts, logits, by_mass, amino, judged, evidence, seconds)
+    return Measured(entry, detection.residues, truth, counts, logits, by_mass, amino, judged, evidence, seconds, scale)
 
 
 def calibrated(maps: Sequence[Measured]) -> list[Measured]:

@@ -47,14 +47,14 @@ def chains(maps: Sequence[Measured]) -> str:
     return table(head, rows)
 
 
-def types(maps: Sequence[Measured], temperature: float) -> str:
+def types(maps: Sequence[Measured]) -> str:
     """Amino acids in the frames of the model's Cα atoms, placed by Cα or by the centre of mass, and where residues were
     found; map by map.
     """
     rows = []
     for one in _with_side_chains(maps):
-        true = score_types(one.logits, one.amino, temperature)
-        each = [true, score_types(one.logits_by_mass, one.amino, temperature)]
+        true = score_types(one.logits, one.amino, one.temperature)
+        each = [true, score_types(one.logits_by_mass, one.amino, one.temperature)]
         each.append(score_found_types(one.residues, one.truth, one.counts))
         ranks = [_slashed(found.top1, found.top3, found.top5) for found in each]
         rows.append([*_named(one), true.n, true.majority, ranks[0], true.nats, true.ece, *ranks[1:], each[2].n])
@@ -85,11 +85,11 @@ def by_amino_acid(maps: Sequence[Measured], coarsest: float = 3.5) -> str:
     return table(["amino acid", "in the models", "anchors", "right", "found", "right of anchors"], rows)
 
 
-def summary(maps: Sequence[Measured], temperature: float) -> str:
+def summary(maps: Sequence[Measured]) -> str:
     """Means over maps with 95 % bootstrap intervals, by resolution."""
     scores: dict[str, Callable[[Measured], CaScores | AnchorScores | TypeScores]] = {
         "Cα": lambda one: score_ca(one.residues, one.truth, one.counts),
-        "types": lambda one: score_types(one.logits, one.amino, temperature),
+        "types": lambda one: score_types(one.logits, one.amino, one.temperature),
         "anchors": lambda one: score_anchors(one.residues, one.truth, one.counts),
     }
     names = {
@@ -109,12 +109,12 @@ def summary(maps: Sequence[Measured], temperature: float) -> str:
     return table(["score", *(words for words, *_ in _RANGES)], rows)
 
 
-def confused(maps: Sequence[Measured], temperature: float, coarsest: float = 3.5) -> np.ndarray:
+def confused(maps: Sequence[Measured], coarsest: float = 3.5) -> np.ndarray:
     """Which amino acids are taken for which at the models' Cα atoms, int (20, 20), in all maps up to `coarsest` Å
     together.
     """
     near = [one for one in _with_side_chains(maps) if one.entry.resolution <= coarsest]
-    return np.sum([score_types(one.logits, one.amino, temperature).counts for one in near], axis=0)
+    return np.sum([score_types(one.logits, one.amino, one.temperature).counts for one in near], axis=0)
 
 
 def _with_side_chains(maps: Sequence[Measured]) -> list[Measured]:
