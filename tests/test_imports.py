@@ -30,7 +30,7 @@ FLOORS = (
     ("simulate.learned",),
     ("simulate",),
     ("curation",),
-    ("realism", "sse", "anchors"),
+    ("realism", "sse", "anchors", "heterogeneity"),
     ("api",),
     ("cli",),
 )
