@@ -30,12 +30,13 @@ FLOORS = (
     ("simulate.learned",),
     ("simulate",),
     ("curation",),
-    ("realism", "sse", "anchors"),
+    ("realism", "sse", "anchors", "heterogeneity"),
     ("api",),
     ("cli",),
 )
 INFERENCE = (
     "anchors.predict",
+    "heterogeneity.predict",
     "sse.predict",
     "realism.predict",
     "simulate.learned.predict",

@@ -41,5 +41,5 @@ def volume_at(
     spectrum = np.zeros(len(index), dtype=np.complex64)
     spectrum[there] = values
     spectrum = np.fft.ifftshift(spectrum.reshape(box, box, half + 1), axes=(0, 1))
-    data = np.fft.fftshift(np.fft.irfftn(spectrum, (box, box, box))).astype(np.float32)
+    data = np.fft.fftshift(np.fft.irfftn(spectrum, (box, box, box), axes=(0, 1, 2))).astype(np.float32)
     return Volume(data, (voxel_size,) * 3, (-half * voxel_size,) * 3)

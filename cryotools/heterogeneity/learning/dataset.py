@@ -75,7 +75,7 @@ def half_images(
     if not whiten:
         noise = np.full_like(noise, np.sqrt(np.mean(noise**2)))
     power = np.mean(np.abs(half_values(sample, frequencies)) ** 2, axis=0)
-    if not np.any(power > 0):
+    if np.all(power == 0):
         raise DataError("all images are constant")
     noise = np.maximum(noise, _LEAST_NOISE * np.sqrt(power.mean()))
     window, values = soft_window(box), np.empty((n, len(frequencies)), dtype=np.complex64)
