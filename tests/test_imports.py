@@ -36,6 +36,7 @@ FLOORS = (
 )
 INFERENCE = (
     "anchors.predict",
+    "heterogeneity.predict",
     "sse.predict",
     "realism.predict",
     "simulate.learned.predict",

@@ -1,0 +1,1 @@
+"""Data and the task for training reconstructions of `heterogeneity`."""

@@ -1,0 +1,101 @@
+"""A reconstruction from projections of a few Gaussian blobs, whose Fourier values are known in closed form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from cryotools.core.compute.checkpoint import load_network
+from cryotools.core.errors import DataError
+from cryotools.heterogeneity.halfspace import image_of_half
+from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
+from cryotools.heterogeneity.learning.task import (
+    ReconstructionTask,
+    ReconstructionTraining,
+    radial,
+    slice_frequencies,
+)
+from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, half_circle
+from cryotools.heterogeneity.predict import volume_at
+from cryotools.training.loop import LoopConfig, train
+
+BOX, SIGMA = 16, 1.3
+BLOBS = np.array([[0.0, 0, 0], [3, 0, 1], [-2, 3, 0], [0, -3, -3]])  # x, y, z, voxels from the centre
+
+
+def fourier(points: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Values (…, m) of unit Gaussians at points (…, b, d), at frequencies int (m, d)."""
+    phase = np.exp(-2j * np.pi * np.einsum("...bd,md->...mb", points, frequencies / BOX)).sum(axis=-1)
+    width = SIGMA * np.sqrt(2 * np.pi)
+    return phase * np.exp(-2 * (np.pi * SIGMA / BOX) ** 2 * (frequencies**2).sum(axis=-1)) * width**3 / SIGMA**3
+
+
+def prepared(n: int = 60, *, sign: float = 1.0, noise: float = 0.0) -> HalfImages:
+    rotations = Rotation.random(n, random_state=0).as_matrix()
+    shifts = np.random.default_rng(1).uniform(-0.1, 0.1, (n, 2))
+    projected = np.einsum("nij,bj->nbi", rotations, BLOBS)[..., :2] - shifts[:, None] * BOX
+    images = sign * image_of_half(fourier(projected, half_circle(BOX)), half_circle(BOX), BOX)
+    images = images + noise * np.random.default_rng(2).normal(size=images.shape).astype(np.float32)
+    return half_images(
+        lambda at: images[at], rotations, shifts, lambda k: np.ones((n, len(k))), BOX, sign=sign, whiten=noise > 0
+    )
+
+
+def test_images_are_centred_values_in_units_of_the_noise() -> None:
+    images = prepared(sign=-1)
+    planes = slice_frequencies(
+        torch.from_numpy(images.frequencies).double(), torch.from_numpy(images.rotations).double()
+    )
+    expected = fourier(BLOBS, planes.numpy().reshape(-1, 3)).reshape(len(images), -1)
+    found = images.values * images.noise
+    assert np.corrcoef(found.real.ravel(), expected.real.ravel())[0, 1] > 0.97  # but for the window
+    noisy = prepared(400, noise=1.0)
+    assert np.mean(noisy.noise) == pytest.approx(BOX, rel=0.1)
+    last = np.abs(noisy.values[:, -20:]) ** 2
+    assert last.mean() == pytest.approx(0.6, abs=0.2)  # the window takes the rest
+
+
+def test_a_volume_is_learned_from_its_projections(tmp_path: Path) -> None:
+    images = prepared(200)
+    config = ReconstructionTraining(ReconstructionConfig(BOX, 0, decoder_layers=2, decoder_width=32), march=20)
+    task = ReconstructionTask(images, config)
+    found = train(task, tmp_path / "run", LoopConfig(steps=150, learning_rate=5e-3, warmup=5, averaging=0.9))
+    assert found["held_out_error"] < 0.1 * np.mean(np.abs(images.values) ** 2)
+    network = load_network(tmp_path / "run" / "model.safetensors", [RECONSTRUCTION])[0]
+    volume = volume_at(network.eval(), None, 2.0)
+    z, y, x = np.mgrid[:BOX, :BOX, :BOX] - BOX // 2
+    grid = np.stack([x, y, z], axis=-1)[..., None, :]
+    truth = np.exp(-((grid - BLOBS) ** 2).sum(axis=-1) / (2 * SIGMA**2)).sum(axis=-1)
+    assert np.corrcoef(volume.data.ravel(), truth.ravel())[0, 1] > 0.9
+    assert volume.voxel_size == (2.0, 2.0, 2.0)
+    assert volume.world_to_index(np.zeros(3)).tolist() == [BOX / 2] * 3
+
+
+def test_a_step_is_the_same_when_repeated_and_every_image_is_seen_once_per_epoch() -> None:
+    images = prepared()
+    config = ReconstructionTraining(ReconstructionConfig(BOX, 2, 1, 8, 1, 8), batch=10, held_out=0.5)
+    task = ReconstructionTask(images, config)
+    random = np.random.default_rng(0)
+    seen = torch.cat([task.batch(random, step)[2] for step in range(task.steps_per_epoch)])
+    assert len(torch.unique(seen, dim=0)) == len(task.used) == 30
+    assert torch.equal(task.batch(random, 4)[0], task.batch(random, 4)[0])
+    losses = task.step(task.batch(random, 0), 0)
+    assert losses["divergence"] >= 0
+
+
+def test_expected_amplitudes_fall_with_frequency() -> None:
+    amplitude = radial(prepared())
+    assert len(amplitude) == BOX // 2 + 1
+    assert torch.all(amplitude[1:] <= amplitude[:-1])
+
+
+def test_images_that_are_not_finite_are_named() -> None:
+    images = np.ones((3, BOX, BOX), dtype=np.float32) * np.arange(BOX, dtype=np.float32)
+    images[1, 2, 3] = np.nan
+    rotations = np.tile(np.eye(3), (3, 1, 1))
+    with pytest.raises(DataError, match="image 2 is not finite"):
+        half_images(lambda at: images[at], rotations, np.zeros((3, 2)), lambda k: np.ones((3, len(k))), BOX)
