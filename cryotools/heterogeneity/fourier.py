@@ -85,13 +85,13 @@ def move_images(images: Any, shifts: Any) -> Any:
     return values_of(spectrum_of(images) * phases.reshape(images.shape))
 
 
-def slice_frequencies(rotations: Any, frequencies: Any) -> Any:
+def slice_frequencies(frequencies: Any, rotations: Any) -> Any:
     """Where the transforms of projections lie in that of the volume (central slice theorem): (n, m, 3), (x, y, z).
 
     Parameters
     ----------
-    rotations : (n, 3, 3), x_image = R @ x_volume; projections run along z of the image
     frequencies : (m, 2), (x, y) in the image, in any unit, which the result has too
+    rotations : (n, 3, 3), x_image = R @ x_volume; projections run along z of the image
     """
     return frequencies @ rotations[:, :2]
 

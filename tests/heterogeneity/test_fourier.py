@@ -52,7 +52,7 @@ def test_the_transform_of_gaussians_is_their_closed_form() -> None:
 def test_a_projection_of_a_rotated_volume_is_a_central_slice_of_its_transform() -> None:
     rotations = Rotation.random(5, random_state=1).as_matrix()
     frequencies = image_frequencies(BOX).reshape(-1, 2)
-    slices = _spectrum(POINTS, slice_frequencies(rotations, frequencies))
+    slices = _spectrum(POINTS, slice_frequencies(frequencies, rotations))
     for rotation, values in zip(rotations, slices, strict=True):
         projected = _gaussians((POINTS @ rotation.T)[:, :2])
         np.testing.assert_allclose(spectrum_of(projected).ravel(), values, atol=2e-3)
@@ -140,8 +140,8 @@ def test_tensors_and_arrays_give_the_same() -> None:
     np.testing.assert_allclose(move_images(tensors, shifts).numpy(), move_images(images, shifts), atol=1e-5)
     np.testing.assert_allclose(hartley_of(tensors).numpy(), hartley_of(images), atol=1e-5)
     np.testing.assert_allclose(fourier_crop(tensors, 6).numpy(), fourier_crop(images, 6), atol=1e-5)
-    there = slice_frequencies(torch.from_numpy(rotations), torch.from_numpy(frequencies))
-    np.testing.assert_allclose(there.numpy(), slice_frequencies(rotations, frequencies), atol=1e-12)
+    there = slice_frequencies(torch.from_numpy(frequencies), torch.from_numpy(rotations))
+    np.testing.assert_allclose(there.numpy(), slice_frequencies(frequencies, rotations), atol=1e-12)
 
 
 def test_reconstructed_maps_begin_at_the_origin() -> None:

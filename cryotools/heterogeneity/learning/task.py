@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import save_network
+from cryotools.heterogeneity.fourier import slice_frequencies
 from cryotools.heterogeneity.learning.dataset import HalfImages
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, ReconstructionNetwork
 from cryotools.training.step import update
@@ -132,13 +133,6 @@ class ReconstructionTask:
         planes = slice_frequencies(self.frequencies[:pixels], rotations)
         found = network.decoder(planes, latent) * ctf[:, :pixels, None]
         return (found - values[:, :pixels]).square().mean(), divergence
-
-
-def slice_frequencies(frequencies: Tensor, rotations: Tensor) -> Tensor:
-    """The frequencies (b, m, 3) in the volume's frame of images' frequencies (m, 2), x and y, at rotations (b, 3, 3),
-    x_image = R @ x_volume: the central slice theorem.
-    """
-    return frequencies @ rotations[:, :2]
 
 
 def radial(images: HalfImages) -> Tensor:

@@ -11,13 +11,13 @@ from scipy.spatial.transform import Rotation
 
 from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import DataError
+from cryotools.heterogeneity.fourier import slice_frequencies
 from cryotools.heterogeneity.halfspace import image_of_half
 from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
 from cryotools.heterogeneity.learning.task import (
     ReconstructionTask,
     ReconstructionTraining,
     radial,
-    slice_frequencies,
 )
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, half_circle
 from cryotools.heterogeneity.predict import volume_at
