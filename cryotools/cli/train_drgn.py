@@ -1,0 +1,96 @@
+"""`cryotools train-drgn`: learn a continuum of volumes from particles with poses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cryotools.cli import options as opt
+from cryotools.cli import trainrun as run
+from cryotools.cli.console import note, print_json, progress, set_threads
+from cryotools.core.errors import UsageError
+
+NAME = "train-drgn"
+EPILOG = """PARTICLES is a .star file of RELION, a .cs file of cryoSPARC, or a stack with --poses and --ctf of cryoDRGN,
+from a refinement: poses stay as they are. Use --downsample 64 or 128 first; larger boxes take longer and rarely show
+other states. Every particle gets a place z in a latent space of --zdim dimensions, written to OUT/latent.csv; eval-drgn
+makes the volume at any place. With --zdim 0 one volume is learned.
+
+OUT receives model.safetensors, latent.csv, metrics.csv, losses.png, config.json, and state.pt, from which --resume
+continues. One particle of twenty is not trained on; held_out_error in metrics.csv stops falling when training longer no
+longer helps. Errors are squared, in units of the noise: those of perfect volumes and white noise are about 1.
+
+Examples:
+
+cryotools train-drgn particles.star run --zdim 8 --downsample 64 --epochs 20
+
+cryotools train-drgn stack.mrcs run --poses poses.pkl --ctf ctf.pkl --zdim 0 --json
+"""
+
+
+def command(
+    particles: Annotated[str, typer.Argument(metavar="PARTICLES", help="Particles with poses: .star, .cs or a stack.")],
+    out: run.Out,
+    zdim: Annotated[int, opt.main("--zdim", min=0, metavar="N", help="Dimensions of the latent space.")] = 8,
+    epochs: Annotated[int, opt.main("--epochs", "-n", min=1, metavar="N", help="Passes over all particles.")] = 20,
+    downsample: Annotated[
+        int | None, opt.main("--downsample", min=8, metavar="N", help="Box in pixels that images are reduced to.")
+    ] = None,
+    poses: Annotated[str | None, opt.main("--poses", metavar="PKL", help="Poses of cryoDRGN, for a stack.")] = None,
+    ctf: Annotated[str | None, opt.main("--ctf", metavar="PKL", help="CTF of cryoDRGN, for a stack.")] = None,
+    datadir: Annotated[str | None, opt.main("--datadir", metavar="FOLDER", help="Look for stacks here first.")] = None,
+    uninvert: Annotated[
+        bool, opt.main("--uninvert-data", metavar="", help="Particles are dark on light; do not negate images.")
+    ] = False,
+    width: Annotated[int, opt.main("--width", min=1, metavar="N", help="Width of both networks.")] = 256,
+    layers: Annotated[int, opt.main("--layers", min=1, metavar="N", help="Hidden layers of both networks.")] = 3,
+    batch: Annotated[int, opt.main("--batch", "-b", min=1, metavar="N", help="Images per update.")] = 16,
+    learning_rate: run.LearningRate = 1e-3,
+    beta: Annotated[
+        float | None, opt.main("--beta", min=0, metavar="X", help="Weight of the divergence of z; default: 1 / zdim.")
+    ] = None,
+    resume: run.Resume = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+    seed: opt.Seed = 0,
+    device: opt.Device = "auto",
+    precision: opt.TrainingPrecision = opt.Precision.fp32,
+    threads: opt.Threads = None,
+    voxel_size: opt.VoxelSize = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Learn a continuum of volumes from particles."""
+    set_threads(threads)
+    from cryotools.core.compute.device import resolve_device
+    from cryotools.heterogeneity.learning.run import ReconstructionOptions, train_drgn
+    from cryotools.heterogeneity.learning.task import ReconstructionTraining
+    from cryotools.heterogeneity.network import ReconstructionConfig
+    from cryotools.heterogeneity.particles import read_particles
+    from cryotools.training.loop import LoopConfig
+
+    if zdim == 0 and beta is not None:
+        raise UsageError("--beta weights the latent space, and --zdim 0 has none")
+    read = read_particles(
+        particles, poses=poses, ctf=ctf, datadir=datadir, voxel_size=voxel_size, downsample=downsample
+    )
+    network = ReconstructionConfig(read.box, zdim, layers, width, layers, width)
+    training = ReconstructionTraining(network, batch, beta, seed=seed)
+    loop = LoopConfig(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        averaging=0.99,
+        validate_every=1,
+        save_every=1,
+        seed=seed,
+        precision=precision.value,
+    )
+    options = ReconstructionOptions(training, loop, 1 if uninvert else -1, device=resolve_device(device))
+    with progress() as reporter:
+        metrics = train_drgn(read, Path(out), options, resume=resume, progress=reporter)
+    if json:
+        print_json({"particles": particles, "n_particles": len(read), "folder": out, **metrics})
+    error = f", held-out error {metrics['held_out_error']:.4f}" if "held_out_error" in metrics else ""
+    note(f"{out}: {len(read)} particles of {read.box} px, {epochs} epochs{error}")

@@ -1,0 +1,144 @@
+"""Train a reconstruction on particles: from their metadata to a folder with a network and every particle's place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cryotools.core.compute.checkpoint import load_network, save_network
+from cryotools.core.errors import DataError, UsageError
+from cryotools.core.files.output import write_text
+from cryotools.core.files.table import csv_text
+from cryotools.core.progress import Progress
+from cryotools.heterogeneity.ctf import ctf
+from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
+from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining
+from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
+from cryotools.heterogeneity.particles import Particles
+from cryotools.training.loop import LoopConfig, check_folder, train
+
+LATENT = "latent.csv"
+_AT_ONCE = 1000  # images
+
+
+@dataclass(frozen=True)
+class ReconstructionOptions:
+    """How images are read: multiplied with `sign`, and divided by the noise's amplitude at each frequency (`whiten`) or
+    its mean.
+    """
+
+    training: ReconstructionTraining
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    sign: int = -1
+    whiten: bool = True
+    device: str | torch.device = "cpu"
+
+
+def train_drgn(
+    particles: Particles,
+    folder: Path,
+    options: ReconstructionOptions,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, float]:
+    """Train a reconstruction, leaving in `folder` what the training loop does and latent.csv, with the place of every
+    particle; returns the last line of metrics.csv.
+
+    Raises
+    ------
+    UsageError
+        The particles have no poses, the box is odd, or `folder` has another run.
+    DataError
+        An image cannot be read or is not finite, or a loss is not.
+    """
+    check_folder(folder, resume)
+    if particles.poses is None:
+        raise UsageError(f"{particles.name}: has no poses; give the file of a refinement, or `poses`")
+    images = particle_images(particles, options.sign, whiten=options.whiten, progress=progress)
+    training = replace(options.training, network=replace(options.training.network, box=particles.box))
+    task = ReconstructionTask(images, training, options.device)
+    about = {"arch": RECONSTRUCTION.name, "particles": particles.name, "n": len(particles), "sign": options.sign}
+    about |= {"whiten": options.whiten, **{f"network_{k}": v for k, v in vars(training.network).items()}}
+    about |= {key: value for key, value in vars(training).items() if key != "network"}
+    metrics = train(task, folder, options.loop, about=about, resume=resume, progress=progress)
+    _finish(folder, images, particles, options.device)
+    return metrics
+
+
+def particle_images(
+    particles: Particles, sign: int, *, whiten: bool = True, progress: Progress | None = None
+) -> HalfImages:
+    """The images of particles with poses, as a task reads them; `sign` is what they are multiplied with."""
+    assert particles.poses is not None
+
+    def transfer(frequencies: np.ndarray) -> np.ndarray:
+        """The CTF (n, m) at frequencies (m, 2) in cycles per pixel."""
+        values = np.ones((len(particles), len(frequencies)), dtype=np.float32)
+        if particles.ctf is not None:
+            for begin in range(0, len(particles), _AT_ONCE):
+                at = slice(begin, begin + _AT_ONCE)
+                values[at] = ctf(particles.ctf[at], frequencies / particles.voxel_size[at, None, None])
+        return values
+
+    poses = particles.poses
+    return half_images(
+        particles.images.read,
+        poses.rotations,
+        poses.shifts,
+        transfer,
+        particles.box,
+        sign=sign,
+        whiten=whiten,
+        progress=progress,
+    )
+
+
+def _finish(folder: Path, images: HalfImages, particles: Particles, device: str | torch.device) -> None:
+    """Store with the network what maps need, and write the place of every particle."""
+    path = folder / "model.safetensors"
+    network, config, about = load_network(path, [RECONSTRUCTION])
+    assert isinstance(network, ReconstructionNetwork)
+    sizes, counts = np.unique(np.round(particles.voxel_size, 6), return_counts=True)
+    told = {"voxel_size": f"{sizes[counts.argmax()]:.8g}", "noise": json.dumps(_radial_noise(images).tolist())}
+    save_network(path, network, RECONSTRUCTION, config, about={**about, **told})
+    if network.encoder is not None:
+        write_text(folder / LATENT, latent_text(encode(network, images, device)))
+
+
+def _radial_noise(images: HalfImages) -> np.ndarray:
+    """The noise's amplitude (D / 2 + 1,) at the distances 0, 1, … from the origin."""
+    radius = np.hypot(*images.frequencies.T)
+    order = np.argsort(radius, kind="stable")
+    return np.interp(np.arange(images.box // 2 + 1), radius[order], images.noise[order])
+
+
+def encode(network: ReconstructionNetwork, images: HalfImages, device: str | torch.device = "cpu") -> np.ndarray:
+    """The mean of z (n, zdim) of every image.
+
+    Raises
+    ------
+    DataError
+        The network has no encoder.
+    """
+    if network.encoder is None:
+        raise DataError("the network has a single volume and no latent space")
+    encoder, parts = network.encoder.to(device).eval(), []
+    with torch.inference_mode():
+        for begin in range(0, len(images), _AT_ONCE):
+            at = slice(begin, begin + _AT_ONCE)
+            values = torch.view_as_real(torch.from_numpy(images.values[at])).to(device)
+            sign = torch.from_numpy(np.sign(images.ctf[at])).to(device)
+            parts.append(encoder(values * sign[..., None])[0].cpu().numpy())
+    return np.concatenate(parts)
+
+
+def latent_text(latent: np.ndarray) -> str:
+    """A table with a row per particle: its index in the metadata file, from 0, and its z (zdim columns)."""
+    names = [f"z_{number}" for number in range(1, latent.shape[1] + 1)]
+    rows = ({"index": at} | dict(zip(names, map(float, z), strict=True)) for at, z in enumerate(latent))
+    return csv_text(["index", *names], rows)

@@ -1,0 +1,77 @@
+"""train-drgn and eval-drgn on projections of a few blobs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pickle
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from cryotools.core.maps.mapfile import read_map
+
+BOX, N = 16, 40
+BLOBS = np.array([[0.0, 0, 0], [3, 0, 1], [-2, 3, 0], [0, -3, -3]])
+
+
+@pytest.fixture(autouse=True)
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Projections, light on dark, with poses as cryoDRGN has them."""
+    monkeypatch.chdir(tmp_path)
+    rotations = Rotation.random(N, random_state=0).as_matrix()
+    projected = np.einsum("nij,bj->nbi", rotations, BLOBS)[..., :2]
+    y, x = np.mgrid[:BOX, :BOX] - BOX // 2
+    square = (x - projected[..., 0, None, None]) ** 2 + (y - projected[..., 1, None, None]) ** 2
+    images = np.exp(-square / 4).sum(axis=1).astype(np.float32)
+    with mrcfile.new("stack.mrcs") as file:
+        file.set_data(images)
+        file.set_image_stack()
+        file.voxel_size = 2.5
+    Path("poses.pkl").write_bytes(pickle.dumps((rotations, np.zeros((N, 2)))))
+
+
+@pytest.mark.parametrize("zdim", [0, 2])
+def test_volumes_are_learned_and_made(run, zdim):
+    options = ("--zdim", zdim, "--width", 16, "--layers", 1, "--epochs", 2, "--batch", 8, "--uninvert-data")
+    done = run("train-drgn", "stack.mrcs", "run", "--poses", "poses.pkl", *options, "--json", "--device", "cpu")
+    assert done.code == 0, done.err
+    figures = json.loads(done.out)
+    assert (figures["n_particles"], figures["epoch"]) == (N, 2)
+    assert figures["held_out_error"] > 0
+    done = run("eval-drgn", "run", "volume.mrc", "--device", "cpu")
+    assert done.code == 0, done.err
+    volume = read_map("volume.mrc")
+    assert volume.data.shape == (BOX,) * 3
+    assert volume.voxel_size == pytest.approx((2.5,) * 3)
+    assert volume.world_to_index(np.zeros(3)) == pytest.approx([BOX / 2] * 3)
+    if zdim:
+        rows = list(csv.DictReader(Path("run/latent.csv").read_text().splitlines()))
+        assert [list(rows[0]), len(rows)] == [["index", "z_1", "z_2"], N]
+        done = run("eval-drgn", "run", "way.mrc", "--particle", 3, "--to", "1,0", "--steps", 3, "--device", "cpu")
+        assert done.code == 0, done.err
+        assert sorted(path.name for path in Path().glob("way*")) == ["way_001.mrc", "way_002.mrc", "way_003.mrc"]
+    else:
+        done = run("eval-drgn", "run", "way.mrc", "--particle", 3)
+        assert (done.code, "the run has a single volume" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("train-drgn", "stack.mrcs", "out"), 2, "stack.mrcs: has no poses"),
+        (("train-drgn", "nowhere.star", "out"), 1, "nowhere.star"),
+        (("train-drgn", "stack.mrcs", "out", "--zdim", 0, "--beta", 1), 2, "--beta"),
+        (("eval-drgn", "nowhere", "out.mrc"), 1, "nowhere"),
+        (("eval-drgn", "run", "out.mrc", "--z", "1", "--particle", 1), 2, "--z and --particle"),
+    ],
+)
+def test_bad_input_is_said_in_one_line_and_leaves_nothing(run, arguments, code, words):
+    done = run(*arguments)
+    assert done.code == code, done.err
+    assert words in done.err
+    assert len([line for line in done.err.splitlines() if "error" in line]) == 1
+    assert not list(Path().glob("out*"))
