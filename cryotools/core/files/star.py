@@ -121,9 +121,23 @@ def read_star(path: str | os.PathLike[str]) -> dict[str, StarTable]:
     return tables
 
 
-def write_star(path: str | os.PathLike[str], tables: Mapping[str, StarTable]) -> None:
-    """Write tables as loops, atomically."""
-    write_text(path, "\n".join(_text(name, table) for name, table in tables.items()))
+def star_version(path: str | os.PathLike[str]) -> int | None:
+    """The version of RELION's format that a comment of the file gives (`# version 30001`), or None.
+
+    Raises
+    ------
+    DataError
+        The file is missing or cannot be read.
+    """
+    with open_bytes(path) as stream:
+        found = re.search(rb"(?m)^# version (\d+)", stream.read(4096))
+    return int(found[1]) if found else None
+
+
+def write_star(path: str | os.PathLike[str], tables: Mapping[str, StarTable], version: int | None = None) -> None:
+    """Write tables as loops, atomically, each after a comment that gives the `version` of RELION's format, if any."""
+    comment = "" if version is None else f"# version {version}\n\n"
+    write_text(path, "\n".join(comment + _text(name, table) for name, table in tables.items()))
 
 
 def _with_names(content: bytes) -> bytes:

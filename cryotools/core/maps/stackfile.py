@@ -6,12 +6,13 @@ Arrays are (image, y, x). Headers are decoded by `core.maps.mapheader`, as for m
 from __future__ import annotations
 
 import io
+import math
 import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from mrcfile.dtypes import HEADER_DTYPE
@@ -26,22 +27,38 @@ from cryotools.core.memory import available_bytes
 
 @dataclass(frozen=True, eq=False)
 class ImageStack:
-    """Images of one size. `stored` (n, ny, nx) holds them as in the file, memory-mapped and not yet read; `read`
-    returns float32 images. `pixel_size` in Å is NaN if the header does not give it.
+    """`count` images of `shape` (ny, nx). `read` returns some of them as float32. The file is mapped anew by each read,
+    so that neither open files nor mapped pages add up. `pixel_size` in Å is NaN if the header does not give it.
     """
 
     path: Path
-    stored: np.ndarray
+    count: int
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
     pixel_size: float
-    offset: int = 0
+    begins: int  # byte at which the first image begins
+    offset: int = 0  # added to the stored values
+    content: bytes | None = None  # the images, if the file is compressed
 
     def __len__(self) -> int:
-        return len(self.stored)
+        return self.count
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns (ny, nx) of an image."""
-        return self.stored.shape[1], self.stored.shape[2]
+    def stored(self) -> np.ndarray:
+        """The images (n, ny, nx) as in the file, memory-mapped and not yet read.
+
+        Raises
+        ------
+        DataError
+            The file is no longer there, or shorter than when it was opened.
+        """
+        shape = (self.count, *self.shape)
+        if self.content is not None:
+            return np.frombuffer(self.content, self.dtype, count=math.prod(shape)).reshape(shape)
+        try:
+            return np.memmap(self.path, self.dtype, mode="r", offset=self.begins, shape=shape)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.path}: has changed since it was opened ({error}); start again") from error
 
     def read(self, which: np.ndarray | slice) -> np.ndarray:
         """The images selected by a 0-based index array (k,) or a slice, in that order: float32 (k, ny, nx).
@@ -55,7 +72,7 @@ class ImageStack:
             which = np.asarray(which, dtype=np.int64)
             if len(which) and not (which.min() >= 0 and which.max() < len(self)):
                 raise DataError(f"{self.path}: there is no image {which.max() + 1}; the stack has {len(self)}")
-        images = np.asarray(self.stored[which], dtype=np.float32)
+        images = np.array(self.stored[which], dtype=np.float32)
         return images + np.float32(self.offset) if self.offset else images
 
 
@@ -84,12 +101,8 @@ def open_stack(path: str | os.PathLike[str]) -> ImageStack:
     begins = HEADER_BYTES + header.extended_bytes
     there = max(path.stat().st_size - begins, 0) if content is None else len(content)
     count = _whole_images(header, there, path)
-    shape = (count, header.n[1], header.n[0])
-    if content is None:
-        stored: np.ndarray = np.memmap(path, header.dtype, mode="r", offset=begins, shape=shape)
-    else:
-        stored = np.frombuffer(content, header.dtype, count=int(np.prod(shape))).reshape(shape)
-    return ImageStack(path, stored, _pixel_size(header), header.stored_offset)
+    shape = (header.n[1], header.n[0])
+    return ImageStack(path, count, shape, header.dtype, _pixel_size(header), begins, header.stored_offset, content)
 
 
 def write_stack(path: str | os.PathLike[str], images: Iterable[np.ndarray], pixel_size: float, *, label: str) -> int:
