@@ -17,7 +17,7 @@ from cryotools.heterogeneity.gridding import HalfGrid
 from cryotools.heterogeneity.poses import Poses
 from cryotools.heterogeneity.sample import ImageSample
 
-AS_GIVEN, SHUFFLED = "as given", "poses of other particles"
+AS_GIVEN, NO_SHIFTS, SHUFFLED = "as given", "no shifts", "poses of other particles"
 _CLEAR, _BETTER = 6.0, 1.02  # standard errors and ratio by which another convention must fit better
 _NOTICEABLE = 0.05  # pixels of the sample: shifts below that are not tested
 _NOISE = 1.0  # noise-to-signal ratio assumed of the sample's volumes
@@ -60,15 +60,19 @@ class ConventionCheck:
 
 
 def check_conventions(sample: ImageSample, seed: int = 0) -> ConventionCheck:
-    """Try other conventions for rotations first, and for shifts with the rotations that fit best."""
-    ways = dict(_rotations(sample.poses))
+    """Try other conventions for rotations, each with several for shifts; then other lengths of shifts for the best."""
+    ways = {
+        _named(turned, moved): Poses(poses.rotations, shifts)
+        for turned, poses in _rotations(sample.poses)
+        for moved, shifts in _shifts(poses.shifts, sample.box)
+    }
     scores = {name: _score(sample, poses) for name, poses in ways.items()}
     best = ConventionCheck(scores).best
     order = np.random.default_rng(seed).permutation(len(sample))
     scores[SHUFFLED] = _score(sample, Poses(ways[best].rotations[order], ways[best].shifts))
-    for name, shifts in _shifts(ways[best].shifts, sample):
-        both = name if best == AS_GIVEN else f"{best}, {name}"
-        scores[both] = _score(sample, Poses(ways[best].rotations, shifts))
+    shifted = max((name for name in ways if NO_SHIFTS not in name), key=lambda name: scores[name].mean())
+    for moved, shifts in _lengths(ways[shifted].shifts, sample):
+        scores[_named(shifted, moved)] = _score(sample, Poses(ways[shifted].rotations, shifts))
     return ConventionCheck(scores)
 
 
@@ -84,12 +88,17 @@ def _rotations(given: Poses) -> Iterator[tuple[str, Poses]]:
         yield "angles in radians", Poses.from_euler(np.rad2deg(angles), shifts)
 
 
-def _shifts(given: np.ndarray, sample: ImageSample) -> Iterator[tuple[str, np.ndarray]]:
-    if np.abs(given).max(initial=0) * sample.box < _NOTICEABLE:
+def _shifts(given: np.ndarray, box: int) -> Iterator[tuple[str, np.ndarray]]:
+    yield AS_GIVEN, given
+    if np.abs(given).max(initial=0) * box > _NOTICEABLE:
+        yield "opposite shifts", -given
+        yield "shifts of x and y exchanged", given[:, ::-1]
+        yield NO_SHIFTS, np.zeros_like(given)
+
+
+def _lengths(given: np.ndarray, sample: ImageSample) -> Iterator[tuple[str, np.ndarray]]:
+    if np.abs(given).max(initial=0) * sample.box <= _NOTICEABLE:
         return
-    yield "opposite shifts", -given
-    yield "shifts of x and y exchanged", given[:, ::-1]
-    yield "no shifts", np.zeros_like(given)
     factors = {"shifts twice as long": 2.0, "shifts half as long": 0.5}
     if not 0.9 < sample.voxel_size < 1.1:
         factors |= {"shifts in pixels, not Å": sample.voxel_size, "shifts in Å, not pixels": 1 / sample.voxel_size}
@@ -98,19 +107,19 @@ def _shifts(given: np.ndarray, sample: ImageSample) -> Iterator[tuple[str, np.nd
             yield name, given * factor
 
 
+def _named(*parts: str) -> str:
+    """One name for several deviations from what is given."""
+    return " and ".join(part for part in parts if part != AS_GIVEN) or AS_GIVEN
+
+
 def _score(sample: ImageSample, poses: Poses) -> np.ndarray:
-    """The correlation (n,) of images with projections, for each half of them from the other half."""
-    grid = HalfGrid(sample.box)
-    values = sample.moved(poses.shifts)
-    points = slice_frequencies(sample.frequencies, poses.rotations)
-    scores = np.empty(len(sample))
-    for half in (0, 1):
-        used, judged = slice(half, None, 2), slice(1 - half, None, 2)
-        deposits = Deposits.on(grid)
-        deposits.add(values[used], sample.ctf[used], points[used])
-        spectrum = grid.spectrum(deposits.volume(_NOISE))
-        found = grid.slices(spectrum, points[judged]) * sample.ctf[judged]
-        product = (found.conj() * values[judged]).real.sum(axis=1)
-        size = np.linalg.norm(found, axis=1) * np.linalg.norm(values[judged], axis=1)
-        scores[judged] = np.divide(product, size, out=np.zeros_like(product), where=size > 0)
-    return scores
+    """The correlation (n / 2,) of the images with odd numbers with projections of a volume made from the others."""
+    grid, deposits = HalfGrid(sample.box), Deposits.on(HalfGrid(sample.box))
+    values, points = sample.moved(poses.shifts), slice_frequencies(sample.frequencies, poses.rotations)
+    used, judged = slice(0, None, 2), slice(1, None, 2)
+    deposits.add(values[used], sample.ctf[used], points[used])
+    spectrum = grid.spectrum(deposits.volume(_NOISE))
+    found = grid.slices(spectrum, points[judged]) * sample.ctf[judged]
+    product = (found.conj() * values[judged]).real.sum(axis=1)
+    size = np.linalg.norm(found, axis=1) * np.linalg.norm(values[judged], axis=1)
+    return np.divide(product, size, out=np.zeros_like(product), where=size > 0)

@@ -1,4 +1,4 @@
-"""Values on an oversampled Fourier grid: those of images are deposited there, those of slices interpolated, trilinearly.
+"""An oversampled Fourier grid, on which values of images are deposited and slices interpolated, trilinearly.
 
 Trilinear weights are a convolution of the grid; in real space, a product with sinc² along each axis, which is divided
 out (gridding correction; O'Sullivan, IEEE Trans. Med. Imaging 4, 200, 1985).
