@@ -26,6 +26,7 @@ __all__ = [
     "annotate_sse",
     "detect_anchors",
     "judge_realism",
+    "read_particles",
     "CryotoolsError",
     "CryotoolsWarning",
     "CryotoolsNote",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from cryotools.core.maps.volume import Volume
     from cryotools.core.structures.structure import Structure
     from cryotools.core.structures.structurefile import read_structure
+    from cryotools.heterogeneity.particles import read_particles
 
 # where names come from; those that are not listed are functions of cryotools.api
 _MODULES = {
@@ -54,6 +56,7 @@ _MODULES = {
     "Volume": "cryotools.core.maps.volume",
     "read_structure": "cryotools.core.structures.structurefile",
     "Structure": "cryotools.core.structures.structure",
+    "read_particles": "cryotools.heterogeneity.particles",
     "CryotoolsError": "cryotools.core.errors",
     "CryotoolsWarning": "cryotools.core.errors",
     "CryotoolsNote": "cryotools.core.errors",

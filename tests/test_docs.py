@@ -11,7 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from particle_files import cryosparc, relion31
 
 from cryotools.cli.registry import COMMANDS, load
 from cryotools.core.maps.mapfile import read_map
@@ -105,6 +107,9 @@ def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatc
     (checkout / "pairs.csv").write_text(
         "id,map,model,resolution,family\n1gbt,map.mrc,examples/1gbt.cif,3,trypsin\n2gbt,other.mrc,examples/1gbt.cif,4,trypsin\n"
     )
+    relion31(checkout)
+    cryosparc(checkout, np.zeros((6, 3)))
+    (checkout / "junk.txt").write_text("0\n3\n")
     examples = _help_examples()
     assert all([words[1] for words in examples].count(name) >= 2 for name in COMMANDS)
     for _, *arguments in examples:

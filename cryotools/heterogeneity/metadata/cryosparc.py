@@ -56,6 +56,12 @@ class CryosparcRows:
             raise DataError(f"{self.name}: {field} holds text, not numbers")
         return values.astype(np.float64)
 
+    def identifiers(self) -> np.ndarray:
+        """The uid (n,) of each particle."""
+        if "uid" not in self.columns:
+            raise DataError(f"{self.name}: has no field uid")
+        return self.records["uid"]
+
     def write(self, path: str | os.PathLike[str], which: np.ndarray) -> None:
         """Write the selected records with all fields."""
         with atomic_path(path) as temporary, temporary.open("wb") as stream:

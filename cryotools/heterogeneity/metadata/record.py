@@ -35,6 +35,16 @@ class ParticleRows(Protocol):
         """
         ...
 
+    def identifiers(self) -> np.ndarray:
+        """The uid that cryoSPARC gave to each particle, uint64 (n,).
+
+        Raises
+        ------
+        DataError
+            The file has none.
+        """
+        ...
+
     def write(self, path: str | os.PathLike[str], which: np.ndarray) -> None:
         """Write the rows selected by an index array, in that order, atomically."""
         ...

@@ -44,8 +44,13 @@ class StarRows:
         return tuple(self.tables[self.particles].columns)
 
     def numbers(self, column: str) -> np.ndarray:
-        """The values of a column, given with or without the underscore: float64 (n,)."""
-        return self.tables[self.particles].numbers(column.removeprefix("_"))
+        """The values (n,) of a column of particles or of their optics groups, named with or without the underscore."""
+        table, optics = self.tables[self.particles], self.tables.get("optics")
+        return _Values(table, optics, _optics_groups(table, optics), table.name).numbers(column.removeprefix("_"))
+
+    def identifiers(self) -> np.ndarray:
+        """STAR files have none."""
+        raise DataError(f"{self.tables[self.particles].name}: has no uid, as .cs files have; give numbers, `index`")
 
     def write(self, path: str | os.PathLike[str], which: np.ndarray) -> None:
         """Write the selected particles with all columns, and all other tables unchanged."""

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{entry.id}: {maps[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     maps = calibrated(maps)
     print(tables.chains(maps), tables.types(maps), tables.anchors(maps), tables.by_amino_acid(maps), sep="\n\n")
-    print("\n" + tables.summary(maps))
+    print("", tables.summary(maps), tables.calibration(maps), sep="\n\n")
     if chosen.speed:
         print("\n" + speed.report(read_list(chosen.list), "cpu"))
     if chosen.calibration:

@@ -9,16 +9,20 @@ from measured import Measured
 
 from cryotools.anchors.labels import AMINO_ACIDS
 from cryotools.anchors.score import (
+    BINS,
     AnchorScores,
     CaScores,
     TypeScores,
     anchors_by_type,
+    right_residues,
     score_anchors,
     score_ca,
     score_found_types,
     score_types,
+    untyped,
 )
 from cryotools.metrics.bootstrap import Interval, bootstrap_interval
+from cryotools.metrics.classification import expected_calibration_error
 
 _RANGES = (("up to 3.5 Å", 0.0, 3.5), ("3.5 to 4.6 Å", 3.5, 4.6))
 
@@ -107,6 +111,31 @@ def summary(maps: Sequence[Measured]) -> str:
                 row.append(_interval(found))
             rows.append(row)
     return table(["score", *(words for words, *_ in _RANGES)], rows)
+
+
+def calibration(maps: Sequence[Measured]) -> str:
+    """ECE of the confidence, map by map and of all residues together, and what chance alone would make it."""
+    rows = []
+    for words, low, high in _RANGES:
+        use = [one for one in _with_side_chains(maps) if low < one.entry.resolution <= high]
+        each = [_judged(one) for one in use]
+        random = np.random.default_rng(0)
+        ideal = [[ece(sure, random.random(len(sure)) < sure) for sure, _ in each] for _ in range(100)]
+        all_ = [np.concatenate(part) for part in zip(*each, strict=True)]
+        found = (np.mean([ece(*one) for one in each]), np.mean(ideal), ece(*all_))
+        rows.append([words, *(f"{one:.3f}" for one in found)])
+    return table(["", "mean over maps", "the same of perfect confidences", "residues of all maps together"], rows)
+
+
+def ece(confidence: np.ndarray, right: np.ndarray) -> float:
+    """The expected calibration error, 15 bins."""
+    return expected_calibration_error(confidence, right, BINS)
+
+
+def _judged(one: Measured) -> tuple[np.ndarray, np.ndarray]:
+    """Confidences, and whether they are right, of the residues found that a model can judge."""
+    use = one.counts & ~untyped(one.residues, one.truth, one.counts)
+    return one.residues.confidence[use], right_residues(one.residues, one.truth, use)[use]
 
 
 def confused(maps: Sequence[Measured], coarsest: float = 3.5) -> np.ndarray:
