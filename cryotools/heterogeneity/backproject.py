@@ -1,0 +1,183 @@
+"""Homogeneous reconstruction from posed particles: the check that images, poses and CTF are read rightly.
+
+Images are centred, windowed, multiplied with their CTF and summed on the Fourier grid as central slices, two halves of
+them separately; the noise of the whole follows from the halves' FSC (a Wiener filter; Rosenthal & Henderson, J. Mol.
+Biol. 333, 721, 2003; Scheres, J. Mol. Biol. 415, 406, 2012).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.maps.volume import Volume
+from cryotools.core.memory import check_grid_fits
+from cryotools.core.progress import NoProgress, Progress
+from cryotools.heterogeneity.contrast import ImageContrast, image_contrast
+from cryotools.heterogeneity.conventions import AS_GIVEN, ConventionCheck, check_conventions
+from cryotools.heterogeneity.ctf import ctf
+from cryotools.heterogeneity.deposits import Deposits
+from cryotools.heterogeneity.fourier import map_grid, move_images, slice_frequencies
+from cryotools.heterogeneity.gridding import HalfGrid
+from cryotools.heterogeneity.halfspace import soft_window
+from cryotools.heterogeneity.particles import Particles
+from cryotools.heterogeneity.sample import half_disc, half_disc_values, poses_of, take_sample
+from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
+
+_BATCH_VALUES = 1 << 19  # Fourier values of images at a time
+_HALF_NOISE = 0.1  # noise-to-signal ratio assumed of the half maps: it fills gaps, and FSC is not biased by it
+_LEAST_FSC = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """`volume`, Wiener-filtered; the unfiltered `halves`, of the even and odd images, and their `fsc`.
+
+    `sign` is what images were multiplied with; `contrast` and `check` are None if they were not looked at.
+    """
+
+    volume: Volume
+    halves: tuple[Volume, Volume]
+    fsc: ShellCorrelation
+    sign: int
+    contrast: ImageContrast | None
+    check: ConventionCheck | None
+
+
+def backproject(
+    particles: Particles,
+    *,
+    invert: bool | None = None,
+    check: bool = True,
+    window: bool = True,
+    progress: Progress | None = None,
+) -> Reconstruction:
+    """The volume that particles with poses are projections of.
+
+    Parameters
+    ----------
+    invert : multiply images by -1, or not; None lets the images decide, see `image_contrast`
+    check : raise an error if the images fit other conventions of rotations or shifts better, and warn if they fit their
+        poses no better than those of other particles; see `check_conventions`
+    window : set to 0 what lies outside the circle in the centred images' box, with a soft edge
+
+    Raises
+    ------
+    UsageError
+        The particles have no poses.
+    DataError
+        There are fewer than two images, the grid does not fit into memory, an image cannot be read, or another
+        convention fits better.
+    """
+    poses = poses_of(particles)
+    if len(particles) < 2:
+        raise DataError(f"{particles.name}: has {len(particles)} particle; a reconstruction needs two halves")
+    grid = HalfGrid(particles.box)
+    check_grid_fits((grid.size,) * 3, copies=5)
+    contrast, checked = None, None
+    if check or invert is None:
+        sample = take_sample(particles)
+        if check:
+            checked = check_conventions(sample)
+            _judge(checked, particles.name)
+        if invert is None:
+            contrast = image_contrast(sample)
+            _warn_if_unclear(contrast, particles.name)
+    sign = contrast.sign if contrast else (-1 if invert else 1)
+
+    voxel_size = common_voxel_size(particles.voxel_size)
+    halves = [Deposits.on(grid), Deposits.on(grid)]
+    reporter = progress or NoProgress()
+    reporter.start(len(particles), "backprojection")
+    mask = soft_window(particles.box)
+    for which in _batches(len(particles), particles.box):
+        images = move_images(particles.images.read(which), poses.shifts[which]) * np.float32(sign)
+        if window:
+            images = _windowed(images, mask)
+        _deposit(halves, particles, which, images, voxel_size)
+        reporter.advance(len(which))
+    return _solve(halves, voxel_size, sign, contrast, checked)
+
+
+def common_voxel_size(voxel_size: np.ndarray) -> float:
+    """The voxel size of a map of particles with these (n,), Å: that of most of them."""
+    sizes, counts = np.unique(np.round(voxel_size, 6), return_counts=True)
+    return float(sizes[counts.argmax()])
+
+
+def _batches(count: int, box: int) -> Iterator[np.ndarray]:
+    size = max(1, _BATCH_VALUES // box**2)
+    return (np.arange(start, min(start + size, count)) for start in range(0, count, size))
+
+
+def _windowed(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Images (n, D, D) less their background, the mean where `mask` (D, D) is 0, and times `mask`."""
+    return (images - images[:, mask == 0].mean(axis=1)[:, None, None]) * mask
+
+
+def _deposit(
+    halves: list[Deposits], particles: Particles, which: np.ndarray, images: np.ndarray, voxel_size: float
+) -> None:
+    """Add centred images, those with even numbers to the first half, the others to the second."""
+    frequencies, values = half_disc(particles.box), half_disc_values(images)
+    steps = particles.voxel_size[which, None, None]
+    transfer = np.ones(values.shape, dtype=np.float32)
+    if particles.ctf is not None:
+        transfer = ctf(particles.ctf[which], frequencies / steps).astype(np.float32)
+    assert particles.poses is not None
+    points = slice_frequencies(frequencies, particles.poses.rotations[which]) * (voxel_size / steps)
+    for half, deposits in enumerate(halves):
+        here = which % 2 == half
+        deposits.add(values[here], transfer[here], points[here].astype(np.float32))
+
+
+def _solve(
+    deposits: list[Deposits],
+    voxel_size: float,
+    sign: int,
+    contrast: ImageContrast | None,
+    check: ConventionCheck | None,
+) -> Reconstruction:
+    grid = map_grid(deposits[0].grid.box, voxel_size)
+    first, second = (Volume.on(grid, one.volume(_HALF_NOISE) * (1 + _HALF_NOISE)) for one in deposits)
+    fsc = fourier_shell_correlation(first.data, second.data, grid.voxel_size)
+    whole = (deposits[0] + deposits[1]).volume(noise_to_signal(fsc))
+    return Reconstruction(Volume.on(grid, whole), (first, second), fsc, sign, contrast, check)
+
+
+def noise_to_signal(fsc: ShellCorrelation) -> np.ndarray:
+    """The noise-to-signal ratio of the sum of two halves, at 0 and in the shells of their FSC: (1 - FSC) / (2 FSC)."""
+    smooth = np.convolve(np.pad(np.nan_to_num(fsc.correlation), 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    known = np.clip(smooth, _LEAST_FSC, 1 - _LEAST_FSC)
+    ratio = (1 - known) / (2 * known)
+    return np.concatenate([ratio[:1], ratio])
+
+
+def _judge(check: ConventionCheck, name: str) -> None:
+    better = check.better
+    if better:
+        raise DataError(
+            f"{name}: the images fit their poses better with {better}: correlation {check.mean(better):.3f} instead of "
+            f"{check.mean(AS_GIVEN):.3f}; correct the poses, or `check=False` takes them as they are"
+        )
+    if not check.is_informative:
+        warnings.warn(
+            f"{name}: images fit their own poses no better than those of other particles; do they belong together, in "
+            "this order?",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
+
+
+def _warn_if_unclear(contrast: ImageContrast, name: str) -> None:
+    if not contrast.is_clear:
+        warnings.warn(
+            f"{name}: it is not clear whether particles are light or dark ({contrast.evidence:.1f} standard errors); "
+            f"`invert` decides it",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
