@@ -52,6 +52,14 @@ class ConventionCheck:
         """Whether images fit their own poses better than those of other particles."""
         return self._apart(self.best, SHUFFLED) > _CLEAR
 
+    def __str__(self) -> str:
+        others = {name: self.mean(name) for name in self.scores if name not in (AS_GIVEN, SHUFFLED)}
+        next_best = max(others, key=lambda name: others[name])
+        return (
+            f"correlation of images with projections {self.mean(AS_GIVEN):.3f}, with {next_best} "
+            f"{others[next_best]:.3f}, with {SHUFFLED} {self.mean(SHUFFLED):.3f}"
+        )
+
     def _apart(self, a: str, b: str) -> float:
         """By how many standard errors convention `a` fits better than `b`."""
         difference = self.scores[a] - self.scores[b]
