@@ -24,9 +24,9 @@ named, and nothing is written. The hand of the map cannot be told from images.
 
 Examples:
 
-cryotools backproject particles.star map.mrc --downsample 64 --preview map.png
+cryotools backproject particles.star reconstruction.mrc --preview reconstruction.png
 
-cryotools backproject particles.mrcs map.mrc --poses poses.pkl --ctf ctf.pkl --no-check --json
+cryotools backproject particles.cs reconstruction.mrc --no-check --no-invert --json
 """
 
 

@@ -77,7 +77,8 @@ def three_views(panels: Sequence[Axes], name: str, volume: Volume, structure: St
     panels[2].imshow(fine.data[middle], origin="lower", extent=extent, cmap="gray")
     if structure is not None:
         near = np.abs(structure.xyz[:, 2] - z[middle]) < 1.5
-        panels[2].scatter(*structure.xyz[near, :2].T, s=3, color="tab:orange", linewidths=0)
+        x, y = structure.xyz[near, :2].T
+        panels[2].scatter(x, y, s=3, color="tab:orange", linewidths=0)
     titles = (f"{name}: surface at {level:.3g}", "maximum along z", f"section at z = {z[middle]:.1f} Å")
     for panel, title in zip(panels, titles, strict=True):
         panel.set_title(title, fontsize=9)
