@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from cryotools.core.errors import ArgumentError, DataError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError
 from cryotools.core.maps.stackfile import ImageStack, open_stack
 from cryotools.core.memory import available_bytes
 from cryotools.heterogeneity.fourier import fourier_crop
@@ -49,14 +50,16 @@ class ParticleImages:
         """Size of all images as `read` returns them."""
         return len(self) * self.box**2 * 4
 
-    def read(self, which: np.ndarray) -> np.ndarray:
-        """The images selected by an index array (k,), in that order: float32 (k, box, box).
+    def read(self, which: np.ndarray | slice) -> np.ndarray:
+        """The images selected by an index array (k,), a mask or a slice, in that order: float32 (k, box, box).
 
         Raises
         ------
         DataError
             An image is not finite, there is no such image, or a file has changed.
         """
+        if isinstance(which, slice) or np.asarray(which).dtype == bool:
+            which = np.arange(len(self))[which]
         which = np.asarray(which, dtype=np.int64)
         if len(which) and not (which.min() >= 0 and which.max() < len(self)):
             raise DataError(f"there is no particle {which.max() + 1}; there are {len(self)}")
@@ -83,8 +86,9 @@ class ParticleImages:
 
     def _from_files(self, which: np.ndarray) -> np.ndarray:
         images = np.empty((len(which), self.box, self.box), dtype=np.float32)
-        for stack in np.unique(self.stack_of[which]):
-            here = np.flatnonzero(self.stack_of[which] == stack)
+        order = np.argsort(self.stack_of[which], kind="stable")
+        stacks, begins = np.unique(self.stack_of[which][order], return_index=True)
+        for stack, here in zip(stacks, np.split(order, begins[1:]), strict=False):  # both empty, or of one length
             for start in range(0, len(here), _AT_ONCE):
                 part = here[start : start + _AT_ONCE]
                 images[part] = self._from_stack(self.stacks[stack], self.image[which[part]])
@@ -125,13 +129,35 @@ def open_images(
     if stacks is None:
         sources = [f"{metadata.path}: row {row}" for row in first]
         found = [find_stack(*each, metadata.path, datadir) for each in zip(metadata.stacks, sources, strict=True)]
-        stacks = tuple(open_stack(path) for path in found)
+        stacks = open_stacks(found)
     _check_counts(stacks, metadata)
     stored = _box(stacks, metadata)
     box = stored if downsample is None else downsample
     if box % 2 or not 2 <= box <= stored:
         raise ArgumentError("downsample", box, f"give an even number of pixels, 2 to {stored}")
     return ParticleImages(stacks, metadata.stack_of, np.maximum(metadata.image, 0), box, stored)
+
+
+def open_stacks(paths: Sequence[str | os.PathLike[str]]) -> tuple[ImageStack, ...]:
+    """Open many stacks; what is odd about several of them alike is told once.
+
+    Raises
+    ------
+    DataError
+        One is not a stack of images.
+    """
+    stacks: list[ImageStack] = []
+    odd: dict[str, list[str]] = {}
+    for path in paths:
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            stacks.append(open_stack(path))
+        for each in heard:
+            odd.setdefault(str(each.message).removeprefix(f"{path}: "), []).append(str(path))
+    for oddity, where in odd.items():
+        more = f" (and {len(where) - 1} more stacks)" if len(where) > 1 else ""
+        warnings.warn(f"{where[0]}{more}: {oddity}", CryotoolsWarning, stacklevel=3)
+    return tuple(stacks)
 
 
 def find_stack(
@@ -141,6 +167,7 @@ def find_stack(
 
     It is looked for as named, then below the folder of `path` and the folders around it (so that a project's folder is
     found), then by its base name beside `path`; before all that in `datadir`, with its folders and without them.
+    Where it is nowhere, it may be there with .gz or .bz2 at the end of its name.
 
     Raises
     ------
@@ -150,7 +177,8 @@ def find_stack(
     home, base = Path(path).absolute().parent, Path(name).name
     places = [] if datadir is None else [Path(datadir) / name, Path(datadir) / base]
     places += [Path(name), *(folder / name for folder in (home, *home.parents)), home / base]
-    for place in places:
+    packed = [place.with_name(place.name + suffix) for place in places for suffix in (".gz", ".bz2")]
+    for place in (*places, *packed):
         if place.is_file():
             return place
     where = "" if datadir is None else f"{datadir} and "

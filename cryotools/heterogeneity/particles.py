@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from cryotools.core.errors import ArgumentError, DataError, UsageError, naming
-from cryotools.core.maps.stackfile import open_stack
 from cryotools.heterogeneity.ctf import CtfParameters
-from cryotools.heterogeneity.images import ParticleImages, find_stack, open_images
+from cryotools.heterogeneity.images import ParticleImages, find_stack, open_images, open_stacks
 from cryotools.heterogeneity.metadata.cryosparc import read_cryosparc_particles
 from cryotools.heterogeneity.metadata.pickles import read_ctf_pickle, read_pose_pickle
 from cryotools.heterogeneity.metadata.record import Metadata, ParticleRows
@@ -181,7 +180,7 @@ def _read(
         metadata = read_cryosparc_particles(path, passthrough, voxel_size)
     elif suffix in _STACKS:
         names = listed_stacks(path) if suffix == ".txt" else (os.fspath(path),)
-        stacks = tuple(open_stack(find_stack(name, os.fspath(path), path, datadir)) for name in names)
+        stacks = open_stacks([find_stack(name, os.fspath(path), path, datadir) for name in names])
         metadata = metadata_of_stacks(path, names, stacks, voxel_size)
         return metadata, open_images(metadata, stacks, downsample=downsample)
     else:

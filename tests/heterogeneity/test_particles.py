@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 import warnings
 from pathlib import Path
@@ -252,6 +253,34 @@ def test_a_header_that_claims_more_images_than_there_are_does_not_hide_that_they
     (tmp_path / "a.mrcs").write_bytes((tmp_path / "a.mrcs").read_bytes()[: 1024 + 2 * 256])
     with pytest.warns(CryotoolsWarning, match="claims 3 images but"), pytest.raises(DataError, match="row 5: asks for"):
         read_particles(path)
+
+
+def test_what_is_odd_about_many_stacks_is_told_once(tmp_path: Path) -> None:
+    path = sets.relion31(tmp_path)
+    for name in "ab":
+        content = bytearray((tmp_path / f"{name}.mrcs").read_bytes())
+        content[208:216] = bytes(8)  # neither MAP ID nor machine stamp
+        (tmp_path / f"{name}.mrcs").write_bytes(content)
+    with pytest.warns(CryotoolsWarning) as told:
+        read_particles(path)
+    assert [("(and 1 more stacks): " in str(each.message)) for each in told if each.category is CryotoolsWarning] == [
+        True,
+        True,
+    ]
+
+
+def test_compressed_stacks_are_found_by_the_name_of_the_plain_ones(tmp_path: Path) -> None:
+    path = sets.relion31(tmp_path)
+    (tmp_path / "a.mrcs.gz").write_bytes(gzip.compress((tmp_path / "a.mrcs").read_bytes()))
+    (tmp_path / "a.mrcs").unlink()
+    assert np.array_equal(read_particles(path).images.read(slice(None)), sets.IMAGES)
+
+
+def test_images_are_chosen_by_masks_and_slices_as_by_numbers(tmp_path: Path) -> None:
+    images = read_particles(sets.relion31(tmp_path)).images
+    assert np.array_equal(images.read(slice(1, 4)), sets.IMAGES[1:4])
+    assert np.array_equal(images.read(sets.GROUPS == 2), sets.IMAGES[sets.GROUPS == 2])
+    assert images.read(np.array([], dtype=int)).shape == (0, sets.BOX, sets.BOX)
 
 
 def test_pickles_of_another_set_are_refused(tmp_path: Path) -> None:

@@ -88,7 +88,8 @@ def read_cryosparc_particles(
     records, count = rows.records, len(rows)
     if "blob/path" not in rows.columns or "blob/idx" not in rows.columns:
         raise DataError(f"{path}: has no blob/path, so no images; give the job's file of passed fields, `passthrough`")
-    names = np.char.lstrip(np.char.decode(records["blob/path"].astype(np.bytes_), "utf-8"), ">")
+    paths = records["blob/path"]
+    names = np.char.lstrip(paths if paths.dtype.kind == "U" else np.char.decode(paths, "utf-8", "replace"), ">")
     stacks, stack_of = grouped(names)
     pixel = _field(records, "blob/psize_A", np.nan)
     rotations, shifts = _poses(records, np.full(count, voxel_size) if voxel_size else pixel)
