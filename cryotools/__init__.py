@@ -27,6 +27,7 @@ __all__ = [
     "detect_anchors",
     "judge_realism",
     "read_particles",
+    "backproject",
     "CryotoolsError",
     "CryotoolsWarning",
     "CryotoolsNote",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from cryotools.core.maps.volume import Volume
     from cryotools.core.structures.structure import Structure
     from cryotools.core.structures.structurefile import read_structure
+    from cryotools.heterogeneity.backproject import backproject
     from cryotools.heterogeneity.particles import read_particles
 
 # where names come from; those that are not listed are functions of cryotools.api
@@ -57,6 +59,7 @@ _MODULES = {
     "read_structure": "cryotools.core.structures.structurefile",
     "Structure": "cryotools.core.structures.structure",
     "read_particles": "cryotools.heterogeneity.particles",
+    "backproject": "cryotools.heterogeneity.backproject",
     "CryotoolsError": "cryotools.core.errors",
     "CryotoolsWarning": "cryotools.core.errors",
     "CryotoolsNote": "cryotools.core.errors",

@@ -94,9 +94,9 @@ def command(
     if csv:
         _write(csv, scores_csv_text(map_a, map_b, comparison))
     if fsc_csv:
-        _write(fsc_csv, fsc_csv_text(comparison))
+        _write(fsc_csv, fsc_csv_text(comparison.fsc))
     if fsc_plot:
-        plot_fsc(fsc_plot, comparison, f"{map_b} against {map_a}")
+        plot_fsc(fsc_plot, comparison.fsc, f"{map_b} against {map_a}")
     if preview:
         draw_maps(preview, {map_a: a, map_b: b})
     if json:

@@ -18,9 +18,9 @@ OUT_001.mrc, OUT_002.mrc, …
 
 Examples:
 
-cryotools eval-drgn run volume.mrc --particle 17
+cryotools eval-drgn latent volume.mrc --particle 3
 
-cryotools eval-drgn run path.mrc --z 0.5,-1,0,0,0,0,0,0 --to 1.5,1,0,0,0,0,0,0 --steps 10 --json
+cryotools eval-drgn latent path.mrc --z 0.5,-1,0,0,0,0,0,0 --to 1.5,1,0,0,0,0,0,0 --steps 10 --json
 """
 
 

@@ -24,9 +24,9 @@ longer helps. Errors are squared, in units of the noise: those of perfect volume
 
 Examples:
 
-cryotools train-drgn particles.star run --zdim 8 --downsample 64 --epochs 20
+cryotools train-drgn particles.star latent --zdim 8 --epochs 20 --no-invert
 
-cryotools train-drgn stack.mrcs run --poses poses.pkl --ctf ctf.pkl --zdim 0 --json
+cryotools train-drgn particles.star single --zdim 0 --epochs 20 --width 64 --no-invert --json
 """
 
 
@@ -40,10 +40,14 @@ def command(
     ] = None,
     poses: Annotated[str | None, opt.main("--poses", metavar="PKL", help="Poses of cryoDRGN, for a stack.")] = None,
     ctf: Annotated[str | None, opt.main("--ctf", metavar="PKL", help="CTF of cryoDRGN, for a stack.")] = None,
+    passthrough: Annotated[
+        str | None, opt.main("--passthrough", metavar="CS", help="The job's file of fields that the .cs file lacks.")
+    ] = None,
     datadir: Annotated[str | None, opt.main("--datadir", metavar="FOLDER", help="Look for stacks here first.")] = None,
-    uninvert: Annotated[
-        bool, opt.main("--uninvert-data", metavar="", help="Particles are dark on light; do not negate images.")
-    ] = False,
+    invert: Annotated[
+        bool | None,
+        opt.main("--invert/--no-invert", metavar="", help="Negate the images, or not; default: as they look."),
+    ] = None,
     width: Annotated[int, opt.main("--width", min=1, metavar="N", help="Width of both networks.")] = 256,
     layers: Annotated[int, opt.main("--layers", min=1, metavar="N", help="Hidden layers of both networks.")] = 3,
     batch: Annotated[int, opt.main("--batch", "-b", min=1, metavar="N", help="Images per update.")] = 16,
@@ -74,7 +78,13 @@ def command(
     if zdim == 0 and beta is not None:
         raise UsageError("--beta weights the latent space, and --zdim 0 has none")
     read = read_particles(
-        particles, poses=poses, ctf=ctf, datadir=datadir, voxel_size=voxel_size, downsample=downsample
+        particles,
+        poses=poses,
+        ctf=ctf,
+        passthrough=passthrough,
+        datadir=datadir,
+        voxel_size=voxel_size,
+        downsample=downsample,
     )
     network = ReconstructionConfig(read.box, zdim, layers, width, layers, width)
     training = ReconstructionTraining(network, batch, beta, seed=seed)
@@ -87,7 +97,7 @@ def command(
         seed=seed,
         precision=precision.value,
     )
-    options = ReconstructionOptions(training, loop, 1 if uninvert else -1, device=resolve_device(device))
+    options = ReconstructionOptions(training, loop, invert, device=resolve_device(device))
     with progress() as reporter:
         metrics = train_drgn(read, Path(out), options, resume=resume, progress=reporter)
     if json:

@@ -17,7 +17,7 @@ from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import NoProgress, Progress
-from cryotools.heterogeneity.contrast import ImageContrast, image_contrast
+from cryotools.heterogeneity.contrast import ImageContrast, image_contrast, warn_if_unclear
 from cryotools.heterogeneity.conventions import AS_GIVEN, ConventionCheck, check_conventions
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.deposits import Deposits
@@ -86,7 +86,7 @@ def backproject(
             _judge(checked, particles.name)
         if invert is None:
             contrast = image_contrast(sample)
-            _warn_if_unclear(contrast, particles.name)
+            warn_if_unclear(contrast, particles.name)
     sign = contrast.sign if contrast else (-1 if invert else 1)
 
     voxel_size = common_voxel_size(particles.voxel_size)
@@ -168,16 +168,6 @@ def _judge(check: ConventionCheck, name: str) -> None:
         warnings.warn(
             f"{name}: images fit their own poses no better than those of other particles; do they belong together, in "
             "this order?",
-            CryotoolsWarning,
-            stacklevel=3,
-        )
-
-
-def _warn_if_unclear(contrast: ImageContrast, name: str) -> None:
-    if not contrast.is_clear:
-        warnings.warn(
-            f"{name}: it is not clear whether particles are light or dark ({contrast.evidence:.1f} standard errors); "
-            f"`invert` decides it",
             CryotoolsWarning,
             stacklevel=3,
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
+from cryotools.core.errors import CryotoolsWarning
 from cryotools.heterogeneity.sample import ImageSample, half_disc_values
 
 _RADII = (0.25, 0.4, 0.6)  # of half the box: discs that may hold the particle
@@ -45,6 +47,17 @@ def image_contrast(sample: ImageSample) -> ImageContrast:
     sign = 1 if mean[clearest] >= 0 else -1
     low = sample.ctf[:, np.hypot(*sample.frequencies.T) < 3.5 / sample.box].mean()
     return ImageContrast(sign, float(abs(evidence[clearest])), light=sign * low > 0)
+
+
+def warn_if_unclear(contrast: ImageContrast, name: str) -> None:
+    """Warn if the images of particles called `name` leave their sign in doubt."""
+    if not contrast.is_clear:
+        warnings.warn(
+            f"{name}: it is not clear whether particles are light or dark ({contrast.evidence:.1f} standard errors); "
+            f"`invert` decides it",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
 
 
 def _differences(sample: ImageSample) -> np.ndarray:

@@ -19,6 +19,7 @@ from cryotools.heterogeneity.sample import ImageSample
 
 AS_GIVEN, NO_SHIFTS, SHUFFLED = "as given", "no shifts", "poses of other particles"
 _CLEAR, _BETTER = 6.0, 1.02  # standard errors and ratio by which another convention must fit better
+_FEWEST = 20  # images that must be compared for a verdict
 _NOTICEABLE = 0.05  # pixels of the sample: shifts below that are not tested
 _NOISE = 1.0  # noise-to-signal ratio assumed of the sample's volumes
 
@@ -49,12 +50,22 @@ class ConventionCheck:
 
     @property
     def is_informative(self) -> bool:
-        """Whether images fit their own poses better than those of other particles."""
-        return self._apart(self.best, SHUFFLED) > _CLEAR
+        """Whether images fit their own poses better than those of other particles, or are too few to tell."""
+        return len(self.scores[AS_GIVEN]) < _FEWEST or self._apart(self.best, SHUFFLED) > _CLEAR
+
+    def __str__(self) -> str:
+        others = {name: self.mean(name) for name in self.scores if name not in (AS_GIVEN, SHUFFLED)}
+        next_best = max(others, key=lambda name: others[name])
+        return (
+            f"correlation of images with projections {self.mean(AS_GIVEN):.3f}, with {next_best} "
+            f"{others[next_best]:.3f}, with {SHUFFLED} {self.mean(SHUFFLED):.3f}"
+        )
 
     def _apart(self, a: str, b: str) -> float:
-        """By how many standard errors convention `a` fits better than `b`."""
+        """By how many standard errors convention `a` fits better than `b`; 0 if too few images were compared."""
         difference = self.scores[a] - self.scores[b]
+        if len(difference) < _FEWEST:
+            return 0.0
         error = difference.std() / np.sqrt(len(difference))
         return float(difference.mean() / error) if error > 0 else 0.0
 

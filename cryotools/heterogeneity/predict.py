@@ -14,6 +14,7 @@ import torch
 from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import ArgumentError, DataError
 from cryotools.core.maps.volume import Volume
+from cryotools.heterogeneity.fourier import map_grid
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 
 _AT_ONCE = 2**16  # frequencies
@@ -99,7 +100,7 @@ def volume_at(
     noise: np.ndarray | None = None,
     device: str | torch.device = "cpu",
 ) -> Volume:
-    """The volume at `latent` (zdim,), None for a network of a single volume; its centre is at the origin.
+    """The volume at `latent` (zdim,), None for a network of a single volume, on `heterogeneity.fourier.map_grid`.
 
     Parameters
     ----------
@@ -123,4 +124,4 @@ def volume_at(
     spectrum[there] = values
     spectrum = np.fft.ifftshift(spectrum.reshape(box, box, half + 1), axes=(0, 1))
     data = np.fft.fftshift(np.fft.irfftn(spectrum, (box, box, box), axes=(0, 1, 2))).astype(np.float32)
-    return Volume(data, (voxel_size,) * 3, (-half * voxel_size,) * 3)
+    return Volume.on(map_grid(box, voxel_size), data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from cryotools.core.maps.volume import Grid, Volume, shape_of
 from cryotools.core.structures.structure import Structure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _PIXELS = 260  # along the longest edge of a map
@@ -61,21 +62,27 @@ def draw_maps(path: str, maps: Mapping[str, Volume], structure: Structure | None
     figure = Figure(figsize=(11, 3.9 * len(maps)), layout="constrained")
     panels = figure.subplots(len(maps), 3, squeeze=False)
     for row, (name, volume) in zip(panels, maps.items(), strict=True):
-        level = surface_level(volume, structure)
-        fine = _fine(volume)
-        z, extent = fine.grid.axis(2), _edges(fine.grid)
-        middle = len(z) // 2
-        row[0].imshow(shaded_surface(fine, level), origin="lower", extent=extent)
-        row[1].imshow(fine.data.max(axis=0), origin="lower", extent=extent, cmap="gray")
-        row[2].imshow(fine.data[middle], origin="lower", extent=extent, cmap="gray")
-        if structure is not None:
-            near = np.abs(structure.xyz[:, 2] - z[middle]) < 1.5
-            row[2].scatter(*structure.xyz[near, :2].T, s=3, color="tab:orange", linewidths=0)
-        titles = (f"{name}: surface at {level:.3g}", "maximum along z", f"section at z = {z[middle]:.1f} Å")
-        for panel, title in zip(row, titles, strict=True):
-            panel.set_title(title, fontsize=9)
-            panel.set(xlabel="x, Å", ylabel="y, Å")
+        three_views(row, name, volume, structure)
     save_figure(figure, path)
+
+
+def three_views(panels: Sequence[Axes], name: str, volume: Volume, structure: Structure | None = None) -> None:
+    """Draw the surface, the maximum along z and the central section of a map; see `draw_maps`."""
+    level = surface_level(volume, structure)
+    fine = _fine(volume)
+    z, extent = fine.grid.axis(2), _edges(fine.grid)
+    middle = len(z) // 2
+    panels[0].imshow(shaded_surface(fine, level), origin="lower", extent=extent)
+    panels[1].imshow(fine.data.max(axis=0), origin="lower", extent=extent, cmap="gray")
+    panels[2].imshow(fine.data[middle], origin="lower", extent=extent, cmap="gray")
+    if structure is not None:
+        near = np.abs(structure.xyz[:, 2] - z[middle]) < 1.5
+        x, y = structure.xyz[near, :2].T
+        panels[2].scatter(x, y, s=3, color="tab:orange", linewidths=0)
+    titles = (f"{name}: surface at {level:.3g}", "maximum along z", f"section at z = {z[middle]:.1f} Å")
+    for panel, title in zip(panels, titles, strict=True):
+        panel.set_title(title, fontsize=9)
+        panel.set(xlabel="x, Å", ylabel="y, Å")
 
 
 def draw_sections(path: str, titles: list[str], volumes: list[Volume], structures: list[Structure]) -> None:

@@ -64,3 +64,10 @@ def test_the_sign_of_images_is_seen_in_their_mean(tmp_path: Path, sign: int, wor
 def test_images_of_noise_have_no_clear_sign(tmp_path: Path) -> None:
     path = blobs.write_particles(tmp_path, 100, noise=1e4)
     assert not image_contrast(take_sample(read_particles(path))).is_clear
+
+
+def test_a_few_images_give_no_verdict(tmp_path: Path) -> None:
+    path = blobs.write_particles(tmp_path, 12, rotations=ROTATIONS[:12].swapaxes(1, 2), shifts=SHIFTS[:12])
+    check = check_conventions(take_sample(read_particles(path)))
+    assert check.better is None
+    assert check.is_informative

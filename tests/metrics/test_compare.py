@@ -215,7 +215,7 @@ def test_a_map_that_is_0_where_the_other_is_compared_has_no_scores_there():
     scores = compare_maps(a, hollow, region=region).scores()
     undefined = ("correlation", "correlation_about_mean", "pcc", "ssim", "fsc_0.5_A", "fsc_0.143_A")
     assert [scores[name] for name in undefined] == [None] * 6
-    curve = list(csv.DictReader(io.StringIO(fsc_csv_text(compare_maps(a, hollow, region=region)))))
+    curve = list(csv.DictReader(io.StringIO(fsc_csv_text(compare_maps(a, hollow, region=region).fsc))))
     assert {row["correlation"] for row in curve} == {""}
 
 
@@ -239,7 +239,7 @@ def test_reports_hold_every_score():
 
 def test_the_curve_as_csv_has_units_in_its_columns():
     found = compare_maps(noise(), noise(seed=1))
-    rows = list(csv.DictReader(io.StringIO(fsc_csv_text(found))))
+    rows = list(csv.DictReader(io.StringIO(fsc_csv_text(found.fsc))))
     assert list(rows[0]) == ["frequency_per_A", "resolution_A", "correlation", "n_coefficients"]
     assert len(rows) == len(found.fsc.frequency)
     assert float(rows[2]["frequency_per_A"]) * float(rows[2]["resolution_A"]) == pytest.approx(1, rel=1e-3)
@@ -250,7 +250,7 @@ def test_the_curve_can_be_drawn(tmp_path):
     pytest.importorskip("matplotlib")
     from matplotlib.image import imread
 
-    plot_fsc(str(tmp_path / "fsc.png"), compare_maps(noise(), noise(seed=1)), "b against a")
+    plot_fsc(str(tmp_path / "fsc.png"), compare_maps(noise(), noise(seed=1)).fsc, "b against a")
     assert imread(tmp_path / "fsc.png")[..., :3].std() > 0.05
 
 

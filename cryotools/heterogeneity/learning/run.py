@@ -10,15 +10,18 @@ import numpy as np
 import torch
 
 from cryotools.core.compute.checkpoint import load_network, save_network
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import DataError
 from cryotools.core.files.output import write_text
 from cryotools.core.files.table import csv_text
 from cryotools.core.progress import Progress
+from cryotools.heterogeneity.backproject import common_voxel_size
+from cryotools.heterogeneity.contrast import image_contrast, warn_if_unclear
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
 from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 from cryotools.heterogeneity.particles import Particles
+from cryotools.heterogeneity.sample import poses_of, take_sample
 from cryotools.training.loop import LoopConfig, check_folder, train
 
 LATENT = "latent.csv"
@@ -27,13 +30,13 @@ _AT_ONCE = 1000  # images
 
 @dataclass(frozen=True)
 class ReconstructionOptions:
-    """How images are read: multiplied with `sign`, and divided by the noise's amplitude at each frequency (`whiten`) or
-    its mean.
+    """How images are read: negated if `invert` (None: as they look, see `image_contrast`), and divided by the noise's
+    amplitude at each frequency (`whiten`) or its mean.
     """
 
     training: ReconstructionTraining
     loop: LoopConfig = field(default_factory=LoopConfig)
-    sign: int = -1
+    invert: bool | None = None
     whiten: bool = True
     device: str | torch.device = "cpu"
 
@@ -57,12 +60,12 @@ def train_drgn(
         An image cannot be read or is not finite, or a loss is not.
     """
     check_folder(folder, resume)
-    if particles.poses is None:
-        raise UsageError(f"{particles.name}: has no poses; give the file of a refinement, or `poses`")
-    images = particle_images(particles, options.sign, whiten=options.whiten, progress=progress)
+    poses_of(particles)
+    sign = _sign(particles, options.invert)
+    images = particle_images(particles, sign, whiten=options.whiten, progress=progress)
     training = replace(options.training, network=replace(options.training.network, box=particles.box))
     task = ReconstructionTask(images, training, options.device)
-    about = {"arch": RECONSTRUCTION.name, "particles": particles.name, "n": len(particles), "sign": options.sign}
+    about = {"arch": RECONSTRUCTION.name, "particles": particles.name, "n": len(particles), "sign": sign}
     about |= {"whiten": options.whiten, **{f"network_{k}": v for k, v in vars(training.network).items()}}
     about |= {key: value for key, value in vars(training).items() if key != "network"}
     metrics = train(task, folder, options.loop, about=about, resume=resume, progress=progress)
@@ -70,11 +73,18 @@ def train_drgn(
     return metrics
 
 
+def _sign(particles: Particles, invert: bool | None) -> int:
+    if invert is not None:
+        return -1 if invert else 1
+    contrast = image_contrast(take_sample(particles))
+    warn_if_unclear(contrast, particles.name)
+    return contrast.sign
+
+
 def particle_images(
     particles: Particles, sign: int, *, whiten: bool = True, progress: Progress | None = None
 ) -> HalfImages:
     """The images of particles with poses, as a task reads them; `sign` is what they are multiplied with."""
-    assert particles.poses is not None
 
     def transfer(frequencies: np.ndarray) -> np.ndarray:
         """The CTF (n, m) at frequencies (m, 2) in cycles per pixel."""
@@ -85,7 +95,7 @@ def particle_images(
                 values[at] = ctf(particles.ctf[at], frequencies / particles.voxel_size[at, None, None])
         return values
 
-    poses = particles.poses
+    poses = poses_of(particles)
     return half_images(
         particles.images.read,
         poses.rotations,
@@ -103,8 +113,10 @@ def _finish(folder: Path, images: HalfImages, particles: Particles, device: str 
     path = folder / "model.safetensors"
     network, config, about = load_network(path, [RECONSTRUCTION])
     assert isinstance(network, ReconstructionNetwork)
-    sizes, counts = np.unique(np.round(particles.voxel_size, 6), return_counts=True)
-    told = {"voxel_size": f"{sizes[counts.argmax()]:.8g}", "noise": json.dumps(_radial_noise(images).tolist())}
+    told = {
+        "voxel_size": f"{common_voxel_size(particles.voxel_size):.8g}",
+        "noise": json.dumps(_radial_noise(images).tolist()),
+    }
     save_network(path, network, RECONSTRUCTION, config, about={**about, **told})
     if network.encoder is not None:
         write_text(folder / LATENT, latent_text(encode(network, images, device)))
