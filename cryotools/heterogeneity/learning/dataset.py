@@ -27,7 +27,7 @@ class HalfImages:
     values : complex64 (n, m), of centred images, divided by `noise`
     ctf : float32 (n, m)
     rotations : float32 (n, 3, 3), x_image = R @ x_volume
-    noise : float64 (m,), standard deviation of the noise by which values were divided
+    noise : float64 (m,), standard deviation of the noise, of real and imaginary parts, by which values were divided
     signal : float64 (m,), root-mean-square amplitude of the volume's values at this frequency, divided by `noise`
     """
 
@@ -69,16 +69,17 @@ def half_images(
     DataError
         An image is not finite, or all are constant.
     """
-    n, frequencies = len(rotations), half_circle(box)
+    n, frequencies, window = len(rotations), half_circle(box), soft_window(box)
     sample = read(np.unique(np.linspace(0, n - 1, min(n, _SAMPLE)).astype(int)))
-    noise = noise_spectrum(sample, frequencies)
+    # of a real or imaginary part, once the window has taken its share
+    noise = noise_spectrum(sample, frequencies) * np.sqrt(np.mean(window**2) / 2)
     if not whiten:
         noise = np.full_like(noise, np.sqrt(np.mean(noise**2)))
     power = np.mean(np.abs(half_values(sample, frequencies)) ** 2, axis=0)
     if np.all(power == 0):
         raise DataError("all images are constant")
     noise = np.maximum(noise, _LEAST_NOISE * np.sqrt(power.mean()))
-    window, values = soft_window(box), np.empty((n, len(frequencies)), dtype=np.complex64)
+    values = np.empty((n, len(frequencies)), dtype=np.complex64)
     progress = progress or NoProgress()
     progress.start(n, "reading images")
     for begin in range(0, n, _AT_ONCE):
@@ -96,14 +97,14 @@ def half_images(
 
 
 def _signal(values: np.ndarray, ctf: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """Root-mean-square amplitude (m,) of what the CTF multiplies, of whitened values: mean power in rings beyond 1, the
+    """Root-mean-square amplitude (m,) of what the CTF multiplies, of whitened values: mean power in rings beyond 2, the
     noise's, over the mean square of the CTF; it never rises with frequency, and is at least a hundredth of its maximum.
     """
     ring = np.rint(np.hypot(*frequencies.T)).astype(int)
     count = np.maximum(np.bincount(ring), 1)
     power = np.bincount(ring, (np.abs(values) ** 2).mean(axis=0)) / count
     square = np.bincount(ring, (ctf**2).mean(axis=0)) / count
-    amplitude = np.sqrt(np.maximum(power[1:] - 1, 0) / np.maximum(square[1:], 1e-3))
+    amplitude = np.sqrt(np.maximum(power[1:] - 2, 0) / np.maximum(square[1:], 1e-3))
     amplitude = np.maximum.accumulate(amplitude[::-1])[::-1]
     amplitude = np.maximum(amplitude, max(0.01 * amplitude.max(initial=0), 1e-6))
     return np.concatenate([amplitude[:1], amplitude])[ring]

@@ -54,9 +54,9 @@ def test_images_are_centred_values_in_units_of_the_noise() -> None:
     found = images.values * images.noise
     assert np.corrcoef(found.real.ravel(), expected.real.ravel())[0, 1] > 0.97  # but for the window
     noisy = prepared(400, noise=1.0)
-    assert np.mean(noisy.noise) == pytest.approx(BOX, rel=0.1)
-    last = np.abs(noisy.values[:, -20:]) ** 2
-    assert last.mean() == pytest.approx(0.6, abs=0.2)  # the window takes the rest
+    last = noisy.values[:, -20:]
+    assert np.mean(last.real**2) == pytest.approx(1, abs=0.15)
+    assert np.mean(last.imag**2) == pytest.approx(1, abs=0.15)
 
 
 def test_a_volume_is_learned_from_its_projections(tmp_path: Path) -> None:
