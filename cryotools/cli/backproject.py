@@ -26,7 +26,7 @@ Examples:
 
 cryotools backproject particles.star reconstruction.mrc --preview reconstruction.png
 
-cryotools backproject particles.cs reconstruction.mrc --no-check --no-invert --json
+cryotools backproject particles.cs reconstruction.mrc --no-check --as-is --json
 """
 
 
@@ -37,7 +37,7 @@ def command(
     output: Annotated[str, typer.Argument(metavar="OUT", help="Map to write: .mrc, .map or .ccp4, also .gz or .bz2.")],
     invert: Annotated[
         bool | None,
-        opt.main("--invert/--no-invert", metavar="", help="Negate the images, or not; default: as they look."),
+        opt.main("--invert/--as-is", metavar="", help="Negate the images, or not; default: as they look."),
     ] = None,
     downsample: Annotated[
         int | None, opt.main("--downsample", min=2, metavar="N", help="Reduce images to N pixels while reading.")

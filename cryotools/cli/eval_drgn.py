@@ -14,7 +14,7 @@ NAME = "eval-drgn"
 EPILOG = """RUN is the folder of train-drgn. --z gives the place of one volume, --particle that of a particle, by its
 row in the metadata file, from 0; without them the volume is that at 0, the middle of the latent space, or the only one
 of --zdim 0. With --to, --steps volumes are made on the way from the one place to the other, and OUT.mrc becomes
-OUT_001.mrc, OUT_002.mrc, …
+OUT_001.mrc, OUT_002.mrc and so on.
 
 Examples:
 
@@ -27,14 +27,13 @@ cryotools eval-drgn latent path.mrc --z 0.5,-1,0,0,0,0,0,0 --to 1.5,1,0,0,0,0,0,
 def command(
     folder: Annotated[str, typer.Argument(metavar="RUN", help="Folder of train-drgn.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="Map to write.")],
-    z: Annotated[str | None, opt.main("--z", metavar="Z,Z,…", help="Place in the latent space.")] = None,
+    z: Annotated[str | None, opt.main("--z", metavar="Z,Z", help="Place in the latent space.")] = None,
     particle: Annotated[int | None, opt.main("--particle", min=0, metavar="N", help="Place of this particle.")] = None,
-    to: Annotated[str | None, opt.main("--to", metavar="Z,Z,…", help="Also volumes on the way to this place.")] = None,
+    to: Annotated[str | None, opt.main("--to", metavar="Z,Z", help="Also volumes on the way to this place.")] = None,
     steps: Annotated[int, opt.main("--steps", min=2, metavar="N", help="Volumes on the way, both ends included.")] = 10,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
-    device: opt.Device = "auto",
     debug: opt.Debug = False,
 ) -> None:
     """Make volumes of a trained reconstruction."""
@@ -44,12 +43,11 @@ def command(
         return
     import numpy as np
 
-    from cryotools.core.compute.device import resolve_device
     from cryotools.core.files.output import check_output, output_set
     from cryotools.core.maps.mapwrite import write_map
     from cryotools.heterogeneity.predict import DrgnRun
 
-    found = DrgnRun(folder, resolve_device(device))
+    found = DrgnRun(folder)
     place = found.latent_of(particle) if particle is not None else found.place(z)
     places = [place] if to is None else list(np.linspace(place, found.place(to), steps))
     stem, suffix = out[: -len(_suffix(out))], _suffix(out)

@@ -24,9 +24,9 @@ longer helps. Errors are squared, in units of the noise: those of perfect volume
 
 Examples:
 
-cryotools train-drgn particles.star latent --zdim 8 --epochs 20 --no-invert
+cryotools train-drgn particles.star latent --zdim 8 --epochs 20 --as-is
 
-cryotools train-drgn particles.star single --zdim 0 --epochs 20 --width 64 --no-invert --json
+cryotools train-drgn particles.star single --zdim 0 --epochs 20 --width 64 --as-is --json
 """
 
 
@@ -34,7 +34,7 @@ def command(
     particles: Annotated[str, typer.Argument(metavar="PARTICLES", help="Particles with poses: .star, .cs or a stack.")],
     out: run.Out,
     zdim: Annotated[int, opt.main("--zdim", min=0, metavar="N", help="Dimensions of the latent space.")] = 8,
-    epochs: Annotated[int, opt.main("--epochs", "-n", min=1, metavar="N", help="Passes over all particles.")] = 20,
+    epochs: Annotated[int, opt.main("--epochs", min=1, metavar="N", help="Passes over all particles.")] = 20,
     downsample: Annotated[
         int | None, opt.main("--downsample", min=8, metavar="N", help="Box in pixels that images are reduced to.")
     ] = None,
@@ -46,11 +46,11 @@ def command(
     datadir: Annotated[str | None, opt.main("--datadir", metavar="FOLDER", help="Look for stacks here first.")] = None,
     invert: Annotated[
         bool | None,
-        opt.main("--invert/--no-invert", metavar="", help="Negate the images, or not; default: as they look."),
+        opt.main("--invert/--as-is", metavar="", help="Negate the images, or not; default: as they look."),
     ] = None,
     width: Annotated[int, opt.main("--width", min=1, metavar="N", help="Width of both networks.")] = 256,
     layers: Annotated[int, opt.main("--layers", min=1, metavar="N", help="Hidden layers of both networks.")] = 3,
-    batch: Annotated[int, opt.main("--batch", "-b", min=1, metavar="N", help="Images per update.")] = 16,
+    batch: Annotated[int, opt.main("--batch", min=1, metavar="N", help="Images per update.")] = 16,
     learning_rate: run.LearningRate = 1e-3,
     beta: Annotated[
         float | None, opt.main("--beta", min=0, metavar="X", help="Weight of the divergence of z; default: 1 / zdim.")
@@ -61,7 +61,7 @@ def command(
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
-    precision: opt.TrainingPrecision = opt.Precision.fp32,
+    precision: opt.TrainingPrecision = opt.Precision.auto,
     threads: opt.Threads = None,
     voxel_size: opt.VoxelSize = None,
     debug: opt.Debug = False,

@@ -47,11 +47,12 @@ class Encoding(nn.Module):
         self.size = 6 * n
 
     def forward(self, frequencies: Tensor) -> Tensor:
-        if self.kind == GAUSSIAN:
-            angle = frequencies @ self.waves.T
-        else:
-            angle = (frequencies[..., None] * self.waves).flatten(-2)
-        return torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
+        with torch.autocast(frequencies.device.type, enabled=False):  # angles of many turns need their digits
+            if self.kind == GAUSSIAN:
+                angle = frequencies @ self.waves.T
+            else:
+                angle = (frequencies[..., None] * self.waves).flatten(-2)
+            return torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
 
 
 def wave_numbers(kind: str, box: int, count: int) -> Tensor:

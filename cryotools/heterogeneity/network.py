@@ -74,7 +74,7 @@ class ImageEncoder(nn.Module):
         self.layers = ResidualNetwork(pixels, 2 * config.zdim, config.encoder_layers, config.encoder_width)
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_variance = self.layers(values.flatten(1)).chunk(2, dim=1)
+        mean, log_variance = self.layers(values.flatten(1)).float().chunk(2, dim=1)
         return mean, log_variance
 
 
@@ -102,7 +102,7 @@ class VolumeDecoder(nn.Module):
         x = nn.functional.linear(features, weight[:, :first], self.layers.first.bias)
         if latent is not None:  # the same at all frequencies of an image: multiplied once
             x = x + nn.functional.linear(latent, weight[:, first:])[:, None]
-        found = self.layers.after_first(x)
+        found = self.layers.after_first(x).float()
         found = torch.cat([found[..., :1], torch.where(mirrored, -found[..., 1:], found[..., 1:])], dim=-1)
         return found * self._amplitude(frequencies)
 

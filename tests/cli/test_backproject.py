@@ -47,7 +47,7 @@ def test_a_wrong_convention_is_named_and_nothing_is_written(run):
     assert "better with transposed rotations" in done.err
     assert "--no-check" in done.err
     assert not list(Path().glob("map*"))
-    assert run("backproject", "particles.star", "map.mrc.gz", "--no-check", "--no-invert").code == 0
+    assert run("backproject", "particles.star", "map.mrc.gz", "--no-check", "--as-is").code == 0
     assert sorted(path.name for path in Path().glob("map*")) == [
         "map.mrc.gz",
         "map_fsc.csv",

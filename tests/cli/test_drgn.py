@@ -36,13 +36,13 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("zdim", [0, 2])
 def test_volumes_are_learned_and_made(run, zdim):
-    options = ("--zdim", zdim, "--width", 16, "--layers", 1, "--epochs", 2, "--batch", 8, "--no-invert")
+    options = ("--zdim", zdim, "--width", 16, "--layers", 1, "--epochs", 2, "--batch", 8, "--as-is")
     done = run("train-drgn", "stack.mrcs", "run", "--poses", "poses.pkl", *options, "--json", "--device", "cpu")
     assert done.code == 0, done.err
     figures = json.loads(done.out)
     assert (figures["n_particles"], figures["epoch"]) == (N, 2)
     assert figures["held_out_error"] > 0
-    done = run("eval-drgn", "run", "volume.mrc", "--device", "cpu")
+    done = run("eval-drgn", "run", "volume.mrc")
     assert done.code == 0, done.err
     volume = read_map("volume.mrc")
     assert volume.data.shape == (BOX,) * 3
@@ -50,7 +50,7 @@ def test_volumes_are_learned_and_made(run, zdim):
     if zdim:
         rows = list(csv.DictReader(Path("run/latent.csv").read_text().splitlines()))
         assert [list(rows[0]), len(rows)] == [["index", "z_1", "z_2"], N]
-        done = run("eval-drgn", "run", "way.mrc", "--particle", 3, "--to", "1,0", "--steps", 3, "--device", "cpu")
+        done = run("eval-drgn", "run", "way.mrc", "--particle", 3, "--to", "1,0", "--steps", 3)
         assert done.code == 0, done.err
         assert sorted(path.name for path in Path().glob("way*")) == ["way_001.mrc", "way_002.mrc", "way_003.mrc"]
     else:

@@ -54,6 +54,14 @@ def test_an_image_gives_a_mean_and_a_variance_and_one_volume_needs_no_encoder() 
     assert single.decoder(torch.zeros(1, 7, 3)).shape == (1, 7, 2)
 
 
+def test_angles_keep_their_digits_in_low_precision() -> None:
+    encoding, frequencies = Encoding(GAUSSIAN, 64), torch.rand(100, 3) - 0.5
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(encoding(frequencies), encoding(frequencies).float())
+        low = encoding(frequencies)
+    assert torch.allclose(low, encoding(frequencies), atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", ENCODINGS)
 def test_encodings_are_sines_and_cosines_of_wave_numbers(kind: str) -> None:
     encoding = Encoding(kind, 16)

@@ -130,7 +130,8 @@ class ReconstructionTask:
             mean, log_variance = network.encoder(values * torch.sign(ctf)[..., None])
             divergence = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(dim=1).mean()
             latent = mean + torch.randn_like(mean) * torch.exp(log_variance / 2) if sample else mean
-        planes = slice_frequencies(self.frequencies[:pixels], rotations)
+        with torch.autocast(self.device.type, enabled=False):
+            planes = slice_frequencies(self.frequencies[:pixels], rotations)
         found = network.decoder(planes, latent) * ctf[:, :pixels, None]
         return (found - values[:, :pixels]).square().mean(), divergence
 
