@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cryotools.cli import options as opt
+from cryotools.cli import particleset as of
 from cryotools.cli.console import check_map_output, label, note, print_json, progress, set_threads, skip_existing
 
 if TYPE_CHECKING:
@@ -35,21 +36,14 @@ def command(
         str, typer.Argument(metavar="PARTICLES", help="RELION's .star, cryoSPARC's .cs, or a stack (.mrcs, .txt).")
     ],
     output: Annotated[str, typer.Argument(metavar="OUT", help="Map to write: .mrc, .map or .ccp4, also .gz or .bz2.")],
-    invert: Annotated[
-        bool | None,
-        opt.main("--invert/--as-is", metavar="", help="Negate the images, or not; default: as they look."),
-    ] = None,
+    invert: of.Invert = None,
     downsample: Annotated[
         int | None, opt.main("--downsample", min=2, metavar="N", help="Reduce images to N pixels while reading.")
     ] = None,
-    poses: Annotated[str | None, opt.main("--poses", metavar="PKL", help="cryoDRGN's poses, of a stack.")] = None,
-    ctf: Annotated[str | None, opt.main("--ctf", metavar="PKL", help="cryoDRGN's CTF parameters, of a stack.")] = None,
-    passthrough: Annotated[
-        str | None, opt.main("--passthrough", metavar="CS", help="The job's file of fields that the .cs file lacks.")
-    ] = None,
-    datadir: Annotated[
-        str | None, opt.main("--datadir", metavar="FOLDER", help="Look for stacks in this folder first.")
-    ] = None,
+    poses: of.Poses = None,
+    ctf: of.Ctf = None,
+    passthrough: of.Passthrough = None,
+    datadir: of.Datadir = None,
     preview: opt.Preview = None,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,

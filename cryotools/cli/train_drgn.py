@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cryotools.cli import options as opt
+from cryotools.cli import particleset as of
 from cryotools.cli import trainrun as run
 from cryotools.cli.console import note, print_json, progress, set_threads
 from cryotools.core.errors import UsageError
@@ -38,16 +39,11 @@ def command(
     downsample: Annotated[
         int | None, opt.main("--downsample", min=8, metavar="N", help="Box in pixels that images are reduced to.")
     ] = None,
-    poses: Annotated[str | None, opt.main("--poses", metavar="PKL", help="Poses of cryoDRGN, for a stack.")] = None,
-    ctf: Annotated[str | None, opt.main("--ctf", metavar="PKL", help="CTF of cryoDRGN, for a stack.")] = None,
-    passthrough: Annotated[
-        str | None, opt.main("--passthrough", metavar="CS", help="The job's file of fields that the .cs file lacks.")
-    ] = None,
-    datadir: Annotated[str | None, opt.main("--datadir", metavar="FOLDER", help="Look for stacks here first.")] = None,
-    invert: Annotated[
-        bool | None,
-        opt.main("--invert/--as-is", metavar="", help="Negate the images, or not; default: as they look."),
-    ] = None,
+    poses: of.Poses = None,
+    ctf: of.Ctf = None,
+    passthrough: of.Passthrough = None,
+    datadir: of.Datadir = None,
+    invert: of.Invert = None,
     width: Annotated[int, opt.main("--width", min=1, metavar="N", help="Width of both networks.")] = 256,
     layers: Annotated[int, opt.main("--layers", min=1, metavar="N", help="Hidden layers of both networks.")] = 3,
     batch: Annotated[int, opt.main("--batch", min=1, metavar="N", help="Images per update.")] = 16,

@@ -16,21 +16,6 @@ def half_values(images: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     return transform[:, frequencies[:, 1] % box, frequencies[:, 0]].astype(np.complex64)
 
 
-def image_of_half(values: np.ndarray, frequencies: np.ndarray, box: int) -> np.ndarray:
-    """The images float32 (k, D, D) that have these values (k, m), 0 at the other frequencies and 0 on average."""
-    transform = np.zeros((len(values), box, box // 2 + 1), dtype=np.complex64)
-    x, y = frequencies.T
-    transform[:, y % box, x] = values
-    on_edge = x == 0  # where rfft2 holds both of a pair
-    transform[:, -y[on_edge] % box, 0] = values[:, on_edge].conj()
-    return np.fft.fftshift(np.fft.irfft2(transform, (box, box)), axes=(-2, -1)).astype(np.float32)
-
-
-def shifted(values: np.ndarray, frequencies: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Values (k, m) of images moved by `shifts` (k, 2), x and y, fractions of the box."""
-    return values * np.exp(-2j * np.pi * (shifts @ frequencies.T)).astype(np.complex64)
-
-
 def soft_window(box: int, inner: float = WINDOW[0], outer: float = WINDOW[1]) -> np.ndarray:
     """A round mask float32 (D, D): 1 within `inner`, 0 beyond `outer`, as fractions of half the box, linear between."""
     y, x = np.mgrid[:box, :box] - box // 2

@@ -17,6 +17,7 @@ from cryotools.core.maps.volume import Volume
 from cryotools.heterogeneity.fourier import map_grid
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 
+LATENT = "latent.csv"  # in the folder of a run
 _AT_ONCE = 2**16  # frequencies
 
 
@@ -73,7 +74,7 @@ class DrgnRun:
         DataError
             The run has none.
         """
-        path = self.folder / "latent.csv"
+        path = self.folder / LATENT
         if not path.exists():
             raise DataError(f"{path}: no such file; the run has a single volume")
         with path.open(encoding="utf-8") as lines:

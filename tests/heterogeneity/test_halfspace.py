@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from half_images import image_of_half
 
-from cryotools.heterogeneity.halfspace import half_values, image_of_half, noise_spectrum, shifted, soft_window
+from cryotools.heterogeneity.fourier import shift_phases
+from cryotools.heterogeneity.halfspace import half_values, noise_spectrum, soft_window
 from cryotools.heterogeneity.network import half_circle
 
 BOX = 32
@@ -28,7 +30,7 @@ def test_a_gaussian_has_the_transform_of_its_closed_form() -> None:
 
 def test_a_shift_moves_an_image_along_x_and_y() -> None:
     image = np.random.default_rng(0).normal(size=(1, BOX, BOX))
-    by_phase = shifted(half_values(image, K), K, np.array([[5 / BOX, -3 / BOX]]))
+    by_phase = half_values(image, K) * shift_phases(np.array([[5, -3]]), K / BOX)
     rolled = half_values(np.roll(image, (-3, 5), axis=(1, 2)), K)
     inside = np.abs(K).max(axis=1) < BOX // 2
     assert np.allclose(by_phase[:, inside], rolled[:, inside], atol=1e-3)

@@ -9,7 +9,8 @@ import numpy as np
 
 from cryotools.core.errors import DataError
 from cryotools.core.progress import NoProgress, Progress
-from cryotools.heterogeneity.halfspace import half_values, noise_spectrum, shifted, soft_window
+from cryotools.heterogeneity.fourier import shift_phases
+from cryotools.heterogeneity.halfspace import half_values, noise_spectrum, soft_window
 from cryotools.heterogeneity.network import half_circle
 
 _AT_ONCE = 1000  # images
@@ -41,6 +42,12 @@ class HalfImages:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def by_radius(self, values: np.ndarray) -> np.ndarray:
+        """Values (m,) that depend on the distance from the origin alone, at 0, 1, … D / 2: (D / 2 + 1,)."""
+        radius = np.hypot(*self.frequencies.T)
+        order = np.argsort(radius, kind="stable")
+        return np.interp(np.arange(self.box // 2 + 1), radius[order], values[order])
 
 
 def half_images(
@@ -89,7 +96,7 @@ def half_images(
         if bad.any():
             raise DataError(f"image {at[bad][0] + 1} is not finite; remove it")
         found = half_values(sign * images * window, frequencies)
-        values[at] = shifted(found, frequencies, shifts[at]) / noise
+        values[at] = found * shift_phases(shifts[at], frequencies) / noise  # fractions of the box, cycles per box
         progress.advance(len(at))
     factors = ctf(frequencies / box).astype(np.float32)
     signal = _signal(values, factors, frequencies)

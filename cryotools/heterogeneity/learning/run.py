@@ -21,10 +21,10 @@ from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
 from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 from cryotools.heterogeneity.particles import Particles
+from cryotools.heterogeneity.predict import LATENT
 from cryotools.heterogeneity.sample import poses_of, take_sample
 from cryotools.training.loop import LoopConfig, check_folder, train
 
-LATENT = "latent.csv"
 _AT_ONCE = 1000  # images
 
 
@@ -115,18 +115,11 @@ def _finish(folder: Path, images: HalfImages, particles: Particles, device: str 
     assert isinstance(network, ReconstructionNetwork)
     told = {
         "voxel_size": f"{common_voxel_size(particles.voxel_size):.8g}",
-        "noise": json.dumps(_radial_noise(images).tolist()),
+        "noise": json.dumps(images.by_radius(images.noise).tolist()),
     }
     save_network(path, network, RECONSTRUCTION, config, about={**about, **told})
     if network.encoder is not None:
         write_text(folder / LATENT, latent_text(encode(network, images, device)))
-
-
-def _radial_noise(images: HalfImages) -> np.ndarray:
-    """The noise's amplitude (D / 2 + 1,) at the distances 0, 1, … from the origin."""
-    radius = np.hypot(*images.frequencies.T)
-    order = np.argsort(radius, kind="stable")
-    return np.interp(np.arange(images.box // 2 + 1), radius[order], images.noise[order])
 
 
 def encode(network: ReconstructionNetwork, images: HalfImages, device: str | torch.device = "cpu") -> np.ndarray:

@@ -45,7 +45,7 @@ class ReconstructionTask:
         self.images, self.config, self.device = images, config, torch.device(device)
         torch.manual_seed(config.seed)
         network = ReconstructionNetwork(config.network).to(self.device)
-        network.decoder.set_amplitude(radial(images))
+        network.decoder.set_amplitude(torch.from_numpy(images.by_radius(images.signal)))
         self.networks: dict[str, nn.Module] = {"reconstruction": network}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "reconstruction": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
@@ -134,11 +134,3 @@ class ReconstructionTask:
             planes = slice_frequencies(self.frequencies[:pixels], rotations)
         found = network.decoder(planes, latent) * ctf[:, :pixels, None]
         return (found - values[:, :pixels]).square().mean(), divergence
-
-
-def radial(images: HalfImages) -> Tensor:
-    """The signal's amplitude at the distances 0 to D / 2 from the origin, (D / 2 + 1,)."""
-    radius = np.hypot(*images.frequencies.T)
-    order = np.argsort(radius, kind="stable")
-    grid = np.interp(np.arange(images.box // 2 + 1), radius[order], images.signal[order])
-    return torch.from_numpy(grid).float()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import speed
 import tables
-from measured import calibrated, measure
+from measured import by_fold, calibrated, measure
 
 from cryotools.anchors.learning.calibrate import fit_calibration
 from cryotools.anchors.plots import draw_confusion
@@ -37,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--confusion", metavar="PNG")
     options.add_argument("--speed", action="store_true", help="time and memory beside annotate-sse, too")
     chosen = options.parse_args(arguments)
-    of_fold = dict(part.split("=", 1) for part in (chosen.weights_of_fold or "").split(",") if part)
-    files = {of_fold.get(str(entry.fold), chosen.weights) for entry in read_list(chosen.list)}
+    of_fold = by_fold(chosen.weights_of_fold)
+    files = {of_fold.get(entry.fold, chosen.weights) for entry in read_list(chosen.list)}
     detectors = {file: AnchorDetector(file, chosen.trace_weights, Compute("cpu")) for file in files}
     maps = []
     for entry in sorted(read_list(chosen.list), key=lambda one: one.resolution):
         if entry.resolution <= chosen.coarsest:
-            maps.append(measure(detectors[of_fold.get(str(entry.fold), chosen.weights)], entry))
+            maps.append(measure(detectors[of_fold.get(entry.fold, chosen.weights)], entry))
             print(f"{entry.id}: {maps[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     maps = calibrated(maps)
     print(tables.chains(maps), tables.types(maps), tables.anchors(maps), tables.by_amino_acid(maps), sep="\n\n")

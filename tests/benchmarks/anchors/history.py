@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from measured import by_fold
 from tables import table
 
 from cryotools.anchors.learning.examples import held_out_example
@@ -29,13 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("runs", metavar="0=RUN,1=RUN,…")
     options.add_argument("--coarsest", type=float, default=4.6, metavar="ANGSTROM")
     chosen = options.parse_args(arguments)
-    runs = dict(part.split("=", 1) for part in chosen.runs.split(","))
+    runs = by_fold(chosen.runs)
     rows, differences = [], []
     for entry in read_list(chosen.list):
         if entry.id.endswith("*") or entry.resolution > chosen.coarsest:
             continue
         pair, _ = curate_entry(entry, Rules())
-        run = list_snapshots(Path(runs[str(entry.fold)]))
+        run = list_snapshots(Path(runs[entry.fold]))
         found = compare_confidences(run, held_out_example(pair), Compute("cpu"))
         areas = found.softmax.area(), found.history.area()
         rows.append([entry.id, f"{entry.resolution:g}", *areas])

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
+from measured import by_fold
 from tables import table
 
 from cryotools.anchors.labels import residue_truth
@@ -34,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--weights-of-fold", metavar="0=FILE,1=FILE,…")
     options.add_argument("--coarsest", type=float, default=3.5, metavar="ANGSTROM")
     chosen = options.parse_args(arguments)
-    of_fold = dict(part.split("=", 1) for part in (chosen.weights_of_fold or "").split(",") if part)
+    of_fold = by_fold(chosen.weights_of_fold)
     entries = [one for one in read_list(chosen.list) if one.resolution <= chosen.coarsest and not one.id.endswith("*")]
-    files = {of_fold.get(str(entry.fold), chosen.weights) for entry in entries}
+    files = {of_fold.get(entry.fold, chosen.weights) for entry in entries}
     detectors = {file: AnchorDetector(file, None, Compute("cpu")) for file in files}
-    scores = {one: scored(detectors[of_fold.get(str(one.fold), chosen.weights)], one) for one in entries}
+    scores = {one: scored(detectors[of_fold.get(one.fold, chosen.weights)], one) for one in entries}
     print(report(scores))
 
 

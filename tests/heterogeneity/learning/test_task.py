@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from half_images import image_of_half
 from scipy.spatial.transform import Rotation
 
 from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import DataError
 from cryotools.heterogeneity.fourier import slice_frequencies
-from cryotools.heterogeneity.halfspace import image_of_half
 from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
 from cryotools.heterogeneity.learning.task import (
     ReconstructionTask,
     ReconstructionTraining,
-    radial,
 )
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, half_circle
 from cryotools.heterogeneity.predict import volume_at
@@ -87,9 +86,10 @@ def test_a_step_is_the_same_when_repeated_and_every_image_is_seen_once_per_epoch
 
 
 def test_expected_amplitudes_fall_with_frequency() -> None:
-    amplitude = radial(prepared())
+    images = prepared()
+    amplitude = images.by_radius(images.signal)
     assert len(amplitude) == BOX // 2 + 1
-    assert torch.all(amplitude[1:] <= amplitude[:-1])
+    assert np.all(amplitude[1:] <= amplitude[:-1])
 
 
 def test_images_that_are_not_finite_are_named() -> None:

@@ -1,0 +1,17 @@
+"""Options of the commands that read particles with poses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cryotools.cli import options as opt
+
+Invert = Annotated[
+    bool | None, opt.main("--invert/--as-is", metavar="", help="Negate the images, or not; default: as they look.")
+]
+Poses = Annotated[str | None, opt.main("--poses", metavar="PKL", help="cryoDRGN's poses, of a stack.")]
+Ctf = Annotated[str | None, opt.main("--ctf", metavar="PKL", help="cryoDRGN's CTF parameters, of a stack.")]
+Passthrough = Annotated[
+    str | None, opt.main("--passthrough", metavar="CS", help="The job's file of fields that the .cs file lacks.")
+]
+Datadir = Annotated[str | None, opt.main("--datadir", metavar="FOLDER", help="Look for stacks in this folder first.")]
