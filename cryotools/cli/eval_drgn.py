@@ -45,9 +45,9 @@ def command(
 
     from cryotools.core.files.output import check_output, output_set
     from cryotools.core.maps.mapwrite import write_map
-    from cryotools.heterogeneity.predict import DrgnRun
+    from cryotools.heterogeneity.runs import open_run
 
-    found = DrgnRun(folder)
+    found = open_run(folder)
     place = found.latent_of(particle) if particle is not None else found.place(z)
     places = [place] if to is None else list(np.linspace(place, found.place(to), steps))
     stem, suffix = out[: -len(_suffix(out))], _suffix(out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from pathlib import Path
@@ -12,17 +11,17 @@ import numpy as np
 import torch
 
 from cryotools.core.compute.checkpoint import load_network
-from cryotools.core.errors import ArgumentError, DataError
+from cryotools.core.errors import DataError
 from cryotools.core.maps.volume import Volume
+from cryotools.heterogeneity.ensemble import MODEL, EnsembleRun
 from cryotools.heterogeneity.fourier import map_grid
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 
-LATENT = "latent.csv"  # in the folder of a run
 _AT_ONCE = 2**16  # frequencies
 
 
-class DrgnRun:
-    """A run of train-drgn: its volumes, and the places of its particles.
+class DrgnRun(EnsembleRun):
+    """A run of train-drgn with the decoder of a network.
 
     Raises
     ------
@@ -32,66 +31,18 @@ class DrgnRun:
 
     def __init__(self, folder: str | os.PathLike[str], device: str | torch.device = "cpu") -> None:
         self.folder, self.device = Path(folder), device
-        self.file = self.folder / "model.safetensors"
+        self.file = self.folder / MODEL
         network, _, about = load_network(self.file, [RECONSTRUCTION])
         if "voxel_size" not in about:
             raise DataError(f"{self.folder}: the run has not come to its end; continue it with `resume=True`")
         self.network = cast(ReconstructionNetwork, network).to(device).eval()
         self.voxel_size, self.noise = float(about["voxel_size"]), np.array(json.loads(about["noise"]))
-
-    @property
-    def zdim(self) -> int:
-        return self.network.config.zdim
+        self.zdim, self.box = self.network.config.zdim, self.network.config.box
 
     def volume(self, latent: np.ndarray) -> Volume:
         """The volume at `latent` (zdim,)."""
         place = latent if self.zdim else None
         return volume_at(self.network, place, self.voxel_size, self.noise, self.device)
-
-    def place(self, text: str | None) -> np.ndarray:
-        """A place (zdim,) from numbers separated by commas; None is 0.
-
-        Raises
-        ------
-        UsageError
-            They are not `zdim` numbers.
-        """
-        if text is None:
-            return np.zeros(self.zdim)
-        try:
-            found = np.array([float(part) for part in text.split(",")])
-        except ValueError:
-            found = np.full(1, np.nan)
-        if len(found) != self.zdim or not np.isfinite(found).all():
-            raise ArgumentError("z", text, f"give {self.zdim} numbers, separated by commas")
-        return found
-
-    def latent(self) -> np.ndarray:
-        """The places (n, zdim) of all particles.
-
-        Raises
-        ------
-        DataError
-            The run has none.
-        """
-        path = self.folder / LATENT
-        if not path.exists():
-            raise DataError(f"{path}: no such file; the run has a single volume")
-        with path.open(encoding="utf-8") as lines:
-            return np.array([[float(each) for each in row[1:]] for row in list(csv.reader(lines))[1:]])
-
-    def latent_of(self, particle: int) -> np.ndarray:
-        """The place (zdim,) of a particle, by its row in the metadata file, from 0.
-
-        Raises
-        ------
-        UsageError
-            There is no such particle.
-        """
-        every = self.latent()
-        if particle >= len(every):
-            raise ArgumentError("particle", particle, f"the run has particles 0 to {len(every) - 1}")
-        return every[particle]
 
 
 def volume_at(

@@ -17,11 +17,11 @@ from cryotools.core.progress import Progress
 from cryotools.heterogeneity.backproject import common_voxel_size
 from cryotools.heterogeneity.contrast import image_contrast, warn_if_unclear
 from cryotools.heterogeneity.ctf import ctf
+from cryotools.heterogeneity.ensemble import LATENT, MODEL
 from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
 from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 from cryotools.heterogeneity.particles import Particles
-from cryotools.heterogeneity.predict import LATENT
 from cryotools.heterogeneity.sample import poses_of, take_sample
 from cryotools.training.loop import LoopConfig, check_folder, train
 
@@ -110,7 +110,7 @@ def particle_images(
 
 def _finish(folder: Path, images: HalfImages, particles: Particles, device: str | torch.device) -> None:
     """Store with the network what maps need, and write the place of every particle."""
-    path = folder / "model.safetensors"
+    path = folder / MODEL
     network, config, about = load_network(path, [RECONSTRUCTION])
     assert isinstance(network, ReconstructionNetwork)
     told = {

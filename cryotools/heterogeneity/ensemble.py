@@ -1,0 +1,81 @@
+"""What all finished reconstructions have in common: volumes at places of a latent space, and the particles' places."""
+
+from __future__ import annotations
+
+import csv
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+
+from cryotools.core.errors import ArgumentError, DataError
+from cryotools.core.maps.volume import Volume
+
+MODEL, LATENT = "model.safetensors", "latent.csv"  # in the folder of a run
+
+
+class EnsembleRun(ABC):
+    """A finished run in a folder.
+
+    Attributes
+    ----------
+    file : what its volumes are made from
+    zdim : dimensions of the latent space; 0 for a single volume
+    box : voxels along an edge of a volume
+    voxel_size : Å
+    """
+
+    folder: Path
+    file: Path
+    zdim: int
+    box: int
+    voxel_size: float
+
+    @abstractmethod
+    def volume(self, latent: np.ndarray) -> Volume:
+        """The volume at `latent` (zdim,), on `heterogeneity.fourier.map_grid`."""
+
+    def latent(self) -> np.ndarray:
+        """The places (n, zdim) of all particles, in the order of their metadata file.
+
+        Raises
+        ------
+        DataError
+            The run has none.
+        """
+        path = self.folder / LATENT
+        if not path.exists():
+            raise DataError(f"{path}: no such file; the run has a single volume")
+        with path.open(encoding="utf-8") as lines:
+            return np.array([[float(each) for each in row[1:]] for row in list(csv.reader(lines))[1:]])
+
+    def place(self, text: str | None) -> np.ndarray:
+        """A place (zdim,) from numbers separated by commas; None is 0.
+
+        Raises
+        ------
+        UsageError
+            They are not `zdim` numbers.
+        """
+        if text is None:
+            return np.zeros(self.zdim)
+        try:
+            found = np.array([float(part) for part in text.split(",")])
+        except ValueError:
+            found = np.full(1, np.nan)
+        if len(found) != self.zdim or not np.isfinite(found).all():
+            raise ArgumentError("z", text, f"give {self.zdim} numbers, separated by commas")
+        return found
+
+    def latent_of(self, particle: int) -> np.ndarray:
+        """The place (zdim,) of a particle, by its row in the metadata file, from 0.
+
+        Raises
+        ------
+        UsageError
+            There is no such particle.
+        """
+        every = self.latent()
+        if particle >= len(every):
+            raise ArgumentError("particle", particle, f"the run has particles 0 to {len(every) - 1}")
+        return every[particle]
