@@ -1,0 +1,1 @@
+"""What a finished reconstruction says: clusters, principal components, paths and landscapes of its latent space."""
