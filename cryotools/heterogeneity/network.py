@@ -66,16 +66,27 @@ class ResidualNetwork(nn.Module):
 
 
 class ImageEncoder(nn.Module):
-    """Phase-flipped Fourier values (b, m, 2) of images on `half_circle` → mean and log-variance of z (b, zdim) each."""
+    """Phase-flipped Fourier values (b, m, 2) of images on `half_circle` → mean and log-variance of z (b, zdim) each.
+
+    Values are divided by `amplitude` (m,), 1 unless set.
+    """
+
+    amplitude: Tensor
 
     def __init__(self, config: ReconstructionConfig) -> None:
         super().__init__()
-        pixels = 2 * len(half_circle(config.box))
-        self.layers = ResidualNetwork(pixels, 2 * config.zdim, config.encoder_layers, config.encoder_width)
+        pixels = len(half_circle(config.box))
+        self.register_buffer("amplitude", torch.ones(pixels))
+        self.layers = ResidualNetwork(2 * pixels, 2 * config.zdim, config.encoder_layers, config.encoder_width)
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_variance = self.layers(values.flatten(1)).float().chunk(2, dim=1)
+        scaled = values / self.amplitude[:, None]
+        mean, log_variance = self.layers(scaled.flatten(1)).float().chunk(2, dim=1)
         return mean, log_variance
+
+    def set_amplitude(self, amplitude: Tensor) -> None:
+        """Expect parts of values of this root-mean-square (m,), so that what the network itself sees is of order 1."""
+        self.amplitude.copy_(amplitude)
 
 
 class VolumeDecoder(nn.Module):

@@ -18,7 +18,7 @@ from cryotools.heterogeneity.backproject import common_voxel_size
 from cryotools.heterogeneity.contrast import image_contrast, warn_if_unclear
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.ensemble import LATENT, MODEL
-from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
+from cryotools.heterogeneity.learning.dataset import HalfImages, ImageSource, half_images
 from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 from cryotools.heterogeneity.particles import Particles
@@ -86,26 +86,15 @@ def particle_images(
 ) -> HalfImages:
     """The images of particles with poses, as a task reads them; `sign` is what they are multiplied with."""
 
-    def transfer(frequencies: np.ndarray) -> np.ndarray:
-        """The CTF (n, m) at frequencies (m, 2) in cycles per pixel."""
-        values = np.ones((len(particles), len(frequencies)), dtype=np.float32)
-        if particles.ctf is not None:
-            for begin in range(0, len(particles), _AT_ONCE):
-                at = slice(begin, begin + _AT_ONCE)
-                values[at] = ctf(particles.ctf[at], frequencies / particles.voxel_size[at, None, None])
-        return values
+    def transfer(at: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+        """The CTF (k, m) of some at frequencies (m, 2) in cycles per pixel."""
+        if particles.ctf is None:
+            return np.ones((len(at), len(frequencies)), dtype=np.float32)
+        return ctf(particles.ctf[at], frequencies / particles.voxel_size[at, None, None])
 
     poses = poses_of(particles)
-    return half_images(
-        particles.images.read,
-        poses.rotations,
-        poses.shifts,
-        transfer,
-        particles.box,
-        sign=sign,
-        whiten=whiten,
-        progress=progress,
-    )
+    source = ImageSource(particles.images.read, transfer, poses.rotations, poses.shifts, particles.box, sign)
+    return half_images(source, whiten=whiten, progress=progress)
 
 
 def _finish(folder: Path, images: HalfImages, particles: Particles, device: str | torch.device) -> None:
@@ -135,9 +124,9 @@ def encode(network: ReconstructionNetwork, images: HalfImages, device: str | tor
     encoder, parts = network.encoder.to(device).eval(), []
     with torch.inference_mode():
         for begin in range(0, len(images), _AT_ONCE):
-            at = slice(begin, begin + _AT_ONCE)
-            values = torch.view_as_real(torch.from_numpy(images.values[at])).to(device)
-            sign = torch.from_numpy(np.sign(images.ctf[at])).to(device)
+            taken, factors = images.take(np.arange(begin, min(begin + _AT_ONCE, len(images))))
+            values = torch.view_as_real(torch.from_numpy(taken)).to(device)
+            sign = torch.from_numpy(np.sign(factors)).to(device)
             parts.append(encoder(values * sign[..., None])[0].cpu().numpy())
     return np.concatenate(parts)
 

@@ -46,6 +46,8 @@ class ReconstructionTask:
         torch.manual_seed(config.seed)
         network = ReconstructionNetwork(config.network).to(self.device)
         network.decoder.set_amplitude(torch.from_numpy(images.by_radius(images.signal)))
+        if network.encoder is not None:
+            network.encoder.set_amplitude(torch.from_numpy(images.amplitude))
         self.networks: dict[str, nn.Module] = {"reconstruction": network}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "reconstruction": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
@@ -116,8 +118,8 @@ class ReconstructionTask:
         return max(int(np.searchsorted(self.radius, radius)), 1)
 
     def _tensors(self, at: np.ndarray, device: torch.device | None = None) -> Batch:
-        values = torch.view_as_real(torch.from_numpy(self.images.values[at]))
-        parts = (values, torch.from_numpy(self.images.ctf[at]), torch.from_numpy(self.images.rotations[at]))
+        values, ctf = map(torch.from_numpy, self.images.take(at))
+        parts = (torch.view_as_real(values), ctf, torch.from_numpy(self.images.rotations[at]))
         return tuple(part.to(device) for part in parts) if device else parts
 
     def _losses(

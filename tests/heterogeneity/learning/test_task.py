@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import DataError
 from cryotools.heterogeneity.fourier import slice_frequencies
-from cryotools.heterogeneity.learning.dataset import HalfImages, half_images
+from cryotools.heterogeneity.learning.dataset import HalfImages, ImageSource, half_images
 from cryotools.heterogeneity.learning.task import (
     ReconstructionTask,
     ReconstructionTraining,
@@ -39,9 +40,14 @@ def prepared(n: int = 60, *, sign: float = 1.0, noise: float = 0.0) -> HalfImage
     projected = np.einsum("nij,bj->nbi", rotations, BLOBS)[..., :2] - shifts[:, None] * BOX
     images = sign * image_of_half(fourier(projected, half_circle(BOX)), half_circle(BOX), BOX)
     images = images + noise * np.random.default_rng(2).normal(size=images.shape).astype(np.float32)
-    return half_images(
-        lambda at: images[at], rotations, shifts, lambda k: np.ones((n, len(k))), BOX, sign=sign, whiten=noise > 0
-    )
+    flat = ImageSource(lambda at: images[at], lambda at, k: np.ones((len(at), len(k))), rotations, shifts, BOX, sign)
+    return half_images(flat, whiten=noise > 0)
+
+
+def test_images_read_when_they_are_taken_are_those_kept_in_memory() -> None:
+    images, at = prepared(), np.array([5, 3, 59])
+    for kept, read in zip(images.take(at), replace(images, kept=None).take(at), strict=True):
+        np.testing.assert_array_equal(kept, read)
 
 
 def test_images_are_centred_values_in_units_of_the_noise() -> None:
@@ -50,10 +56,10 @@ def test_images_are_centred_values_in_units_of_the_noise() -> None:
         torch.from_numpy(images.frequencies).double(), torch.from_numpy(images.rotations).double()
     )
     expected = fourier(BLOBS, planes.numpy().reshape(-1, 3)).reshape(len(images), -1)
-    found = images.values * images.noise
+    found = images.take(np.arange(len(images)))[0] * images.noise
     assert np.corrcoef(found.real.ravel(), expected.real.ravel())[0, 1] > 0.97  # but for the window
     noisy = prepared(400, noise=1.0)
-    last = noisy.values[:, -20:]
+    last = noisy.take(np.arange(400))[0][:, -20:]
     assert np.mean(last.real**2) == pytest.approx(1, abs=0.15)
     assert np.mean(last.imag**2) == pytest.approx(1, abs=0.15)
 
@@ -63,7 +69,7 @@ def test_a_volume_is_learned_from_its_projections(tmp_path: Path) -> None:
     config = ReconstructionTraining(ReconstructionConfig(BOX, 0, decoder_layers=2, decoder_width=32), march=20)
     task = ReconstructionTask(images, config)
     found = train(task, tmp_path / "run", LoopConfig(steps=150, learning_rate=5e-3, warmup=5, averaging=0.9))
-    assert found["held_out_error"] < 0.1 * np.mean(np.abs(images.values) ** 2)
+    assert found["held_out_error"] < 0.1 * np.mean(np.abs(images.take(np.arange(len(images)))[0]) ** 2)
     network = load_network(tmp_path / "run" / "model.safetensors", [RECONSTRUCTION])[0]
     volume = volume_at(network.eval(), None, 2.0)
     z, y, x = np.mgrid[:BOX, :BOX, :BOX] - BOX // 2
@@ -97,4 +103,8 @@ def test_images_that_are_not_finite_are_named() -> None:
     images[1, 2, 3] = np.nan
     rotations = np.tile(np.eye(3), (3, 1, 1))
     with pytest.raises(DataError, match="image 2 is not finite"):
-        half_images(lambda at: images[at], rotations, np.zeros((3, 2)), lambda k: np.ones((3, len(k))), BOX)
+        half_images(
+            ImageSource(
+                lambda at: images[at], lambda at, k: np.ones((len(at), len(k))), rotations, np.zeros((3, 2)), BOX
+            )
+        )
