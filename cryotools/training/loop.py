@@ -27,6 +27,7 @@ from cryotools.training import distributed
 from cryotools.training.loader import batches, watched
 from cryotools.training.plot import add_metrics, draw_losses, forget_metrics_after, read_metrics
 from cryotools.training.runstate import RunState
+from cryotools.training.schedule import Schedule
 from cryotools.training.task import Batch, Task
 
 _FIRST_SNAPSHOT = 0.4  # of the steps
@@ -40,7 +41,8 @@ class LoopConfig:
 
     `epochs` replaces `steps` for a task with a fixed number of steps per epoch; `validate_every` and `save_every` then
     count epochs, and metrics.csv has a column for them. `snapshots` is how many earlier states of the networks are kept
-    (None: none), at least 2; see `snapshot_steps`.
+    (None: none), at least 2; see `snapshot_steps`. With `cooldown`, the run may end before, see `Schedule`: the task's
+    `converged` is asked after each validation.
     """
 
     steps: int = 5000
@@ -53,6 +55,7 @@ class LoopConfig:
     precision: str = "fp32"
     epochs: int | None = None
     snapshots: int | None = None
+    cooldown: float | None = None
 
 
 def train(
@@ -85,7 +88,9 @@ def train(
     device = _device(task)
     precision = training_precision(config.precision, device)
     settings = {key: value for key, value in asdict(config).items() if value is not None} | dict(about or {})
-    run, config = RunState(task, folder, settings, config.averaging), _in_steps(config, task)
+    config = _in_steps(config, task)
+    schedule = Schedule(config.steps, config.learning_rate, config.warmup, config.cooldown)
+    run = RunState(task, folder, settings, config.averaging, schedule)
     first, to_keep = run.restore() if resume else 0, snapshot_steps(config)
     distributed.on_first(_begin, folder, settings, first)
     for network in run.networks():
@@ -105,19 +110,22 @@ def train(
             run.record.losses.append(_update(run, config, precision, step, next(made)))
             progress.advance()
             done, stopped = step + 1, asked_to_stop()
-            due = [done % every == 0 or done == config.steps for every in (config.validate_every, config.save_every)]
+            due = [
+                done % every == 0 or done == run.schedule.end for every in (config.validate_every, config.save_every)
+            ]
             if any(due) or stopped or done in to_keep:
                 for network in run.networks():
                     distributed.average_buffers(network)
             if due[0]:
-                distributed.on_first(_add_line, run, config, done)
-                run.record.losses.clear()
+                _validate(run, config, done)
             if done in to_keep:
                 distributed.on_first(run.keep_snapshot, done)
             if due[1] or stopped:
                 distributed.on_first(run.save, done)
             if stopped:
                 raise SystemExit(143)
+            if done == run.schedule.end:
+                break
     metrics = read_metrics(folder / "metrics.csv")
     return {name: values[-1] for name, values in metrics.items()}
 
@@ -157,14 +165,6 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
     return resolve_precision(name, device)
 
 
-def learning_rate(config: LoopConfig, step: int) -> float:
-    """Linear warm-up, then a cosine to a hundredth of the peak."""
-    if step < config.warmup:
-        return config.learning_rate * (step + 1) / config.warmup
-    done = (step - config.warmup) / max(config.steps - config.warmup, 1)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
 def snapshot_steps(config: LoopConfig) -> set[int]:
     """The numbers of steps after which a snapshot is kept: evenly from two fifths of the run to its end.
 
@@ -200,7 +200,7 @@ def _update(run: RunState, config: LoopConfig, precision: torch.dtype, step: int
     """One step of the task at its learning rate, and an update of the averages; losses are means over the processes."""
     for optimizer in run.task.optimizers.values():
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step) * group.get("lr_scale", 1.0)
+            group["lr"] = run.schedule.rate(step) * group.get("lr_scale", 1.0)
     device = _device(run.task)
     torch.manual_seed(config.seed * 1_000_003 + step + distributed.rank() * 1_000_000_007)
     # nothing is cached, since a step may update a network and use it again
@@ -215,6 +215,14 @@ def _update(run: RunState, config: LoopConfig, precision: torch.dtype, step: int
         raise DataError(f"step {step}: a loss is not finite ({losses}); {run.what_stays()}")
     run.average(step)
     return losses
+
+
+def _validate(run: RunState, config: LoopConfig, done: int) -> None:
+    """Add a line of metrics, and let the run come to its end if the task has converged."""
+    distributed.on_first(_add_line, run, config, done)
+    run.record.losses.clear()
+    if distributed.any_of(bool(getattr(run.task, "converged", False))):
+        run.schedule.finish(done)
 
 
 def _add_line(run: RunState, config: LoopConfig, step: int) -> None:

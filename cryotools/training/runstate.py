@@ -16,6 +16,7 @@ from torch import nn
 
 from cryotools.core.compute.checkpoint import load_state, save_state
 from cryotools.core.errors import DataError, UsageError
+from cryotools.training.schedule import Schedule
 from cryotools.training.task import Task
 
 SNAPSHOTS = "snapshots"  # folder
@@ -39,8 +40,11 @@ class RunState:
     closer `averaging` or the task's own value is to 1, or the network itself if the task gives None.
     """
 
-    def __init__(self, task: Task, folder: Path, settings: dict[str, Any], averaging: float) -> None:
+    def __init__(
+        self, task: Task, folder: Path, settings: dict[str, Any], averaging: float, schedule: Schedule
+    ) -> None:
         self.task, self.folder, self.settings, self.record = task, folder, settings, Record()
+        self.schedule = schedule
         own: Mapping[str, float | None] = getattr(task, "averaging", {})
         self._keep = {name: own.get(name, averaging) for name in task.networks}
         self.averaged = {
@@ -87,6 +91,7 @@ class RunState:
             "task": self.task.state(),
             "losses": self.record.losses,
             "seconds": self.record.seconds(),
+            "falls_from": self.schedule.falls_from,
         }
         for name, network in self.task.networks.items():
             if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
@@ -139,6 +144,7 @@ class RunState:
                 optimizer.load_state_dict(state["optimizers"][name])
             self.task.load_state(state["task"])
             self.record = Record(state["losses"], state["seconds"])
+            self.schedule.falls_from = state.get("falls_from")
             return int(state["step"])
         except (KeyError, AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise DataError(

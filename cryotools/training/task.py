@@ -16,9 +16,10 @@ Batch = tuple[Tensor, ...]
 class Task(Protocol):
     """Networks, their optimizers, and the data they learn from.
 
-    An optimizer's parameter group may have `lr_scale`, by which its learning rate is multiplied. Two attributes are
+    An optimizer's parameter group may have `lr_scale`, by which its learning rate is multiplied. Three attributes are
     optional: `averaging`, a mapping from a network's name to how slowly its average changes, or to None for no
-    averaging (a pose table, a decoder), instead of the config's; and `steps_per_epoch`, for runs of whole epochs.
+    averaging (a pose table, a decoder), instead of the config's; `steps_per_epoch`, for runs of whole epochs; and
+    `converged`, true after a validation if a run with `cooldown` may come to its end.
     """
 
     networks: dict[str, nn.Module]

@@ -10,7 +10,7 @@ from two_processes import run_in_two
 
 from cryotools.core.errors import DataError
 from cryotools.training import distributed
-from cryotools.training.loop import learning_rate
+from cryotools.training.schedule import Schedule
 
 RUN = """
 import os, signal, sys
@@ -113,8 +113,6 @@ def test_both_end_with_the_same_weights_and_statistics(two):
 @pytest.mark.slow
 def test_two_processes_are_one_with_the_batches_of_both(two):
     """The mean of the gradients is the gradient of one batch that holds the cubes of both."""
-    from cryotools.training.loop import LoopConfig
-
     _, (first, second) = two
     torch.manual_seed(0)
     line = nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 1))[1]
@@ -125,7 +123,7 @@ def test_two_processes_are_one_with_the_batches_of_both(two):
         assert torch.equal(second["whole"]["drawn"][step], parts[1])
         assert not torch.equal(*parts)
         x = torch.cat(parts)
-        optimizer.param_groups[0]["lr"] = learning_rate(LoopConfig(steps=6, learning_rate=0.1, warmup=1), step)
+        optimizer.param_groups[0]["lr"] = Schedule(6, peak=0.1, warmup=1).rate(step)
         optimizer.zero_grad()
         ((line(x) - 2 * x - 1) ** 2).mean().backward()
         optimizer.step()

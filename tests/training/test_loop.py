@@ -19,8 +19,9 @@ from torch import nn
 from cryotools.core.compute.checkpoint import load_state, save_state
 from cryotools.core.errors import DataError, UsageError
 from cryotools.training import loop, runstate
-from cryotools.training.loop import LoopConfig, learning_rate, snapshot_steps, train
+from cryotools.training.loop import LoopConfig, snapshot_steps, train
 from cryotools.training.plot import draw_losses, read_metrics
+from cryotools.training.schedule import Schedule
 from cryotools.training.step import update
 
 CONFIG = LoopConfig(steps=40, learning_rate=0.05, warmup=4, averaging=0.9, validate_every=10, save_every=10, seed=3)
@@ -322,15 +323,6 @@ def test_the_curves_are_drawn_from_the_metrics(tmp_path):
         read_metrics(tmp_path / "metrics.csv")
 
 
-def test_the_learning_rate_rises_then_falls_to_a_hundredth():
-    config = LoopConfig(steps=1000, learning_rate=1.0, warmup=10)
-    rates = [learning_rate(config, step) for step in range(1000)]
-    assert rates[0] == pytest.approx(0.1)
-    assert np.argmax(rates) in (9, 10)
-    assert max(rates) == pytest.approx(1.0)
-    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
-
-
 def test_a_group_of_an_optimizer_has_its_own_share_of_the_learning_rate(tmp_path):
     class Scaled(Line):
         def __init__(self):
@@ -346,7 +338,8 @@ def test_a_group_of_an_optimizer_has_its_own_share_of_the_learning_rate(tmp_path
 
     task = Scaled()
     train(task, tmp_path, CONFIG)
-    expected = [learning_rate(CONFIG, step) for step in range(40)]
+    schedule = Schedule(CONFIG.steps, CONFIG.learning_rate, CONFIG.warmup)
+    expected = [schedule.rate(step) for step in range(40)]
     assert task.rates == [[rate, rate / 4] for rate in expected]
 
 
@@ -457,3 +450,21 @@ def test_a_worker_s_error_is_one_line_and_a_killed_worker_is_one(tmp_path):
             train(Broken(damaged), tmp_path / str(workers), CONFIG, workers=workers)
     with pytest.raises(DataError, match=r"a process that makes batches was killed.*fewer workers"):
         train(Broken(lambda: os.kill(os.getpid(), signal.SIGKILL)), tmp_path / "killed", CONFIG, workers=1)
+
+
+def test_a_run_with_a_cooldown_ends_soon_after_it_has_converged(tmp_path):
+    class Converging(Line):
+        converged = False
+
+        def validate(self, averaged):
+            self.converged = self.n_validated >= 2
+            self.n_validated += 1
+            return super().validate(averaged)
+
+    task = Converging()
+    task.n_validated = 0
+    config = LoopConfig(steps=100, validate_every=4, save_every=4, cooldown=0.25, warmup=1)
+    last = train(task, tmp_path, config)
+    assert last["step"] == 12 + 3
+    task.n_validated = 0
+    assert train(task, tmp_path / "without", replace(config, cooldown=None))["step"] == 100
