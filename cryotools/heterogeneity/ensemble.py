@@ -11,7 +11,7 @@ import numpy as np
 from cryotools.core.errors import ArgumentError, DataError
 from cryotools.core.maps.volume import Volume
 
-MODEL, LATENT = "model.safetensors", "latent.csv"  # in the folder of a run
+MODEL, LATENT, PARTICLES = "model.safetensors", "latent.csv", "particles.csv"  # in the folder of a run
 
 
 class EnsembleRun(ABC):

@@ -63,6 +63,11 @@ def rank() -> int:
     return distributed.get_rank() if _several() else 0
 
 
+def count() -> int:
+    """The number of processes."""
+    return distributed.get_world_size() if _several() else 1
+
+
 def is_first() -> bool:
     """True in the process that validates, records and saves."""
     return rank() == 0
@@ -107,7 +112,7 @@ def any_of(flag: bool) -> bool:
 
 def share(items: Sequence[Item]) -> list[Item]:
     """The part of `items` for this process; together the processes handle each item once."""
-    return Shard(rank() + 1, distributed.get_world_size() if _several() else 1).of(items)
+    return Shard(rank() + 1, count()).of(items)
 
 
 def on_each(work: Callable[..., None], *arguments: object) -> None:

@@ -10,19 +10,19 @@ import numpy as np
 import torch
 
 from cryotools.core.compute.checkpoint import load_network, save_network
-from cryotools.core.errors import DataError
 from cryotools.core.files.output import write_text
-from cryotools.core.files.table import csv_text
 from cryotools.core.progress import Progress
 from cryotools.heterogeneity.backproject import common_voxel_size
 from cryotools.heterogeneity.contrast import image_contrast, warn_if_unclear
 from cryotools.heterogeneity.ctf import ctf
-from cryotools.heterogeneity.ensemble import LATENT, MODEL
+from cryotools.heterogeneity.ensemble import LATENT, MODEL, PARTICLES
 from cryotools.heterogeneity.learning.dataset import HalfImages, ImageSource, half_images
+from cryotools.heterogeneity.learning.particletable import describe_particles, indexed_text, latent_text
 from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 from cryotools.heterogeneity.particles import Particles
 from cryotools.heterogeneity.sample import poses_of, take_sample
+from cryotools.training import distributed
 from cryotools.training.loop import LoopConfig, check_folder, train
 
 _AT_ONCE = 1000  # images
@@ -49,8 +49,9 @@ def train_drgn(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, float]:
-    """Train a reconstruction, leaving in `folder` what the training loop does and latent.csv, with the place of every
-    particle; returns the last line of metrics.csv.
+    """Train a reconstruction, leaving in `folder` what the training loop does; latent.csv, with the place of every
+    particle; and particles.csv, with what else is known of it, see `ParticleTable`. Returns the last line of
+    metrics.csv.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def train_drgn(
     about |= {"whiten": options.whiten, **{f"network_{k}": v for k, v in vars(training.network).items()}}
     about |= {key: value for key, value in vars(training).items() if key != "network"}
     metrics = train(task, folder, options.loop, about=about, resume=resume, progress=progress)
-    _finish(folder, images, particles, options.device)
+    distributed.on_first(_finish, folder, task, particles, progress)
     return metrics
 
 
@@ -97,42 +98,18 @@ def particle_images(
     return half_images(source, whiten=whiten, progress=progress)
 
 
-def _finish(folder: Path, images: HalfImages, particles: Particles, device: str | torch.device) -> None:
-    """Store with the network what maps need, and write the place of every particle."""
+def _finish(folder: Path, task: ReconstructionTask, particles: Particles, progress: Progress | None) -> None:
+    """Store with the network what maps need, and write what it says about every particle."""
     path = folder / MODEL
     network, config, about = load_network(path, [RECONSTRUCTION])
     assert isinstance(network, ReconstructionNetwork)
+    images = task.images
     told = {
         "voxel_size": f"{common_voxel_size(particles.voxel_size):.8g}",
         "noise": json.dumps(images.by_radius(images.noise).tolist()),
     }
     save_network(path, network, RECONSTRUCTION, config, about={**about, **told})
-    if network.encoder is not None:
-        write_text(folder / LATENT, latent_text(encode(network, images, device)))
-
-
-def encode(network: ReconstructionNetwork, images: HalfImages, device: str | torch.device = "cpu") -> np.ndarray:
-    """The mean of z (n, zdim) of every image.
-
-    Raises
-    ------
-    DataError
-        The network has no encoder.
-    """
-    if network.encoder is None:
-        raise DataError("the network has a single volume and no latent space")
-    encoder, parts = network.encoder.to(device).eval(), []
-    with torch.inference_mode():
-        for begin in range(0, len(images), _AT_ONCE):
-            taken, factors = images.take(np.arange(begin, min(begin + _AT_ONCE, len(images))))
-            values = torch.view_as_real(torch.from_numpy(taken)).to(device)
-            sign = torch.from_numpy(np.sign(factors)).to(device)
-            parts.append(encoder(values * sign[..., None])[0].cpu().numpy())
-    return np.concatenate(parts)
-
-
-def latent_text(latent: np.ndarray) -> str:
-    """A table with a row per particle: its index in the metadata file, from 0, and its z (zdim columns)."""
-    names = [f"z_{number}" for number in range(1, latent.shape[1] + 1)]
-    rows = ({"index": at} | dict(zip(names, map(float, z), strict=True)) for at, z in enumerate(latent))
-    return csv_text(["index", *names], rows)
+    table = describe_particles(task, network, progress)
+    if table.latent is not None:
+        write_text(folder / LATENT, latent_text(table.latent))
+    write_text(folder / PARTICLES, indexed_text(table.columns()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -13,12 +13,18 @@ from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import save_network
 from cryotools.heterogeneity.fourier import slice_frequencies
+from cryotools.heterogeneity.learning.convergence import Convergence
 from cryotools.heterogeneity.learning.dataset import HalfImages
+from cryotools.heterogeneity.learning.posetable import PoseTable
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, ReconstructionNetwork
+from cryotools.training import distributed
 from cryotools.training.step import update
 from cryotools.training.task import Batch
 
 _JUDGED = 64  # images at once in validation
+_WATCHED = 200  # particles whose places are compared from one validation to the next
+_VOLUMES, _POINTS = 4, 4000  # compared volumes, and frequencies of each
+_POSE_RATE = 100.0  # × the network's learning rate; corrections are in units of their spread
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,9 @@ class ReconstructionTraining:
     """`batch` images per step; the Kullback-Leibler divergence is weighted by `beta` (None: 1 / zdim) and rises from 0
     over the first `warmup` steps. Frequencies up to a quarter of the box are fitted first, all from step `march` on.
     A fraction `held_out` of the images is not trained on.
+
+    With `contrast`, each image has a scale of its own, around 1 with this spread. With `pose_angle` (degrees) and
+    `pose_shift` (pixels) poses are corrected within such spreads, from step `poses_from` on.
     """
 
     network: ReconstructionConfig = field(default_factory=lambda: ReconstructionConfig(64))
@@ -36,6 +45,29 @@ class ReconstructionTraining:
     held_out: float = 0.05
     weight_decay: float = 0.0
     seed: int = 0
+    contrast: float = 0.0
+    pose_angle: float = 0.0
+    pose_shift: float = 0.0
+    poses_from: int = 0
+
+    @property
+    def refines_poses(self) -> bool:
+        """Whether poses are corrected."""
+        return self.pose_angle > 0 or self.pose_shift > 0
+
+
+class Predicted(NamedTuple):
+    """Values (b, m, 2) of images, their scale (b,), z (b, zdim) and its divergence (b,), and the prior of poses."""
+
+    values: Tensor
+    scale: Tensor
+    latent: Tensor | None
+    divergence: Tensor
+    prior: Tensor
+
+    def error(self, values: Tensor) -> Tensor:
+        """The mean squared error (b,) for images with these values (b, ≥ m, 2)."""
+        return (self.values - values[:, : self.values.shape[1]]).square().mean(dim=(1, 2))
 
 
 class ReconstructionTask:
@@ -52,44 +84,68 @@ class ReconstructionTask:
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "reconstruction": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
         }
-        self.averaging: dict[str, float | None] = {}
+        self.averaging: dict[str, float | None] = {"poses": None}
+        if config.refines_poses:
+            table = PoseTable(len(images), config.pose_angle, config.pose_shift / images.box).to(self.device)
+            self.networks["poses"] = table
+            groups = [{"params": list(table.parameters()), "lr_scale": _POSE_RATE}]
+            self.optimizers["poses"] = torch.optim.SparseAdam(groups)
         order = np.random.default_rng(config.seed).permutation(len(images))
         held = round(config.held_out * len(images))
         self.held_out, self.used = np.sort(order[:held]), np.sort(order[held:])
-        self.steps_per_epoch = max(len(self.used) // config.batch, 1)
+        self.steps_per_epoch = max(len(self.used) // (config.batch * distributed.count()), 1)
         self.frequencies = torch.from_numpy(images.frequencies / images.box).float().to(self.device)
         self.radius = np.hypot(*images.frequencies.T)
         self.scores: dict[str, float] = {}
+        self.convergence = Convergence()
+
+    @property
+    def converged(self) -> bool:
+        """Whether longer training promises nothing; see `Convergence`."""
+        return self.convergence.converged
 
     def batch(self, random: np.random.Generator, step: int) -> Batch:
-        """Values (b, m, 2), CTFs (b, m) and rotations (b, 3, 3) of images in the random order of an epoch."""
+        """Values (b, m, 2), CTFs (b, m), rotations (b, 3, 3) and indices (b,) of images in the random order of an
+        epoch, of which every process has its part.
+        """
         epoch, at = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng([self.config.seed, epoch]).permutation(self.used)
-        return self._tensors(order[at * self.config.batch : (at + 1) * self.config.batch])
+        begin = (at * distributed.count() + distributed.rank()) * self.config.batch
+        return self.tensors(order[begin : begin + self.config.batch])
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
         network = cast(ReconstructionNetwork, self.networks["reconstruction"].train())
-        fitted, divergence = self._losses(network, batch, self._pixels(step), sample=True)
+        pixels, poses = self._pixels(step), self._poses(step)
+        found = self.predicted(network, batch, pixels, sample=True, poses=poses)
+        error, divergence = found.error(batch[0]).mean(), found.divergence.mean()
         rising = min(1.0, (step + 1) / max(self.config.warmup, 1))
-        loss = fitted + rising * self._beta * divergence / self._pixels(step)
+        loss = error + (rising * self._beta * divergence + found.prior) / pixels
+        if poses is not None:
+            self.optimizers["poses"].zero_grad()
         update(network, self.optimizers["reconstruction"], loss)
-        return {"squared_error": float(fitted.detach()), "divergence": float(divergence.detach())}
+        if poses is not None:
+            self.optimizers["poses"].step()
+        return {"squared_error": float(error.detach()), "divergence": float(divergence.detach())}
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
-        """The same losses on the images that were held out, at the mean of z."""
-        if not len(self.held_out):
-            return self.scores
+        """The same losses on the images that were held out, at the mean of z, and how much volumes and places have
+        changed since the last validation.
+        """
         network = cast(ReconstructionNetwork, averaged["reconstruction"])
-        parts = np.array_split(self.held_out, max(len(self.held_out) // _JUDGED, 1))
+        judged = self.held_out if len(self.held_out) else self.used[:: max(len(self.used) // _WATCHED, 1)]
+        errors, divergences = [], []
         with torch.inference_mode():
-            each = [
-                [float(one) for one in self._losses(network, self._tensors(part, self.device), len(self.radius))]
-                for part in parts
-            ]
-        mean = np.average(each, axis=0, weights=[len(part) for part in parts])
-        self.scores = {"held_out_error": float(mean[0]), "held_out_divergence": float(mean[1])}
-        return self.scores
+            for part in np.array_split(judged, max(len(judged) // _JUDGED, 1)):
+                batch = self.tensors(part, self.device)
+                found = self.predicted(network, batch, len(self.radius))
+                errors.append(found.error(batch[0]))
+                divergences.append(found.divergence)
+            error, divergence = (float(torch.cat(each).mean()) for each in (errors, divergences))
+            changes = self.convergence.add(error, *self._watched(network))
+        if len(self.held_out):
+            self.scores = {"held_out_error": error, "held_out_divergence": divergence}
+        return self.scores | changes
 
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
         """Write the averaged network, with its held-out scores."""
@@ -98,12 +154,53 @@ class ReconstructionTask:
         save_network(folder / "model.safetensors", network, RECONSTRUCTION, network.config, about=about)
 
     def state(self) -> dict[str, Any]:
-        """The scores of the last validation."""
-        return {"scores": self.scores}
+        """The scores of the last validation, and the history of all."""
+        return {"scores": self.scores, "convergence": self.convergence.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restore what `state` returned."""
         self.scores = state["scores"]
+        self.convergence.restore(state["convergence"])
+
+    def tensors(self, at: np.ndarray, device: torch.device | None = None) -> Batch:
+        """What `batch` returns of the images with indices (b,)."""
+        values, ctf = map(torch.from_numpy, self.images.take(at))
+        rotations = torch.from_numpy(self.images.rotations[at])
+        parts = (torch.view_as_real(values), ctf, rotations, torch.from_numpy(at))
+        return tuple(part.to(device) for part in parts) if device else parts
+
+    def predicted(
+        self,
+        network: ReconstructionNetwork,
+        batch: Batch,
+        pixels: int,
+        *,
+        sample: bool = False,
+        poses: PoseTable | None = None,
+    ) -> Predicted:
+        """What the images with this batch should be at the first `pixels` frequencies; `sample` draws z instead of
+        taking its mean.
+        """
+        values, ctf, rotations, index = batch
+        latent, divergence = None, values.new_zeros(len(values))
+        if network.encoder is not None:
+            mean, log_variance = network.encoder(values * torch.sign(ctf)[..., None])
+            divergence = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(dim=1)
+            latent = mean + torch.randn_like(mean) * torch.exp(log_variance / 2) if sample else mean
+        prior, shifts = values.new_zeros(()), None
+        with torch.autocast(self.device.type, enabled=False):
+            if poses is not None:
+                rotations, shifts, prior = poses(index, rotations)
+            planes = slice_frequencies(self.frequencies[:pixels], rotations)
+        found = network.decoder(planes, latent) * ctf[:, :pixels, None]
+        if shifts is not None:
+            found = _moved(found, shifts * self.images.box, self.frequencies[:pixels])
+        scale = image_scale(found, values[:, :pixels], self.config.contrast)
+        return Predicted(scale[:, None, None] * found, scale, latent, divergence, prior)
+
+    def trained_poses(self) -> PoseTable | None:
+        """The corrections of poses, None if they are kept as they were given."""
+        return cast(PoseTable, self.networks["poses"]) if self.config.refines_poses else None
 
     @property
     def _beta(self) -> float:
@@ -117,22 +214,39 @@ class ReconstructionTask:
         radius = self.images.box / 4 * (1 + step / self.config.march)
         return max(int(np.searchsorted(self.radius, radius)), 1)
 
-    def _tensors(self, at: np.ndarray, device: torch.device | None = None) -> Batch:
-        values, ctf = map(torch.from_numpy, self.images.take(at))
-        parts = (torch.view_as_real(values), ctf, torch.from_numpy(self.images.rotations[at]))
-        return tuple(part.to(device) for part in parts) if device else parts
+    def _poses(self, step: int) -> PoseTable | None:
+        return self.trained_poses() if step >= self.config.poses_from else None
 
-    def _losses(
-        self, network: ReconstructionNetwork, batch: Batch, pixels: int, *, sample: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """The mean squared error of the first `pixels` frequencies, and the divergence of z per image."""
-        values, ctf, rotations = batch
-        latent, divergence = None, values.new_zeros(())
+    def _watched(self, network: ReconstructionNetwork) -> tuple[np.ndarray, np.ndarray | None]:
+        """Values (v, m) of some volumes, and the places (n, zdim) of some particles, the same at each validation."""
+        random, half = np.random.default_rng(self.config.seed), self.images.box // 2
+        points = random.normal(size=(_POINTS, 3))
+        points *= (0.5 / half + 0.5 * random.random((_POINTS, 1))) / np.linalg.norm(points, axis=1, keepdims=True)
+        at = np.unique(np.linspace(0, len(self.images) - 1, min(len(self.images), _WATCHED)).astype(int))
+        latent = None
         if network.encoder is not None:
-            mean, log_variance = network.encoder(values * torch.sign(ctf)[..., None])
-            divergence = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(dim=1).mean()
-            latent = mean + torch.randn_like(mean) * torch.exp(log_variance / 2) if sample else mean
-        with torch.autocast(self.device.type, enabled=False):
-            planes = slice_frequencies(self.frequencies[:pixels], rotations)
-        found = network.decoder(planes, latent) * ctf[:, :pixels, None]
-        return (found - values[:, :pixels]).square().mean(), divergence
+            values, ctf, *_ = self.tensors(at, self.device)
+            latent = network.encoder(values * torch.sign(ctf)[..., None])[0]
+        shown = None if latent is None else latent[:: max(len(latent) // _VOLUMES, 1)][:_VOLUMES]
+        planes = torch.from_numpy(points).float().to(self.device).expand(1 if shown is None else len(shown), -1, -1)
+        values = torch.view_as_complex(network.decoder(planes, shown).contiguous())
+        return values.cpu().numpy(), None if latent is None else latent.cpu().numpy()
+
+
+def image_scale(found: Tensor, values: Tensor, spread: float) -> Tensor:
+    """The most probable scales (b,), around 1 with this `spread`, of predictions (b, m, 2) that are to be `values`,
+    with noise of variance 1; 1 if the spread is 0. Without gradient.
+    """
+    if not spread:
+        return found.new_ones(len(found))
+    with torch.no_grad():
+        product, power = ((found * other).sum(dim=(1, 2)) for other in (values, found))
+        return ((product + spread**-2) / (power + spread**-2)).clamp(min=0)
+
+
+def _moved(values: Tensor, shifts: Tensor, frequencies: Tensor) -> Tensor:
+    """Values (b, m, 2) of images moved by `shifts` (b, 2), pixels, at `frequencies` (m, 2), cycles per pixel."""
+    angle = -2 * np.pi * shifts @ frequencies.T
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    real, imaginary = values.unbind(dim=-1)
+    return torch.stack([real * cosine - imaginary * sine, real * sine + imaginary * cosine], dim=-1)

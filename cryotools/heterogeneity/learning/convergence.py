@@ -1,0 +1,86 @@
+"""Whether a reconstruction still changes: errors of images it has not seen, places of particles, and volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+_PATIENCE = 3  # validations
+_LEAST_GAIN = 0.01  # of what has been gained since the first validation
+_STILL = 0.02  # change of volumes
+
+
+@dataclass
+class Convergence:
+    """The history of a run's validations; `volumes` and `latent` are those of the last one."""
+
+    errors: list[float] = field(default_factory=list)
+    changes: list[float] = field(default_factory=list)
+    volumes: np.ndarray | None = None
+    latent: np.ndarray | None = None
+
+    def add(self, error: float, volumes: np.ndarray, latent: np.ndarray | None) -> dict[str, float]:
+        """Record a validation.
+
+        Parameters
+        ----------
+        error : of the images that were held out; without them, of those trained on
+        volumes : complex (v, m), Fourier values of some volumes, without their radial weights
+        latent : (n, zdim), places of the same particles each time, or None
+
+        Returns
+        -------
+        dict
+            volume_change, 1 - correlation of the volumes with those before, and latent_drift, the root-mean-square
+            movement over the spread of places: 1 at first.
+        """
+        change = 1.0 if self.volumes is None else 1 - _correlation(volumes, self.volumes)
+        found = {"volume_change": change}
+        if latent is not None:
+            found["latent_drift"] = 1.0 if self.latent is None else _drift(latent, self.latent)
+        self.errors.append(error)
+        self.changes.append(change)
+        self.volumes, self.latent = volumes, latent
+        return found
+
+    @property
+    def best(self) -> int:
+        """The number of the validation, from 1, with the lowest error."""
+        return int(np.argmin(self.errors)) + 1 if self.errors else 0
+
+    @property
+    def converged(self) -> bool:
+        """Whether longer training promises nothing: the error has gained less than a hundredth of its whole gain in
+        three validations, and volumes change by less than 2 % from one to the next.
+        """
+        if len(self.errors) <= _PATIENCE + 1:
+            return False
+        before, now = min(self.errors[:-_PATIENCE]), min(self.errors)
+        gained = self.errors[0] - before
+        return before - now <= _LEAST_GAIN * max(gained, 0) and self.changes[-1] < _STILL
+
+    def state(self) -> dict[str, Any]:
+        """Plain values and tensors from which `restore` continues."""
+        kept = {"volumes": self.volumes, "latent": self.latent}
+        arrays = {name: torch.from_numpy(array) for name, array in kept.items() if array is not None}
+        return {"errors": self.errors, "changes": self.changes, **arrays}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue the history that `state` returned."""
+        self.errors, self.changes = list(state["errors"]), list(state["changes"])
+        self.volumes, self.latent = (state[name].numpy() if name in state else None for name in ("volumes", "latent"))
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Of complex values as real ones, about 0."""
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.vdot(a, b).real) / size if size > 0 else 0.0
+
+
+def _drift(now: np.ndarray, before: np.ndarray) -> float:
+    spread = np.sqrt(np.mean((now - now.mean(axis=0)) ** 2))
+    return float(np.sqrt(np.mean((now - before) ** 2)) / max(spread, 1e-12))
