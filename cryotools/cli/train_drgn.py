@@ -10,18 +10,22 @@ import typer
 from cryotools.cli import options as opt
 from cryotools.cli import particleset as of
 from cryotools.cli import trainrun as run
-from cryotools.cli.console import note, print_json, progress, set_threads
+from cryotools.cli.console import note, print_json, progress
 from cryotools.core.errors import UsageError
 
 NAME = "train-drgn"
+_COOLDOWN = 0.25  # × the steps until a run has converged
 EPILOG = """PARTICLES is a .star file of RELION, a .cs file of cryoSPARC, or a stack with --poses and --ctf of cryoDRGN,
 from a refinement: poses stay as they are. Use --downsample 64 or 128 first; larger boxes take longer and rarely show
 other states. Every particle gets a place z in a latent space of --zdim dimensions, written to OUT/latent.csv; eval-drgn
 makes the volume at any place. With --zdim 0 one volume is learned.
 
-OUT receives model.safetensors, latent.csv, metrics.csv, losses.png, config.json, and state.pt, from which --resume
-continues. One particle of twenty is not trained on; held_out_error in metrics.csv stops falling when training longer no
-longer helps. Errors are squared, in units of the noise: those of perfect volumes and white noise are about 1.
+OUT receives model.safetensors, latent.csv, particles.csv, metrics.csv, losses.png, config.json, and state.pt, which
+--resume continues. One particle of twenty is not trained on; held_out_error in metrics.csv stops falling when training
+longer no longer helps. Errors are squared, in units of the noise: those of perfect volumes and white noise are about 1.
+In particles.csv, support is how clearly an image shows its volume, in standard deviations; junk is near 0.
+--refine-angles and --refine-shifts correct poses during training, after the first fifth of the epochs, and
+particles.csv has them. torchrun trains on several GPUs.
 
 Examples:
 
@@ -51,6 +55,18 @@ def command(
     beta: Annotated[
         float | None, opt.main("--beta", min=0, metavar="X", help="Weight of the divergence of z; default: 1 / zdim.")
     ] = None,
+    contrast: Annotated[
+        float, opt.main("--contrast", metavar="X", help="Spread of the images' scales around 1.")
+    ] = 0.0,
+    refine_angles: Annotated[
+        float, opt.main("--refine-angles", metavar="DEG", help="Correct rotations by about this much.")
+    ] = 0.0,
+    refine_shifts: Annotated[
+        float, opt.main("--refine-shifts", metavar="PX", help="Correct shifts by about so many pixels.")
+    ] = 0.0,
+    until_converged: Annotated[
+        bool, opt.advanced("--until-converged", metavar="", help="End early if nothing improves; --epochs at most.")
+    ] = False,
     resume: run.Resume = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -63,12 +79,13 @@ def command(
     debug: opt.Debug = False,
 ) -> None:
     """Learn a continuum of volumes from particles."""
-    set_threads(threads)
+    run.share_threads(threads)
     from cryotools.core.compute.device import resolve_device
     from cryotools.heterogeneity.learning.run import ReconstructionOptions, train_drgn
     from cryotools.heterogeneity.learning.task import ReconstructionTraining
     from cryotools.heterogeneity.network import ReconstructionConfig
     from cryotools.heterogeneity.particles import read_particles
+    from cryotools.training import distributed
     from cryotools.training.loop import LoopConfig
 
     if zdim == 0 and beta is not None:
@@ -82,8 +99,17 @@ def command(
         voxel_size=voxel_size,
         downsample=downsample,
     )
-    network = ReconstructionConfig(read.box, zdim, layers, width, layers, width)
-    training = ReconstructionTraining(network, batch, beta, seed=seed)
+    place = resolve_device(distributed.local_device(device))
+    training = ReconstructionTraining(
+        ReconstructionConfig(read.box, zdim, layers, width, layers, width),
+        batch,
+        beta,
+        seed=seed,
+        contrast=contrast,
+        pose_angle=refine_angles,
+        pose_shift=refine_shifts,
+        poses_from=max(1, epochs // 5),
+    )
     loop = LoopConfig(
         epochs=epochs,
         learning_rate=learning_rate,
@@ -92,11 +118,15 @@ def command(
         save_every=1,
         seed=seed,
         precision=precision.value,
+        cooldown=_COOLDOWN if until_converged else None,
     )
-    options = ReconstructionOptions(training, loop, invert, device=resolve_device(device))
-    with progress() as reporter:
-        metrics = train_drgn(read, Path(out), options, resume=resume, progress=reporter)
+    options = ReconstructionOptions(training, loop, invert, device=place)
+    with distributed.joined(place), progress() as reporter:
+        found = train_drgn(read, Path(out), options, resume=resume, progress=reporter)
+        if not distributed.is_first():
+            return
+    metrics = found.metrics
     if json:
         print_json({"particles": particles, "n_particles": len(read), "folder": out, **metrics})
     error = f", held-out error {metrics['held_out_error']:.4f}" if "held_out_error" in metrics else ""
-    note(f"{out}: {len(read)} particles of {read.box} px, {epochs} epochs{error}")
+    note(f"{out}: {len(read)} particles of {read.box} px, {metrics['epoch']:.0f} epochs{error}; {found.advice}")

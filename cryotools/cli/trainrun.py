@@ -79,7 +79,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
     also returns the run's settings as plain values); then print its held-out scores.
     """
     held = _fold(run.fold)
-    threads = _share_threads(run.threads)
+    threads = share_threads(run.threads)
     from cryotools.core.compute.device import resolve_device
     from cryotools.training import distributed
     from cryotools.training.loop import LoopConfig, check_folder, train, training_precision
@@ -149,7 +149,7 @@ def _workers(asked: int | None, place: torch.device, threads: int) -> int:
     return max(1, min(_ENOUGH, threads - 1))
 
 
-def _share_threads(threads: int | None) -> int:
+def share_threads(threads: int | None) -> int:
     """Set the number of threads as in all commands and return it; processes started by torchrun on this node share
     them.
     """

@@ -11,7 +11,7 @@ import torch
 
 _PATIENCE = 3  # validations
 _LEAST_GAIN = 0.01  # of what has been gained since the first validation
-_STILL = 0.02  # change of volumes
+_STILL = 0.05  # change of volumes
 
 
 @dataclass
@@ -29,14 +29,14 @@ class Convergence:
         Parameters
         ----------
         error : of the images that were held out; without them, of those trained on
-        volumes : complex (v, m), Fourier values of some volumes, without their radial weights
+        volumes : complex (v, k, m), Fourier values of some volumes in k shells
         latent : (n, zdim), places of the same particles each time, or None
 
         Returns
         -------
         dict
-            volume_change, 1 - correlation of the volumes with those before, and latent_drift, the root-mean-square
-            movement over the spread of places: 1 at first.
+            volume_change, 1 - mean Fourier shell correlation with the volumes before, and latent_drift, the
+            root-mean-square movement over the spread of places: 1 at first.
         """
         change = 1.0 if self.volumes is None else 1 - _correlation(volumes, self.volumes)
         found = {"volume_change": change}
@@ -55,13 +55,25 @@ class Convergence:
     @property
     def converged(self) -> bool:
         """Whether longer training promises nothing: the error has gained less than a hundredth of its whole gain in
-        three validations, and volumes change by less than 2 % from one to the next.
+        three validations, and volumes change by less than 5 % from one to the next.
         """
         if len(self.errors) <= _PATIENCE + 1:
             return False
         before, now = min(self.errors[:-_PATIENCE]), min(self.errors)
         gained = self.errors[0] - before
         return before - now <= _LEAST_GAIN * max(gained, 0) and self.changes[-1] < _STILL
+
+    def advice(self) -> str:
+        """A sentence on whether to train longer."""
+        if len(self.errors) < 2:
+            return "one validation does not show whether longer training helps"
+        changed = f"volumes changed by {100 * self.changes[-1]:.1f} % in the last epoch"
+        gained = max(self.errors) - min(self.errors)
+        if self.errors[-1] - min(self.errors) > _LEAST_GAIN * gained and self.best < len(self.errors) - 1:
+            return f"the error was lowest after validation {self.best} of {len(self.errors)}: longer training does harm"
+        if self.converged:
+            return f"converged: {changed}"
+        return f"{changed}; longer training may help"
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors from which `restore` continues."""
@@ -76,9 +88,10 @@ class Convergence:
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Of complex values as real ones, about 0."""
-    size = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(np.vdot(a, b).real) / size if size > 0 else 0.0
+    """The mean correlation of volumes (v, k, m) in their shells."""
+    product = (a * b.conj()).real.sum(axis=(0, 2))
+    power = np.sqrt((np.abs(a) ** 2).sum(axis=(0, 2)) * (np.abs(b) ** 2).sum(axis=(0, 2)))
+    return float(np.divide(product, power, out=np.zeros_like(product), where=power > 0).mean())
 
 
 def _drift(now: np.ndarray, before: np.ndarray) -> float:

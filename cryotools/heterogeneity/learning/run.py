@@ -41,6 +41,14 @@ class ReconstructionOptions:
     device: str | torch.device = "cpu"
 
 
+@dataclass(frozen=True)
+class TrainedRun:
+    """The last line of metrics.csv, and whether longer training would help, in words."""
+
+    metrics: dict[str, float]
+    advice: str
+
+
 def train_drgn(
     particles: Particles,
     folder: Path,
@@ -48,10 +56,9 @@ def train_drgn(
     *,
     resume: bool = False,
     progress: Progress | None = None,
-) -> dict[str, float]:
+) -> TrainedRun:
     """Train a reconstruction, leaving in `folder` what the training loop does; latent.csv, with the place of every
-    particle; and particles.csv, with what else is known of it, see `ParticleTable`. Returns the last line of
-    metrics.csv.
+    particle; and particles.csv, with what else is known of it, see `ParticleTable`.
 
     Raises
     ------
@@ -71,7 +78,7 @@ def train_drgn(
     about |= {key: value for key, value in vars(training).items() if key != "network"}
     metrics = train(task, folder, options.loop, about=about, resume=resume, progress=progress)
     distributed.on_first(_finish, folder, task, particles, progress)
-    return metrics
+    return TrainedRun(metrics, task.convergence.advice())
 
 
 def _sign(particles: Particles, invert: bool | None) -> int:

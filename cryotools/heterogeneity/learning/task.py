@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import save_network
+from cryotools.core.errors import UsageError
 from cryotools.heterogeneity.fourier import slice_frequencies
 from cryotools.heterogeneity.learning.convergence import Convergence
 from cryotools.heterogeneity.learning.dataset import HalfImages
@@ -23,7 +24,7 @@ from cryotools.training.task import Batch
 
 _JUDGED = 64  # images at once in validation
 _WATCHED = 200  # particles whose places are compared from one validation to the next
-_VOLUMES, _POINTS = 4, 4000  # compared volumes, and frequencies of each
+_VOLUMES, _SHELLS, _POINTS = 4, 10, 200  # compared volumes, and shells and frequencies in a shell of each
 _POSE_RATE = 100.0  # × the network's learning rate; corrections are in units of their spread
 
 
@@ -34,7 +35,7 @@ class ReconstructionTraining:
     A fraction `held_out` of the images is not trained on.
 
     With `contrast`, each image has a scale of its own, around 1 with this spread. With `pose_angle` (degrees) and
-    `pose_shift` (pixels) poses are corrected within such spreads, from step `poses_from` on.
+    `pose_shift` (pixels) poses are corrected within such spreads, from epoch `poses_from` on, from 0.
     """
 
     network: ReconstructionConfig = field(default_factory=lambda: ReconstructionConfig(64))
@@ -48,7 +49,7 @@ class ReconstructionTraining:
     contrast: float = 0.0
     pose_angle: float = 0.0
     pose_shift: float = 0.0
-    poses_from: int = 0
+    poses_from: int = 2
 
     @property
     def refines_poses(self) -> bool:
@@ -71,7 +72,13 @@ class Predicted(NamedTuple):
 
 
 class ReconstructionTask:
-    """The autoencoder on prepared images."""
+    """The autoencoder on prepared images.
+
+    Raises
+    ------
+    UsageError
+        Poses are to be corrected in several processes.
+    """
 
     def __init__(self, images: HalfImages, config: ReconstructionTraining, device: str | torch.device = "cpu") -> None:
         self.images, self.config, self.device = images, config, torch.device(device)
@@ -86,6 +93,8 @@ class ReconstructionTask:
         }
         self.averaging: dict[str, float | None] = {"poses": None}
         if config.refines_poses:
+            if distributed.count() > 1:
+                raise UsageError("poses are corrected in one process; start it without torchrun")
             table = PoseTable(len(images), config.pose_angle, config.pose_shift / images.box).to(self.device)
             self.networks["poses"] = table
             groups = [{"params": list(table.parameters()), "lr_scale": _POSE_RATE}]
@@ -215,22 +224,31 @@ class ReconstructionTask:
         return max(int(np.searchsorted(self.radius, radius)), 1)
 
     def _poses(self, step: int) -> PoseTable | None:
-        return self.trained_poses() if step >= self.config.poses_from else None
+        began = step >= self.config.poses_from * self.steps_per_epoch
+        return self.trained_poses() if began else None
 
     def _watched(self, network: ReconstructionNetwork) -> tuple[np.ndarray, np.ndarray | None]:
-        """Values (v, m) of some volumes, and the places (n, zdim) of some particles, the same at each validation."""
-        random, half = np.random.default_rng(self.config.seed), self.images.box // 2
-        points = random.normal(size=(_POINTS, 3))
-        points *= (0.5 / half + 0.5 * random.random((_POINTS, 1))) / np.linalg.norm(points, axis=1, keepdims=True)
+        """Values (v, k, m) of some volumes in shells, and the places (n, zdim) of some particles, the same at each
+        validation.
+        """
+        points = _shells(self.images.box, np.random.default_rng(self.config.seed))
         at = np.unique(np.linspace(0, len(self.images) - 1, min(len(self.images), _WATCHED)).astype(int))
         latent = None
         if network.encoder is not None:
             values, ctf, *_ = self.tensors(at, self.device)
             latent = network.encoder(values * torch.sign(ctf)[..., None])[0]
         shown = None if latent is None else latent[:: max(len(latent) // _VOLUMES, 1)][:_VOLUMES]
-        planes = torch.from_numpy(points).float().to(self.device).expand(1 if shown is None else len(shown), -1, -1)
-        values = torch.view_as_complex(network.decoder(planes, shown).contiguous())
-        return values.cpu().numpy(), None if latent is None else latent.cpu().numpy()
+        planes = torch.from_numpy(points.reshape(-1, 3)).float().to(self.device)
+        found = network.decoder(planes.expand(1 if shown is None else len(shown), -1, -1), shown)
+        volumes = torch.view_as_complex(found.contiguous()).cpu().numpy().reshape(len(found), *points.shape[:2])
+        return volumes, None if latent is None else latent.cpu().numpy()
+
+
+def _shells(box: int, random: np.random.Generator) -> np.ndarray:
+    """Random frequencies (k, m, 3), cycles per voxel, in shells from 1 to D / 2."""
+    points = random.normal(size=(_SHELLS, _POINTS, 3))
+    radius = np.linspace(1, box / 2, _SHELLS) / box
+    return points * (radius[:, None, None] / np.linalg.norm(points, axis=2, keepdims=True))
 
 
 def image_scale(found: Tensor, values: Tensor, spread: float) -> Tensor:

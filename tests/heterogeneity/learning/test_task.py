@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -15,11 +16,13 @@ from cryotools.core.compute.checkpoint import load_network
 from cryotools.core.errors import DataError
 from cryotools.heterogeneity.fourier import slice_frequencies
 from cryotools.heterogeneity.learning.dataset import HalfImages, ImageSource, half_images
+from cryotools.heterogeneity.learning.particletable import describe_particles
 from cryotools.heterogeneity.learning.task import (
     ReconstructionTask,
     ReconstructionTraining,
+    image_scale,
 )
-from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, half_circle
+from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, ReconstructionNetwork, half_circle
 from cryotools.heterogeneity.predict import volume_at
 from cryotools.training.loop import LoopConfig, train
 
@@ -108,3 +111,32 @@ def test_images_that_are_not_finite_are_named() -> None:
                 lambda at: images[at], lambda at, k: np.ones((len(at), len(k))), rotations, np.zeros((3, 2)), BOX
             )
         )
+
+
+def test_scales_of_images_are_found() -> None:
+    found, scale = torch.randn(5, 40, 2), torch.tensor([0.5, 0.8, 1.0, 1.2, 1.5])
+    values = scale[:, None, None] * found
+    torch.testing.assert_close(image_scale(10 * found, 10 * values, spread=0.5), scale, atol=5e-3, rtol=0)
+    assert (image_scale(found, values, spread=0.0) == 1).all()
+    assert image_scale(0 * found, values, spread=0.5).tolist() == pytest.approx([1] * 5)
+
+
+@pytest.mark.learning
+def test_wrong_poses_are_corrected(tmp_path: Path) -> None:
+    images = prepared(300)
+    random = np.random.default_rng(3)
+    wrong = Rotation.from_rotvec(np.deg2rad(4) * random.normal(size=(300, 3))).as_matrix() @ images.rotations
+    network = ReconstructionConfig(BOX, 0, decoder_width=64)
+    config = ReconstructionTraining(network, 16, held_out=0, pose_angle=4.0, pose_shift=1.0, poses_from=10)
+    task = ReconstructionTask(replace(images, rotations=wrong.astype(np.float32)), config)
+    train(task, tmp_path, LoopConfig(epochs=40, learning_rate=3e-3, averaging=0.99, validate_every=20, save_every=40))
+    table = describe_particles(task, cast(ReconstructionNetwork, task.networks["reconstruction"]))
+    before, after = (angles(images.rotations, each) for each in (wrong, table.turned))
+    assert np.median(after) < 0.6 * np.median(before)
+    assert np.abs(table.moved).mean() < 0.5
+
+
+def angles(a: np.ndarray, b: np.ndarray | None) -> np.ndarray:
+    """Degrees by which rotations (n, 3, 3) differ."""
+    assert b is not None
+    return np.rad2deg(Rotation.from_matrix(a @ b.swapaxes(1, 2)).magnitude())
