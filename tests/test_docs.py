@@ -17,6 +17,9 @@ from particle_files import cryosparc, relion31
 
 from cryotools.cli.registry import COMMANDS, load
 from cryotools.core.maps.mapfile import read_map
+from cryotools.core.maps.volume import Volume
+from cryotools.heterogeneity.fourier import map_grid
+from cryotools.heterogeneity.truth import write_truth
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(sys.executable).with_name("cryotools")
@@ -110,6 +113,10 @@ def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatc
     relion31(checkout)
     cryosparc(checkout, np.zeros((6, 3)))
     (checkout / "junk.txt").write_text("0\n3\n")
+    states = np.array([0, 1, 0, 1, 0, 1])
+    volumes = [np.random.default_rng(seed).normal(size=(8, 8, 8)).astype(np.float32) for seed in (0, 1)]
+    write_truth(checkout / "truth", states, [Volume.on(map_grid(8, 2.0), volume) for volume in volumes])
+    np.savetxt(checkout / "labels.txt", states, fmt="%d")
     examples = _help_examples()
     assert all([words[1] for words in examples].count(name) >= 2 for name in COMMANDS)
     for _, *arguments in examples:

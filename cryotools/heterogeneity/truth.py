@@ -7,8 +7,8 @@ state_001.mrc, … on `heterogeneity.fourier.map_grid` of the images' box.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from cryotools.core.files.table import Row, csv_text, number, read_table
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.mapwrite import write_map
 from cryotools.core.maps.volume import Volume
+from cryotools.heterogeneity.metadata.pickles import read_whole_numbers
 
 TABLE, JUNK = "truth.csv", -1
 _COLUMNS = ("index", "state", "motion", "contrast")
@@ -62,35 +63,24 @@ def state_file(folder: str | os.PathLike[str], state: int) -> Path:
     return Path(folder) / f"state_{state:03d}.mrc"
 
 
-def read_truth(folder: str | os.PathLike[str]) -> Truth:
-    """The truth about a simulated set.
+def read_truth(path: str | os.PathLike[str]) -> Truth:
+    """The truth about a simulated set from its folder, or labels alone from a file: a table .csv with the column state
+    (and index, unless its rows are in the order of the particles), or whole numbers, see `read_whole_numbers`.
 
     Raises
     ------
     DataError
-        The folder has no truth.csv, its rows are incomplete, or a state in it has no map.
+        The file is missing or broken, its rows are incomplete, or a state in the folder has no map.
     """
-    path = Path(folder) / TABLE
-    rows = read_table(path, _COLUMNS, ("index", "state"))
-    if not rows:
-        raise DataError(f"{path}: contains no particles")
-    indices = _column(rows, "index", path)
-    order = np.argsort(indices, kind="stable")
-    gaps = np.flatnonzero(indices[order] != np.arange(len(rows)))
-    if len(gaps):
-        raise DataError(f"{path}: has no row, or several, for particle {gaps[0]}; write one for each, from 0")
-    states = _column(rows, "state", path)
-    bad = np.flatnonzero((states != np.rint(states)) | (states < JUNK))
-    if len(bad):
-        raise DataError(f"{path}: line {rows[bad[0]].line}: state is {states[bad[0]]:g}; states are 0, 1, … or -1")
-    motion, contrast = (_column(rows, name, path, np.nan)[order] for name in ("motion", "contrast"))
-    states = states.astype(np.int64)[order]
-    volumes = tuple(state_file(folder, state) for state in range(int(states.max(initial=JUNK)) + 1))
+    folder = Path(path) if Path(path).is_dir() else None
+    truth = _labels(Path(path) if folder is None else folder / TABLE)
+    if folder is None:
+        return truth
+    volumes = tuple(state_file(folder, state) for state in range(int(truth.states.max()) + 1))
     absent = [each for each in volumes if not each.is_file()]
     if absent:
-        raise DataError(f"{absent[0]}: no such file, but {path} has its state")
-    known = np.isfinite(motion).any()
-    return Truth(states, motion if known else None, np.where(np.isfinite(contrast), contrast, 1.0), volumes)
+        raise DataError(f"{absent[0]}: no such file, but {folder / TABLE} has its state")
+    return replace(truth, volumes=volumes)
 
 
 def write_truth(
@@ -133,6 +123,35 @@ def write_truth(
         names.append(os.fspath(Path(folder) / TABLE))
         write_text(names[-1], csv_text(_COLUMNS, rows, digits=6))
     return names
+
+
+def _labels(path: Path) -> Truth:
+    if path.suffix.lower() != ".csv":
+        found = read_whole_numbers(path)
+        _check_states(found, path, range(1, len(found) + 1))
+        return Truth(found.astype(np.int64), None, np.ones(len(found)))
+    rows = read_table(path, _COLUMNS, ("state",))
+    lines = [row.line for row in rows]
+    states = _column(rows, "state", path)
+    _check_states(states, path, lines)
+    order = np.arange(len(rows))
+    if "index" in rows[0].values:
+        indices = _column(rows, "index", path)
+        order = np.argsort(indices, kind="stable")
+        gaps = np.flatnonzero(indices[order] != np.arange(len(rows)))
+        if len(gaps):
+            raise DataError(f"{path}: has no row, or several, for particle {gaps[0]}; write one for each, from 0")
+    motion = _column(rows, "motion", path, np.nan)[order]
+    contrast = _column(rows, "contrast", path, 1.0)[order]
+    return Truth(states.astype(np.int64)[order], motion if np.isfinite(motion).any() else None, contrast)
+
+
+def _check_states(states: np.ndarray, path: Path, lines: Sequence[int]) -> None:
+    if not len(states):
+        raise DataError(f"{path}: contains no particles")
+    bad = np.flatnonzero((states != np.rint(states)) | (states < JUNK))
+    if len(bad):
+        raise DataError(f"{path}: line {lines[bad[0]]}: state is {states[bad[0]]:g}; states are 0, 1, … or -1 for junk")
 
 
 def _column(rows: list[Row], name: str, path: Path, default: float | None = None) -> np.ndarray:

@@ -50,8 +50,27 @@ def fourier_shell_correlation(a: np.ndarray, b: np.ndarray, voxel_size: Triple) 
     `voxel_size` is (x, y, z) in Å.
     """
     shells = Shells(a.shape, voxel_size)
-    fa, fb = shells.transform(a), shells.transform(b)
+    return shell_correlation(shells, shells.transform(a), shells.transform(b))
+
+
+def shell_correlation(shells: Shells, fa: np.ndarray, fb: np.ndarray) -> ShellCorrelation:
+    """FSC of the transforms `shells.transform` of two maps; see `fourier_shell_correlation`."""
     cross = shells.sum((fa * fb.conj()).real.astype(np.float64))
     power = shells.sum(np.abs(fa).astype(np.float64) ** 2) * shells.sum(np.abs(fb).astype(np.float64) ** 2)
     correlation = np.divide(cross, np.sqrt(power), out=np.full_like(cross, np.nan), where=power > 0)
     return ShellCorrelation(shells.frequency[1:], correlation[1:], shells.count[1:].astype(np.int64))
+
+
+def fsc_area(fsc: ShellCorrelation, box: int) -> float:
+    """The area below the FSC of maps of `box` voxels along each edge, over k / box, from 0 (where it is 1) to shell
+    box / 2 - 1, by trapezoids; a shell without power counts as 0.
+
+    The score of CryoBench (M. Jeon et al., NeurIPS 2024); it is at most `largest_fsc_area`.
+    """
+    curve = np.concatenate([[1.0], np.nan_to_num(fsc.correlation[: box // 2 - 1])])
+    return float((curve[1:] + curve[:-1]).sum() / 2 / box)
+
+
+def largest_fsc_area(box: int) -> float:
+    """The `fsc_area` of maps that agree: (box / 2 - 1) / box."""
+    return (box // 2 - 1) / box

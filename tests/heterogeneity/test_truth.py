@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,31 @@ def test_a_broken_table_is_told_in_one_line(tmp_path, table, words):
     (tmp_path / "truth.csv").write_text(table)
     with pytest.raises(DataError, match=words):
         read_truth(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.csv", "state\n1\n0\n-1\n1\n"),
+        ("labels.csv", "index;state\n1;0\n0;1\n2;-1\n3;1\n"),
+        ("labels.txt", "1\n0\n-1\n1\n"),
+    ],
+)
+def test_labels_alone_come_from_a_table_or_a_list(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    found = read_truth(tmp_path / name)
+    assert found.states.tolist() == STATES.tolist()
+    assert found.volumes == ()
+
+
+def test_labels_alone_come_from_arrays(tmp_path):
+    np.save(tmp_path / "labels.npy", STATES)
+    (tmp_path / "labels.pkl").write_bytes(pickle.dumps(STATES))
+    for name in ("labels.npy", "labels.pkl"):
+        assert read_truth(tmp_path / name).states.tolist() == STATES.tolist()
+    np.save(tmp_path / "labels.npy", STATES - 1)
+    with pytest.raises(DataError, match="line 3: state is -2"):
+        read_truth(tmp_path / "labels.npy")
 
 
 def test_a_state_without_a_volume_is_not_written(tmp_path):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
+from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation, fsc_area, largest_fsc_area
 
 UNIT = (1.0, 1.0, 1.0)
 BOXES = [(16, 16, 16), (17, 17, 17), (12, 15, 20), (21, 8, 14)]
@@ -123,3 +123,10 @@ def test_a_curve_that_stays_above_has_no_crossing():
 
 def test_a_curve_that_begins_below_crosses_at_its_first_shell():
     assert curve_of(0.1, 0.9).resolution_at(0.5) == pytest.approx(10)
+
+
+def test_the_area_is_that_of_trapezoids_over_shells_by_the_box():
+    curve = curve_of(0.8, float("nan"), -0.2, 0.5)  # shells 1 to 4 of 8 voxels: the last one is left out
+    assert fsc_area(curve, 8) == pytest.approx((0.9 + 0.4 - 0.1) / 8)
+    same = noise((8, 8, 8))
+    assert fsc_area(fourier_shell_correlation(same, same, (1, 1, 1)), 8) == pytest.approx(largest_fsc_area(8)) == 3 / 8

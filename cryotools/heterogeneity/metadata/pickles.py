@@ -91,7 +91,21 @@ def read_ctf_pickle(path: str | os.PathLike[str]) -> tuple[CtfParameters, np.nda
 
 
 def read_index(path: str | os.PathLike[str]) -> np.ndarray:
-    """A selection of particles, int64 (k,), counted from 0: a pickle, NumPy's .npy, or text of one number per line.
+    """A selection of particles, int64 (k,), counted from 0: see `read_whole_numbers`; of true and false values, those
+    that are true.
+
+    Raises
+    ------
+    DataError
+        The file holds something else.
+    """
+    values = read_whole_numbers(path)
+    return np.flatnonzero(values) if values.dtype.kind == "b" else values.astype(np.int64)
+
+
+def read_whole_numbers(path: str | os.PathLike[str]) -> np.ndarray:
+    """Numbers of particles or of states, or true and false values (k,): a pickle, NumPy's .npy, or text of one number
+    per line.
 
     Raises
     ------
@@ -109,17 +123,17 @@ def read_index(path: str | os.PathLike[str]) -> np.ndarray:
     else:
         with open_bytes(path) as stream:
             words = stream.read().decode("utf-8", "replace").split()
-        wrong = [word for word in words if not word.isdecimal()]
+        wrong = [word for word in words if not word.removeprefix("-").isdecimal()]
         if wrong:
-            raise DataError(f"{path}: {wrong[0][:40]} is not the number of a particle; give one per line, from 0")
+            raise DataError(f"{path}: {wrong[0][:40]} is not a whole number; give one per line")
         found = np.array([int(word) for word in words], dtype=np.int64)
     try:
         values = np.asarray(sorted(found) if isinstance(found, set | frozenset) else found)
     except ValueError as error:
-        raise DataError(f"{path}: holds {_described(found)}, not numbers of particles") from error
+        raise DataError(f"{path}: holds {_described(found)}, not whole numbers") from error
     if values.ndim != 1 or (len(values) and values.dtype.kind not in "biu"):
-        raise DataError(f"{path}: holds {_described(found)}, not numbers of particles")
-    return np.flatnonzero(values) if values.dtype.kind == "b" else values.astype(np.int64)
+        raise DataError(f"{path}: holds {_described(found)}, not whole numbers")
+    return values
 
 
 class _ForbiddenError(Exception):

@@ -115,5 +115,5 @@ def test_selections_may_be_sets_masks_text_or_arrays_of_numpy(tmp_path: Path) ->
 
 @pytest.mark.parametrize("value", ["4", {"a": 1}, np.zeros(3), np.zeros((2, 2), dtype=int), [[1], [2, 3]]])
 def test_what_is_no_selection_is_refused(tmp_path: Path, value: object) -> None:
-    with pytest.raises(DataError, match="not numbers of particles"):
+    with pytest.raises(DataError, match="not whole numbers"):
         read_index(_pickled(tmp_path, value))

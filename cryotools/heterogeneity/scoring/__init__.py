@@ -1,0 +1,1 @@
+"""Scores of a finished reconstruction against the truth of a simulated set: its volumes and its latent space."""
