@@ -93,7 +93,7 @@ def _summarise(figures: dict[str, Any], scores: EnsembleScores) -> None:
                 f"{shown(f'{kind}_{mask}area_median')} (mean volume: {shown(f'{kind}_{mask}baseline_mean')})"
                 for mask in ("", "masked_")
             )
-            note(f"FSC area of {figures[f'{what}_measured']} {what}: {area}; masked {masked}")
+            note(f"FSC area, {what} ({figures[f'{what}_measured']}): {area}; masked {masked}")
         note(f"the largest area is {shown('largest_area')}")
     if scores.places and scores.places.clusters:
         note(
