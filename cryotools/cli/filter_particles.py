@@ -14,13 +14,19 @@ EPILOG = """OUT has the format of PARTICLES, with all its columns, optics groups
 are left out. The images are not opened, so that it works on the original file of particles that were binned elsewhere.
 
 --index takes cryoDRGN's pickles of numbers (read without executing anything), NumPy's .npy, or text with a number per
-line; --rows a CSV table with a column index or, for .cs files, uid. Numbers count particles from 0. --where takes
-COLUMN=LOW:HIGH (both included; either may be left out) or COLUMN=VALUE, and may be repeated; FIELD[0] is the first of
-several numbers in a field of a .cs file. Particles must meet all criteria; --exclude keeps all others instead.
+line. --rows takes a CSV table with a column index or, for .cs files, uid, or the folder of a run: its particles are
+kept, and --where can use its columns, such as z_1 of a latent space or the cluster of analyze-drgn. Numbers count
+particles from 0.
+
+--where takes COLUMN=LOW:HIGH (both included; either may be left out), COLUMN=VALUE or several, as COLUMN=3,5:7;
+FIELD[0] is the first of several numbers in a field of a .cs file. --rows and --where may be repeated. Particles must
+meet all criteria; --exclude keeps all others instead.
 
 Examples:
 
 cryotools filter-particles particles.star good.star --where rlnDefocusU=5000:20000 --where rlnClassNumber=1
+
+cryotools filter-particles particles.star some.star --rows latent --where z_1=-10:10
 
 cryotools filter-particles particles.cs rest.cs --index junk.txt --exclude --json
 """
@@ -32,8 +38,8 @@ def command(
     index: Annotated[
         str | None, opt.main("--index", "--ind", metavar="FILE", help="Keep the particles numbered in this file.")
     ] = None,
-    table: Annotated[
-        str | None, opt.main("--rows", metavar="CSV", help="Keep the particles listed in this table.")
+    tables: Annotated[
+        list[str] | None, opt.main("--rows", metavar="CSV", help="Keep the particles in this table or run.")
     ] = None,
     where: Annotated[
         list[str] | None, opt.main("--where", metavar="RANGE", help="Keep particles with a column in this range.")
@@ -56,12 +62,12 @@ def command(
     from cryotools.heterogeneity.particles import write_rows
     from cryotools.heterogeneity.selection import ColumnRange, read_rows, select_particles
 
-    if not (index or table or where):
+    if not (index or tables or where):
         raise UsageError("nothing says which particles to keep; give --index, --rows or --where")
     ranges = tuple(ColumnRange.parse(text) for text in where or ())
-    check_output(output, [name for name in (particles, index, table, passthrough) if name])
+    check_output(output, [name for name in (particles, index, *(tables or ()), passthrough) if name])
     rows = read_rows(particles, passthrough)
-    kept = select_particles(rows, index=index, table=table, where=ranges, exclude=exclude)
+    kept = select_particles(rows, index=index, tables=tables or (), where=ranges, exclude=exclude)
     write_rows(output, rows, kept, particles)
     if json:
         print_json({"particles": particles, "n_particles": len(rows), "n_kept": len(kept), "outputs": [output]})

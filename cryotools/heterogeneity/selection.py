@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from cryotools.core.errors import ArgumentError, DataError, UsageError
-from cryotools.core.files.table import Row, read_table
 from cryotools.heterogeneity.metadata.cryosparc import cryosparc_rows
 from cryotools.heterogeneity.metadata.pickles import read_index
 from cryotools.heterogeneity.metadata.record import ParticleRows
 from cryotools.heterogeneity.metadata.star import star_rows
+from cryotools.heterogeneity.rowtable import RowTable, read_row_tables
 
-_FORM = "give COLUMN=LOW:HIGH, where LOW or HIGH may be left out, or COLUMN=VALUE"
+_FORM = (
+    "give COLUMN=LOW:HIGH, where LOW or HIGH may be left out, COLUMN=VALUE, or several of these, separated by commas"
+)
 
 
 @dataclass(frozen=True)
 class ColumnRange:
-    """Particles whose value in `column` is between `low` and `high`, both included."""
+    """Particles whose value in `column` is in one of `ranges`, pairs of limits that are included."""
 
     column: str
-    low: float
-    high: float
+    ranges: tuple[tuple[float, float], ...]
 
     @classmethod
     def parse(cls, text: str) -> ColumnRange:
-        """The range that `COLUMN=LOW:HIGH`, `COLUMN=LOW:`, `COLUMN=:HIGH` or `COLUMN=VALUE` describes.
+        """What `COLUMN=LOW:HIGH`, `COLUMN=LOW:`, `COLUMN=:HIGH`, `COLUMN=VALUE` or `COLUMN=VALUE,LOW:HIGH` describes.
 
         Raises
         ------
         ArgumentError
-            The text has another form, or the range is empty.
+            The text has another form, or a range is empty.
         """
         column, equals, bounds = text.rpartition("=")
-        first, colon, last = bounds.partition(":")
         try:
-            low = float(first) if first.strip() or not colon else -np.inf
-            high = (float(last) if last.strip() else np.inf) if colon else low
+            ranges = tuple(_limits(part) for part in bounds.split(","))
         except ValueError:
             raise ArgumentError("where", text, _FORM) from None
-        if not (equals and column.strip() and low <= high):
+        if not (equals and column.strip() and all(low <= high for low, high in ranges)):
             raise ArgumentError("where", text, _FORM)
-        return cls(column.strip(), low, high)
+        return cls(column.strip(), ranges)
 
-    def holds(self, rows: ParticleRows) -> np.ndarray:
-        """For each particle (n,), whether its value is in the range."""
-        values = rows.numbers(self.column)
-        return (self.low <= values) & (values <= self.high)
+    def holds(self, values: np.ndarray) -> np.ndarray:
+        """For each value (n,), whether it is in the ranges."""
+        return np.any([(low <= values) & (values <= high) for low, high in self.ranges], axis=0)
 
 
 def read_rows(path: str | os.PathLike[str], passthrough: str | os.PathLike[str] | None = None) -> ParticleRows:
@@ -72,31 +71,11 @@ def read_rows(path: str | os.PathLike[str], passthrough: str | os.PathLike[str] 
     return star_rows(path)
 
 
-def particles_in_table(path: str | os.PathLike[str], rows: ParticleRows) -> np.ndarray:
-    """Whether each particle (n,) is listed in a CSV table: by its number from 0 (`index`), or cryoSPARC's `uid`.
-
-    Raises
-    ------
-    DataError
-        A line has no such value, or names a particle that is not there.
-    """
-    lines = read_table(path, ("index", "uid"), ("index|uid",))
-    column = "index" if lines and "index" in lines[0].values else "uid"
-    wanted = np.array([_whole(line, column, path) for line in lines], dtype=np.uint64)
-    if column == "index":
-        return _numbered(wanted.astype(np.int64), path, len(rows))
-    known = rows.identifiers()
-    absent = np.flatnonzero(~np.isin(wanted, known))
-    if len(absent):
-        raise DataError(f"{path}: line {lines[absent[0]].line}: there is no particle with uid {wanted[absent[0]]}")
-    return np.isin(known, wanted)
-
-
 def select_particles(
     rows: ParticleRows,
     *,
     index: str | os.PathLike[str] | None = None,
-    table: str | os.PathLike[str] | None = None,
+    tables: Sequence[str | os.PathLike[str]] = (),
     where: tuple[ColumnRange, ...] = (),
     exclude: bool = False,
 ) -> np.ndarray:
@@ -105,8 +84,8 @@ def select_particles(
     Parameters
     ----------
     index : file of numbers from 0, see `read_index`
-    table : CSV table, see `particles_in_table`
-    where : ranges of columns
+    tables : CSV tables or folders of runs; the particles in them, see `read_row_tables`
+    where : ranges of columns, of the tables or of the file
 
     Raises
     ------
@@ -116,10 +95,11 @@ def select_particles(
     kept = np.ones(len(rows), dtype=bool)
     if index is not None:
         kept &= _numbered(read_index(index), index, len(rows))
-    if table is not None:
-        kept &= particles_in_table(table, rows)
+    listed = [table for path in tables for table in read_row_tables(path, rows)]
+    for table in listed:
+        kept[np.setdiff1d(np.arange(len(rows)), table.row)] = False
     for each in where:
-        kept &= each.holds(rows)
+        kept &= each.holds(_values(each.column, listed, rows))
     found = np.flatnonzero(~kept if exclude else kept)
     if not len(found):
         raise DataError(f"none of the {len(rows)} particles is left; choose otherwise")
@@ -138,8 +118,16 @@ def _numbered(index: np.ndarray, path: str | os.PathLike[str], count: int) -> np
     return kept
 
 
-def _whole(line: Row, column: str, path: str | os.PathLike[str]) -> int:
-    text = line.values[column]
-    if not text.isdecimal() or int(text) >= 2**64:
-        raise DataError(f"{path}: line {line.line}: {column} is '{text}', not a whole number from 0 on")
-    return int(text)
+def _values(column: str, tables: Sequence[RowTable], rows: ParticleRows) -> np.ndarray:
+    """The values (n,) of a column of one of the tables, or else of the file."""
+    having = [table for table in tables if column.lower() in table.columns]
+    if len(having) > 1:
+        raise DataError(f"column {column} is in {having[0].path} and in {having[1].path}; give one of them")
+    return having[0].numbers(column, len(rows)) if having else rows.numbers(column)
+
+
+def _limits(text: str) -> tuple[float, float]:
+    first, colon, last = text.partition(":")
+    low = float(first) if first.strip() or not colon else -np.inf
+    high = (float(last) if last.strip() else np.inf) if colon else low
+    return low, high
