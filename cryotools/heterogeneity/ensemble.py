@@ -10,6 +10,7 @@ import numpy as np
 
 from cryotools.core.errors import ArgumentError, DataError
 from cryotools.core.maps.volume import Volume
+from cryotools.heterogeneity.fourier import VOLUME, fourier_crop, map_grid
 
 MODEL, LATENT, PARTICLES = "model.safetensors", "latent.csv", "particles.csv"  # in the folder of a run
 
@@ -34,6 +35,33 @@ class EnsembleRun(ABC):
     @abstractmethod
     def volume(self, latent: np.ndarray) -> Volume:
         """The volume at `latent` (zdim,), on `heterogeneity.fourier.map_grid`."""
+
+    def volume_of_box(self, latent: np.ndarray, box: int) -> Volume:
+        """The volume at `latent` (zdim,) without high frequencies, in an even `box` of larger voxels with its centre at
+        the same place.
+
+        Raises
+        ------
+        ArgumentError
+            The box is odd, or larger than that of the run.
+        """
+        self.check_box(box)
+        return self._volume_of_box(latent, box)
+
+    def check_box(self, box: int) -> None:
+        """Check that there are volumes of this box.
+
+        Raises
+        ------
+        ArgumentError
+            The box is odd, or larger than that of the run.
+        """
+        if box % 2 or not 2 <= box <= self.box:
+            raise ArgumentError("box", box, f"give an even number up to {self.box}, the box of the run")
+
+    def _volume_of_box(self, latent: np.ndarray, box: int) -> Volume:
+        data = fourier_crop(self.volume(latent).data, box, VOLUME)
+        return Volume.on(map_grid(box, self.voxel_size * self.box / box), np.ascontiguousarray(data))
 
     def latent(self) -> np.ndarray:
         """The places (n, zdim) of all particles, in the order of their metadata file.

@@ -45,6 +45,14 @@ class ChimeraxScript:
         self._opened += 1
         return f"#{self._opened}"
 
+    def open_series(self, name: str, paths: Sequence[str | os.PathLike[str]]) -> str:
+        """Open maps of one size as a series called `name`, of which one is shown at a time; returns its model id."""
+        relative = [os.path.relpath(Path(path).resolve(), self._folder) for path in paths]
+        quoted = (f'"{each}"' if '"' not in each else f"'{each}'" for each in relative)
+        self.add(f"open {' '.join(quoted)} vseries true name {name}")
+        self._opened += 1
+        return f"#{self._opened}"
+
     def place(self, model: str, volume: Volume) -> None:
         """Give a map the voxel size and the origin of `volume`, whatever its header says."""
         size, origin = (",".join(f"{each:.8g}" for each in three) for three in (volume.voxel_size, volume.origin))

@@ -56,6 +56,36 @@ def test_volumes_are_learned_and_made(run, zdim):
     else:
         done = run("eval-drgn", "run", "way.mrc", "--particle", 3)
         assert (done.code, "the run has a single volume" in done.err) == (1, True)
+        done = run("analyze-drgn", "run", "way")
+        assert (done.code, "the run has a single volume" in done.err) == (1, True)
+
+
+def test_a_run_is_looked_at(run):
+    options = ("--zdim", 3, "--width", 16, "--layers", 1, "--epochs", 1, "--batch", 8, "--as-is")
+    assert run("train-drgn", "stack.mrcs", "run", "--poses", "poses.pkl", *options, "--device", "cpu").code == 0
+    small = ("--clusters", 3, "--steps", 3, "--landscape", 5, "--no-umap")
+    done = run("analyze-drgn", "run", "seen", *small, "--path", "1,5", "--json")
+    assert done.code == 0, done.err
+    figures = json.loads(done.out)
+    assert (figures["n_particles"], figures["n_clusters"], figures["zdim"]) == (N, 3, 3)
+    assert all((Path("seen") / name).exists() for name in figures["files"])
+    whole = read_map("seen/volumes/cluster_01.mrc")
+    assert whole.data.shape == (BOX,) * 3
+    done = run("analyze-drgn", "run", "small", *small, "--box", 8)
+    assert done.code == 0, done.err
+    cropped = read_map("small/volumes/cluster_01.mrc")
+    assert cropped.voxel_size == pytest.approx((5.0,) * 3)
+    spectrum, half = (np.fft.rfftn(each.data)[:3, :3, :3] for each in (whole, cropped))
+    assert np.allclose(spectrum / 8, half, atol=1e-3 * np.abs(half).max())
+    for options, words in (
+        (("--box", 7), "--box 7"),
+        (("--box", 18), "--box 18"),
+        (("--path", "a,b"), "--path a,b"),
+        (("--path", "1,99"), "particles 0 to 39"),
+    ):
+        done = run("analyze-drgn", "run", "no", *small, *options)
+        assert (done.code, words in done.err) == (2, True), done.err
+        assert not Path("no").exists()
 
 
 @pytest.mark.parametrize(
