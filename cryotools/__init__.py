@@ -28,6 +28,7 @@ __all__ = [
     "judge_realism",
     "read_particles",
     "backproject",
+    "score_drgn",
     "CryotoolsError",
     "CryotoolsWarning",
     "CryotoolsNote",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         judge_realism,
         molmap,
         pdb2mrc,
+        score_drgn,
         simulate_map,
         write_map,
     )

@@ -21,6 +21,9 @@ from cryotools.core.structures.structurefile import StructureLike, as_structure
 
 if TYPE_CHECKING:
     from cryotools.anchors.detected import Detection
+    from cryotools.heterogeneity.ensemble import EnsembleRun
+    from cryotools.heterogeneity.scoring.score import EnsembleScores
+    from cryotools.heterogeneity.truth import Truth
     from cryotools.metrics.compare import Comparison
     from cryotools.realism.predict import Verdict
     from cryotools.sse.predict import Annotation
@@ -402,6 +405,40 @@ def judge_realism(
     compute = Compute(device, precision)
     density = as_volume(volume, voxel_size)
     return evaluate(density, atoms, contour=contour, weights=weights, compute=compute)
+
+
+def score_drgn(
+    run: Path | EnsembleRun,
+    truth: Path | Truth,
+    *,
+    images: int = 100,
+    clusters: int | None = None,
+    cyclic: bool = False,
+    seed: int = 0,
+) -> EnsembleScores:
+    """How well the volumes and the latent space of a run agree with the truth of a simulated set.
+
+    Parameters
+    ----------
+    run : folder of train-drgn
+    truth : folder of truth.csv and the maps of the states, or a file of labels
+    images : number of random images whose volumes are measured
+    clusters : of k-means; None is the number of states
+    cyclic : the motion ends where it began
+
+    Raises
+    ------
+    DataError
+        The folder has no finished run, or the truth is broken or of other particles.
+    """
+    from cryotools.heterogeneity.ensemble import EnsembleRun
+    from cryotools.heterogeneity.runs import open_run
+    from cryotools.heterogeneity.scoring.score import score_run
+    from cryotools.heterogeneity.truth import Truth, read_truth
+
+    found = run if isinstance(run, EnsembleRun) else open_run(run)
+    known = truth if isinstance(truth, Truth) else read_truth(truth)
+    return score_run(found, known, images=images, clusters=clusters, cyclic=cyclic, seed=seed)
 
 
 def _cube(cube: int | bool) -> str | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from known_runs import KnownRun, blobs
 
+import cryotools as ct
 from cryotools.core.errors import DataError
 from cryotools.heterogeneity.scoring.plot import draw_scores
 from cryotools.heterogeneity.scoring.score import score_run
@@ -31,6 +32,13 @@ def test_a_run_is_scored_in_one_table_and_in_numbers(tmp_path):
     images = [float(row["area"]) for row in rows if row["measured"] == "image"]
     assert np.mean(images) == pytest.approx(summary["image_area_mean"], abs=1e-4)
     assert {row["cluster"] for row in rows if row["measured"] == "state"} == {"0", "1"}
+
+
+def test_python_scores_a_run_as_the_command_does(tmp_path):
+    write_truth(tmp_path, STATES, [blobs(0.0), blobs(2.0)])
+    whole = ct.score_drgn(run(), tmp_path, images=3)
+    assert whole.summary()["images_measured"] == 3
+    assert ct.score_drgn(run(), read_truth(tmp_path), images=3).csv_text() == whole.csv_text()
 
 
 def test_labels_alone_score_the_latent_space():
