@@ -18,7 +18,8 @@ EPILOG = """TRUTH is the folder that simulate-particles writes: truth.csv and a 
 
 Volumes at the places of random images, and at the mean place of each state, are compared with the true ones: area is
 that below the FSC over k / box, up to largest_area (CryoBench's score), masked_area that within a soft mask of the true
-volume. baseline is what the mean of all true volumes scores: states that are not told apart are not above it.
+volume. baseline is what the mean of all true volumes scores, which has no noise: only a run that tells states apart can
+be above it.
 
 The latent space: ari and ami (adjusted Rand index and mutual information) and accuracy of k-means; neighbours, the
 share of the 50 nearest ones that are of the same state or nearest on the motion, beside that by chance; rank
