@@ -29,6 +29,7 @@ __all__ = [
     "read_particles",
     "backproject",
     "score_drgn",
+    "simulate_particles",
     "CryotoolsError",
     "CryotoolsWarning",
     "CryotoolsNote",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         pdb2mrc,
         score_drgn,
         simulate_map,
+        simulate_particles,
         write_map,
     )
     from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning

@@ -22,6 +22,7 @@ from cryotools.core.structures.structurefile import StructureLike, as_structure
 if TYPE_CHECKING:
     from cryotools.anchors.detected import Detection
     from cryotools.heterogeneity.ensemble import EnsembleRun
+    from cryotools.heterogeneity.particles import Particles
     from cryotools.heterogeneity.scoring.score import EnsembleScores
     from cryotools.heterogeneity.truth import Truth
     from cryotools.metrics.compare import Comparison
@@ -439,6 +440,103 @@ def score_drgn(
     found = run if isinstance(run, EnsembleRun) else open_run(run)
     known = truth if isinstance(truth, Truth) else read_truth(truth)
     return score_run(found, known, images=images, clusters=clusters, cyclic=cyclic, seed=seed)
+
+
+def simulate_particles(
+    sources: StructureLike | Volume | Sequence[StructureLike | Volume],
+    output: Path,
+    *,
+    n: int = 5000,
+    box: int = 64,
+    apix: float | None = None,
+    resolution: float | None = None,
+    weights: Sequence[float] | None = None,
+    rotate: str | None = None,
+    angle: tuple[float, float] = (0.0, 360.0),
+    states: int = 100,
+    hinge: str | Sequence[float] | None = None,
+    axis: str | Sequence[float] | None = None,
+    subunits: Sequence[str] = (),
+    junk: float = 0.0,
+    snr: float = 0.1,
+    shift: float = 2.0,
+    ctf: bool = True,
+    defocus: tuple[float, float] = (10_000.0, 25_000.0),
+    ctf_from: Path | None = None,
+    voltage: float = 300.0,
+    cs: float = 2.7,
+    amplitude_contrast: float = 0.1,
+    bfactor: float = 100.0,
+    contrast_spread: float = 0.0,
+    pose_error: tuple[float, float] = (0.0, 0.0),
+    preferred: float = 0.0,
+    seed: int = 0,
+) -> Particles:
+    """Make a particle set of known truth, as `cryotools simulate-particles` does; returns what it wrote.
+
+    Parameters
+    ----------
+    sources : structures or maps in one frame, a state each; or one structure, with `rotate` or `subunits`
+    output : the .star file; the stack .mrcs and the folder of the truth, NAME_truth, appear beside it
+    n, box, apix : images, pixels, Å per pixel; apix None fits the box to the sources
+    resolution : of atoms' density, Å; None is two pixels
+    weights : how many images the states have, relative to each other
+    rotate : chain ids, or a selection in several words, of the part that turns through `angle` (degrees) in so many
+        `states`, about the line from `axis` to `hinge`, each (x, y, z) in Å or a selection
+    subunits : chains in the order of assembly, "A+B" for several at once
+    junk : share of images that are junk
+    snr : variance of the signal over the box by that of the noise; infinity adds none
+    shift : largest shift, pixels
+    ctf, defocus, voltage, cs, amplitude_contrast, bfactor : of the CTF: whether there is one, range in Å, kV, mm, and
+        its envelope in Å²
+    ctf_from : file to draw CTF parameters from instead
+    contrast_spread : standard deviation of the images' contrast around 1
+    pose_error : standard deviations of errors in the poses written, degrees and pixels
+    preferred : concentration of viewing directions about z
+
+    Raises
+    ------
+    UsageError
+        Options contradict each other or are out of range.
+    DataError
+        A source is broken, larger than the box or elsewhere, or a file cannot be written.
+    """
+    from cryotools.core.structures.structure import Structure
+    from cryotools.heterogeneity.particles import read_particles
+    from cryotools.heterogeneity.simulation.draws import Imaging
+    from cryotools.heterogeneity.simulation.states import Motion, make_states
+    from cryotools.heterogeneity.simulation.writing import write_simulation
+
+    given = [sources] if isinstance(sources, str | os.PathLike | Structure | Volume) else list(sources)
+    points = {
+        name: point if isinstance(point, str) else _joined(point) for name, point in (("hinge", hinge), ("axis", axis))
+    }
+    groups = tuple(tuple(group.split("+")) for group in subunits)
+    found = make_states(given, Motion(rotate, angle, states, subunits=groups, **points))
+    voxel_size = found.suited_voxel_size(box) if apix is None else apix
+    imaging = Imaging(
+        count=n,
+        box=box,
+        voxel_size=voxel_size,
+        resolution=2 * voxel_size if resolution is None else resolution,
+        shift=shift,
+        preferred=preferred,
+        ctf=ctf,
+        ctf_from=ctf_from,
+        defocus=defocus,
+        voltage=voltage,
+        spherical_aberration=cs,
+        amplitude_contrast=amplitude_contrast,
+        b_factor=bfactor,
+        snr=snr,
+        contrast_spread=contrast_spread,
+        junk=junk,
+        weights=None if weights is None else tuple(weights),
+        pose_error=pose_error,
+        seed=seed,
+    )
+    write_simulation(output, found, imaging, label=f"cryotools {__version__} simulate_particles")
+    return read_particles(output)
 
 
 def _cube(cube: int | bool) -> str | None:

@@ -32,7 +32,7 @@ cryotools simulate-particles map.mrc other.mrc mixed.star --weights 3,1 --n 40 -
 def command(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCES...", help="Structures (PDB, mmCIF) or maps.")],
     output: Annotated[str, typer.Argument(metavar="OUT", help="The .star file to write.")],
-    number: Annotated[int, opt.main("--n", "-n", min=1, metavar="N", help="Images of all states together.")] = 5000,
+    n: Annotated[int, opt.main("--n", "-n", min=1, metavar="N", help="Images of all states together.")] = 5000,
     box: Annotated[int, opt.main("--box", "-B", min=8, metavar="N", help="Box, pixels.")] = 64,
     apix: Annotated[
         float | None,
@@ -96,7 +96,7 @@ def command(
     from cryotools.core.files.output import check_output
     from cryotools.heterogeneity.simulation.draws import Imaging, parse_numbers
     from cryotools.heterogeneity.simulation.states import Motion, make_states
-    from cryotools.heterogeneity.simulation.writing import output_files, suited_voxel_size, write_simulation
+    from cryotools.heterogeneity.simulation.writing import output_files, write_simulation
 
     stack, _ = output_files(output)
     for name in (output, stack):
@@ -105,11 +105,11 @@ def command(
     low, high = parse_numbers("angle", angle, ":", 2)
     motion = Motion(rotate, (low, high), states, hinge, axis, groups)
     found = make_states(sources, motion)
-    voxel_size = suited_voxel_size(found, box) if apix is None else apix
+    voxel_size = found.suited_voxel_size(box) if apix is None else apix
     least, most = parse_numbers("defocus", defocus, ":", 2)
     degrees, pixels = parse_numbers("pose_error", pose_error, ",", 2)
     imaging = Imaging(
-        count=number,
+        count=n,
         box=box,
         voxel_size=voxel_size,
         resolution=2 * voxel_size if res is None else res,
@@ -135,19 +135,20 @@ def command(
     if json:
         print_json(
             {
-                "n_images": number,
+                "n_images": n,
                 "n_states": len(found),
                 "n_per_state": counts,
                 "n_junk": n_junk,
                 "box": box,
                 "voxel_size_A": voxel_size,
-                "diameter_A": 2 * found.radius,
+                "diameter_A": found.radius and 2 * found.radius,
                 "scale": done.scale,
                 "outputs": [output, str(stack), done.folder],
             }
         )
+    across = f", {2 * found.radius:.0f} A across" if found.radius else ""
     note(
-        f"{number} images of {box} px at {voxel_size:g} A, {n_junk} of them junk, of {len(found)} states, "
-        f"{2 * found.radius:.0f} A across ({min(counts)} to {max(counts)} images each)"
+        f"{n} images of {box} px at {voxel_size:g} A, {n_junk} of them junk, of {len(found)} states{across}, "
+        f"{min(counts)} to {max(counts)} images each"
     )
     note(f"written: {output}, {stack}, {done.folder}")

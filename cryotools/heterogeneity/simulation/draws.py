@@ -39,7 +39,8 @@ class Imaging:
     contrast_spread : standard deviation of the factor, 1 on average, that an image is multiplied with
     junk : share of images without a state; a third each of noise, of random blobs, and of particles far from the centre
     weights : of the states; None is equal
-    pose_error : standard deviations, degrees and pixels, of the errors of the poses that are told
+    pose_error : root mean square of the angles (degrees) by which the poses that are told are wrong, and standard
+        deviation along x and y (pixels) of errors of their shifts
     """
 
     count: int
@@ -69,7 +70,7 @@ class Draws:
 
     Attributes
     ----------
-    states : int64 (n,), -1 for junk
+    shown : int64 (n,), the state that an image shows, if it shows one
     kinds : int64 (n,), PARTICLE or what kind of junk
     poses : the true ones
     told_poses : those with errors; the same object if there are none
@@ -78,7 +79,7 @@ class Draws:
     offsets : float64 (n, 2), pixels (x, y): how far a particle is from where its pose says; 0 but for OFF_CENTRE
     """
 
-    states: np.ndarray
+    shown: np.ndarray
     kinds: np.ndarray
     poses: Poses
     told_poses: Poses
@@ -87,7 +88,12 @@ class Draws:
     offsets: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.states)
+        return len(self.kinds)
+
+    @property
+    def states(self) -> np.ndarray:
+        """The state of each particle (n,), -1 for junk."""
+        return np.where(self.kinds == PARTICLE, self.shown, JUNK)
 
 
 def draw_images(n_states: int, imaging: Imaging) -> Draws:
@@ -103,7 +109,6 @@ def draw_images(n_states: int, imaging: Imaging) -> Draws:
     _check(n_states, imaging)
     count = imaging.count
     of_states, of_poses, of_ctf, of_contrast, of_junk, of_errors = np.random.default_rng(imaging.seed).spawn(6)
-    states = of_states.permutation(_shared_out(count, _weights(n_states, imaging.weights)))
     poses = Poses(
         random_rotations(of_poses, count, imaging.preferred),
         of_poses.uniform(-imaging.shift, imaging.shift, (count, 2)) / imaging.box,
@@ -113,7 +118,7 @@ def draw_images(n_states: int, imaging: Imaging) -> Draws:
     kinds[junk] = of_junk.permutation(np.resize([NOISE, BLOBS, OFF_CENTRE], len(junk)))
     contrast = np.clip(of_contrast.normal(1, imaging.contrast_spread, count), 0.1, None)
     return Draws(
-        states=np.where(kinds == PARTICLE, states, JUNK),
+        shown=of_states.permutation(_shared_out(count, _weights(n_states, imaging.weights))),
         kinds=kinds,
         poses=poses,
         told_poses=_with_errors(of_errors, poses, imaging),
@@ -206,8 +211,10 @@ def _check(n_states: int, imaging: Imaging) -> None:
         raise ArgumentError("box", imaging.box, "give an even number of pixels, 8 or more")
     if not 0 <= imaging.shift < imaging.box / 4:
         raise ArgumentError("shift", imaging.shift, f"give 0 to {imaging.box / 4:g} pixels, a quarter of the box")
-    if not 0 <= imaging.junk < 1:
-        raise ArgumentError("junk", imaging.junk, "give a share from 0 to below 1")
+    if not (imaging.junk >= 0 and round(imaging.junk * imaging.count) < imaging.count):
+        raise ArgumentError("junk", imaging.junk, "give a share from 0 on that leaves some particles")
+    if not 0 < imaging.resolution < np.inf:
+        raise ArgumentError("res", imaging.resolution, "give a positive number of Å")
     if not imaging.snr > 0:
         raise ArgumentError("snr", imaging.snr, "give a positive number, or inf for images without noise")
     not_negative = {

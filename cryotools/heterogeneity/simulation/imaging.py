@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import available_bytes
+from cryotools.core.progress import Progress
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.fourier import shift_phases, slice_frequencies, values_of
 from cryotools.heterogeneity.sample import half_disc
@@ -23,11 +25,12 @@ _BATCH_VALUES = 1 << 19  # Fourier values at a time
 _MEMORY = 0.2  # share of the free memory for a run of images, and for spectra of states
 _SAMPLE = 2000  # images that the variance of the signal is measured on
 _BLOBS = 12  # in an image of blobs
+_NOISE_STREAM, _BLOB_STREAM = 1, 2  # of random numbers, beside those of what is drawn
 
 
 @dataclass(eq=False)
 class Camera:
-    """Takes the images of `draws`; `volume(k)` is that of state k."""
+    """Takes the images of `draws`; `volume(k)` is that of state k, of `n_states`."""
 
     volume: Callable[[int], Volume]
     n_states: int
@@ -52,29 +55,31 @@ class Camera:
         pixels = self.imaging.box**2
         return total / pixels**2 / len(true) + float(np.var(np.concatenate(means) / pixels))
 
-    def images(self, scale: float, noise: bool) -> Iterator[np.ndarray]:
+    def images(self, scale: float, noise: bool, progress: Progress) -> Iterator[np.ndarray]:
         """All images in order, float32 (k, D, D) at a time: what was drawn times `scale`, and noise of variance 1."""
-        box, random = self.imaging.box, np.random.default_rng((self.imaging.seed, 1))
+        box, random = self.imaging.box, np.random.default_rng((self.imaging.seed, _NOISE_STREAM))
         at_once = max(1, int(_MEMORY * available_bytes()) // (4 * box**2))
+        progress.start(len(self.draws), "images")
         for start in range(0, len(self.draws), at_once):
             run = np.arange(start, min(start + at_once, len(self.draws)))
-            images = np.zeros((len(run), box, box), dtype=np.float32)
+            images, left = np.zeros((len(run), box, box), dtype=np.float32), len(run)
             for which, values in self._transforms(run):
                 images[which - start] = scale * self._image(values)
+                left -= len(which)
+                progress.advance(len(which))
             if noise:
                 for image in images:
                     image += random.standard_normal((box, box), dtype=np.float32)
+            progress.advance(left)  # images of noise alone
             yield images
 
     def _transforms(self, which: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Fourier values of images with CTF, in batches: their numbers (k,), a part of `which`, and values (k, m)."""
-        kinds, states = self.draws.kinds[which], self.draws.states[which]
-        for state in np.unique(states[kinds == PARTICLE]):
-            for part in self._batches(which[(states == state) & (kinds == PARTICLE)]):
+        kinds, shown = self.draws.kinds[which], self.draws.shown[which]
+        showing = np.isin(kinds, (PARTICLE, OFF_CENTRE))
+        for state in np.unique(shown[showing]):
+            for part in self._batches(which[showing & (shown == state)]):
                 yield part, self._with_ctf(part, self._projections(int(state), part))
-        for at, image in enumerate(which[kinds == OFF_CENTRE]):
-            part = np.array([image])
-            yield part, self._with_ctf(part, self._projections(at % self.n_states, part))
         for part in self._batches(which[kinds == BLOBS]):
             yield part, self._with_ctf(part, self._blobs(part))
 
@@ -87,26 +92,27 @@ class Camera:
         return self.projector.slices(self._spectrum(state), points)
 
     def _spectrum(self, state: int) -> np.ndarray:
-        found = self._spectra.get(state)
-        if found is None:
-            found = self.projector.spectrum(self.volume(state).data)
+        if state not in self._spectra:
             if not self._keep:
                 self._spectra.clear()
-            self._spectra[state] = found
-        return found
+            self._spectra[state] = self.projector.spectrum(self.volume(state).data)
+        return self._spectra[state]
 
     def _blobs(self, which: np.ndarray) -> np.ndarray:
-        """Random blobs within the middle of the box, together as heavy as state 0."""
-        box, mass = self.imaging.box, float(self.volume(0).data.sum(dtype=np.float64))
+        """Random blobs in the middle of the box, together as heavy as state 0."""
         values = np.empty((len(which), len(self.frequencies)), dtype=np.complex64)
-        square = (self.frequencies**2).sum(axis=1)
+        box, square = self.imaging.box, (self.frequencies**2).sum(axis=1)
         for at, image in enumerate(which):
-            random = np.random.default_rng((self.imaging.seed, 2, int(image)))
+            random = np.random.default_rng((self.imaging.seed, _BLOB_STREAM, int(image)))
             centres = random.normal(0, box / 8, (_BLOBS, 2))
-            widths = random.uniform(box / 32, box / 10, _BLOBS)
-            blobs = np.exp(-2 * (np.pi * widths[:, None]) ** 2 * square - 2j * np.pi * centres @ self.frequencies.T)
-            values[at] = blobs.sum(axis=0) * (mass / _BLOBS)
+            widths = random.uniform(box / 32, box / 10, (_BLOBS, 1))
+            blobs = np.exp(-2 * (np.pi * widths) ** 2 * square - 2j * np.pi * centres @ self.frequencies.T)
+            values[at] = blobs.mean(axis=0) * self._mass
         return values
+
+    @cached_property
+    def _mass(self) -> float:
+        return float(self.volume(0).data.sum(dtype=np.float64))
 
     def _with_ctf(self, which: np.ndarray, values: np.ndarray) -> np.ndarray:
         """The values of projections, moved away from the centre, and times contrast and CTF."""

@@ -6,24 +6,26 @@ All states are in one frame and have one centre, so that a motion is not removed
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from cryotools.core.errors import ArgumentError, DataError, UsageError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError, UsageError
 from cryotools.core.files.bytestream import open_bytes, read_upto
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.selection import in_chains
 from cryotools.core.structures.structure import Structure
-from cryotools.core.structures.structurefile import looks_like_structure
+from cryotools.core.structures.structurefile import StructureLike, looks_like_structure
 from cryotools.heterogeneity.simulation.hinge import TurningAxis, moving_part, turning_axis
 from cryotools.simulate.atoms import AtomChoice, choose_atoms
 
 _START = 4096  # bytes of a file that tell a structure from a map
 _WHOLE_TURN = 360.0
+_FILLED = 0.65  # of the box
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +37,13 @@ class States:
     sources : atoms or a map of each
     centre : (x, y, z) in Å, common to all: the middle of the smallest box around all atoms of all states; if one of
         them is a map, the middle voxel (n // 2 along each axis) of the first one
-    radius : Å, the largest distance of an atom from it; of maps alone, the distance to the nearest face
+    radius : Å, the largest distance of an atom from it; None of maps alone
     motion : float64 (k,), the place 0 to 1 of each state on a motion; None if there is none
     """
 
     sources: tuple[Structure | Volume, ...]
     centre: np.ndarray
-    radius: float
+    radius: float | None
     motion: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -58,8 +60,37 @@ class States:
             low, high = (np.array([f(xyz, axis=0) for xyz in atoms]) for f in (np.min, np.max))
             centre = (low.min(axis=0) + high.max(axis=0)) / 2
         farthest = [float(np.linalg.norm(xyz - centre, axis=1).max()) for xyz in atoms]
-        radius = max(farthest) if atoms else float(min(maps[0].grid.size)) / 2
-        return cls(tuple(sources), centre, radius, motion)
+        return cls(tuple(sources), centre, max(farthest, default=None), motion)
+
+    def suited_voxel_size(self, box: int) -> float:
+        """Å per pixel, to three digits, at which all atoms take up 65 % of the box, or a map has its whole extent."""
+        (first, *_) = self.sources
+        if self.radius is not None:
+            return float(f"{2 * self.radius / _FILLED / box:.3g}")
+        assert isinstance(first, Volume)
+        return float(f"{max(first.grid.size) / box:.6g}")
+
+    def check_fit(self, box: int, voxel_size: float, shift: float = 0.0) -> None:
+        """Raise an error if atoms are outside the sphere in the box, and warn if shifts (pixels) move some out of it.
+
+        Raises
+        ------
+        ArgumentError
+            The voxel size is not a positive number.
+        DataError
+            The molecule is larger than the box.
+        """
+        if not 0 < voxel_size < np.inf:
+            raise ArgumentError("apix", voxel_size, "give a positive number of Å per pixel")
+        size, edge = 2 * (self.radius or 0.0), box * voxel_size
+        if size > edge:
+            raise DataError(
+                f"the states reach {size:.0f} Å across, more than the box of {box} pixels of {voxel_size:g} Å "
+                f"({edge:.0f} Å); give a larger `box` or `apix`"
+            )
+        if size + 2 * shift * voxel_size > edge:
+            told = f"shifts of {shift:g} pixels move parts of the states ({size:.0f} Å across) out of the box"
+            warnings.warn(told, CryotoolsWarning, stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -76,8 +107,8 @@ class Motion:
     subunits: tuple[tuple[str, ...], ...] = ()
 
 
-def make_states(paths: Sequence[str | os.PathLike[str]], motion: Motion | None = None) -> States:
-    """A state for each file, a structure (without waters) or a map; with a motion, the states of one structure.
+def make_states(given: Sequence[StructureLike | Volume], motion: Motion | None = None) -> States:
+    """A state for each structure (without waters) or map, files or in memory; with a motion, those of one structure.
 
     Raises
     ------
@@ -87,7 +118,7 @@ def make_states(paths: Sequence[str | os.PathLike[str]], motion: Motion | None =
         A file is missing or broken, or lacks the chains.
     """
     motion = motion or Motion()
-    sources = [_read(path) for path in paths]
+    sources = [_read(each) for each in given]
     if motion.rotate is None and not motion.subunits:
         return States.of(sources)
     if motion.rotate is not None and motion.subunits:
@@ -150,12 +181,14 @@ def growing_states(structure: Structure, groups: Sequence[tuple[str, ...]]) -> S
     return States.of([structure[mask] for mask in masks])
 
 
-def _read(path: str | os.PathLike[str]) -> Structure | Volume:
+def _read(given: StructureLike | Volume) -> Structure | Volume:
+    if isinstance(given, Volume):
+        return given
+    if isinstance(given, Structure) or _is_structure(given):
+        return choose_atoms(given, AtomChoice())
+    return read_map(given)
+
+
+def _is_structure(path: str | os.PathLike[str]) -> bool:
     with open_bytes(path) as stream:
-        start = bytes(read_upto(stream, _START))
-    if not looks_like_structure(start):
-        volume = read_map(path)
-        if not volume.data.any():
-            raise DataError(f"{path}: the map is 0 everywhere")
-        return volume
-    return choose_atoms(path, AtomChoice())
+        return looks_like_structure(bytes(read_upto(stream, _START)))

@@ -5,28 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from cryotools.core.errors import ArgumentError, CryotoolsWarning, DataError, UsageError
+from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
 from cryotools.core.files.output import output_set
 from cryotools.core.files.star import StarTable, write_star
 from cryotools.core.maps.stackfile import write_stack
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import NoProgress, Progress
-from cryotools.core.structures.structure import Structure
 from cryotools.heterogeneity.ctf import CtfParameters
 from cryotools.heterogeneity.poses import Poses
 from cryotools.heterogeneity.simulation.density import state_volume
 from cryotools.heterogeneity.simulation.draws import Draws, Imaging, draw_images
 from cryotools.heterogeneity.simulation.imaging import Camera
 from cryotools.heterogeneity.simulation.states import States
-from cryotools.heterogeneity.truth import JUNK, write_truth
+from cryotools.heterogeneity.truth import JUNK, state_file, write_truth
 
-_FILLED = 0.65  # of the box, by all states together
+_TRUE_POSES = "true_poses.star"
 _VERSION = 30001  # of RELION's format
 
 
@@ -49,18 +48,15 @@ def output_files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
     Raises
     ------
     UsageError
-        The name does not end in .star.
+        The name does not end in .star, or there is a file in place of the folder.
     """
     star = Path(path)
     if star.suffix.lower() != ".star":
         raise UsageError(f"{path}: end the name in .star; the stack beside it will end in .mrcs")
-    return star.with_suffix(".mrcs"), star.with_name(f"{star.stem}_truth")
-
-
-def suited_voxel_size(states: States, box: int) -> float:
-    """Å per pixel, to three digits, at which atoms take up 65 % of the box; of maps alone, that of the map's box."""
-    atoms = any(isinstance(source, Structure) for source in states.sources)
-    return float(f"{2 * states.radius / (_FILLED if atoms else 1) / box:.3g}")
+    folder = star.with_name(f"{star.stem}_truth")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; the truth would be a folder of this name, choose another output")
+    return star.with_suffix(".mrcs"), folder
 
 
 def write_simulation(
@@ -70,51 +66,52 @@ def write_simulation(
 
     Raises
     ------
-    UsageError, DataError
-        Options make no sense, the molecule is larger than the box, or a file cannot be written.
+    UsageError
+        Options make no sense, alone or together.
+    DataError
+        The molecule is larger than the box, a state has no density in it, or a file cannot be written.
     """
     stack, folder = output_files(path)
-    _check_size(states, imaging)
+    states.check_fit(imaging.box, imaging.voxel_size, imaging.shift)
+    _warn_of_resolution(states, imaging)
     draws = draw_images(len(states), imaging)
-
-    def volume(state: int) -> Volume:
-        return state_volume(states.sources[state], states.centre, imaging.box, imaging.voxel_size, imaging.resolution)
-
-    camera = Camera(volume, len(states), draws, imaging)
-    noisy = np.isfinite(imaging.snr)
+    camera = Camera(partial(_volume, states, imaging), len(states), draws, imaging)
+    noisy = bool(np.isfinite(imaging.snr))
     scale = float(np.sqrt(imaging.snr / camera.signal_variance())) if noisy else 1.0
-    reporter = progress or NoProgress()
-    reporter.start(len(draws), "images")
-
-    def images() -> Iterator[np.ndarray]:
-        for batch in camera.images(scale, bool(noisy)):
-            yield batch
-            reporter.advance(len(batch))
-
     new = not folder.exists()
     try:
         with output_set():
-            write_stack(stack, images(), imaging.voxel_size, label=label)
-            write_truth(
-                folder,
-                draws.states,
-                (volume(state) for state in range(len(states))),
-                motion=None
-                if states.motion is None
-                else np.where(draws.states < 0, np.nan, states.motion[draws.states]),
-                contrast=draws.contrast,
-                label=label,
-            )
+            write_stack(stack, camera.images(scale, noisy, progress or NoProgress()), imaging.voxel_size, label=label)
+            volumes = (camera.volume(state) for state in range(len(states)))
+            motion = _motion(states, draws)
+            write_truth(folder, draws.states, volumes, motion=motion, contrast=draws.contrast, label=label)
             if draws.told_poses is not draws.poses:
-                write_star(folder / "true_poses.star", _tables(draws, draws.poses, imaging, stack.name), _VERSION)
+                write_star(folder / _TRUE_POSES, _tables(draws, draws.poses, imaging, stack.name), _VERSION)
             write_star(path, _tables(draws, draws.told_poses, imaging, stack.name), _VERSION)
     except BaseException:
         if new:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
-    counts = np.bincount(np.where(draws.states < 0, len(states), draws.states), minlength=len(states) + 1)
+    _remove_leftovers(folder, len(states), posed=draws.told_poses is not draws.poses)
+    counts = np.bincount(np.where(draws.states == JUNK, len(states), draws.states), minlength=len(states) + 1)
     return SimulatedSet(os.fspath(path), os.fspath(stack), os.fspath(folder), scale, tuple(counts.tolist()))
+
+
+def _volume(states: States, imaging: Imaging, state: int) -> Volume:
+    volume = state_volume(states.sources[state], states.centre, imaging.box, imaging.voxel_size, imaging.resolution)
+    if not volume.data.any():
+        raise DataError(f"state {state} has no density in the box; bring all files into one frame")
+    return volume
+
+
+def _remove_leftovers(folder: Path, n_states: int, *, posed: bool) -> None:
+    """Remove what an earlier set of the same name, with more states or with errors of poses, has in the folder."""
+    while state_file(folder, n_states).exists():
+        state_file(folder, n_states).unlink()
+        n_states += 1
+    if not posed:
+        (folder / _TRUE_POSES).unlink(missing_ok=True)
 
 
 def _motion(states: States, draws: Draws) -> np.ndarray | None:
@@ -165,22 +162,7 @@ def _optics(parameters: CtfParameters | None, count: int) -> tuple[np.ndarray, n
     return groups, group.reshape(-1)
 
 
-def _check_size(states: States, imaging: Imaging) -> None:
-    size, edge = 2 * states.radius, imaging.box * imaging.voxel_size
-    box = f"{imaging.box} pixels of {imaging.voxel_size:g} Å ({edge:.0f} Å)"
-    if not 0 < imaging.voxel_size < np.inf:
-        raise ArgumentError("apix", imaging.voxel_size, "give a positive number of Å per pixel")
-    if size > edge:
-        raise DataError(
-            f"the states reach {size:.0f} Å across, more than the box of {box}; give a larger `box` or `apix`"
-        )
-    if size + 2 * imaging.shift * imaging.voxel_size > edge:
-        told = f"shifts of {imaging.shift:g} pixels move parts of the states ({size:.0f} Å across) out of the box"
-        warnings.warn(told, CryotoolsWarning, stacklevel=3)
-    if imaging.resolution < 2 * imaging.voxel_size:
-        warnings.warn(
-            f"a resolution of {imaging.resolution:g} Å is finer than two pixels of {imaging.voxel_size:g} Å; the "
-            "images cannot show it",
-            CryotoolsWarning,
-            stacklevel=3,
-        )
+def _warn_of_resolution(states: States, imaging: Imaging) -> None:
+    if states.radius is not None and imaging.resolution < 2 * imaging.voxel_size:
+        told = f"a resolution of {imaging.resolution:g} Å is finer than two pixels of {imaging.voxel_size:g} Å"
+        warnings.warn(f"{told}; the images cannot show it", CryotoolsWarning, stacklevel=3)
