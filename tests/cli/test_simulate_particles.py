@@ -80,7 +80,7 @@ def test_an_existing_set_can_be_kept(run):
     [
         (("--rotate", "Q"), 1, "rods.pdb: has no chain Q; it has R, X"),
         (("--rotate", "chain R,X"), 1, "selects all of its 18 atoms"),
-        (("--rotate", "colour red"), 2, "--select 'colour red'"),
+        (("--rotate", "colour red"), 2, "selection 'colour red': 'colour' is not a term"),
         (("--subunits", "R,Q"), 1, "has no chain Q"),
         (("--subunits", "R,R"), 2, "--subunits R: name each chain once"),
         (("--rotate", "X", "--subunits", "R"), 2, "give --rotate or --subunits"),

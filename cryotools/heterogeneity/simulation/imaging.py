@@ -23,6 +23,7 @@ from cryotools.heterogeneity.simulation.projector import Projector
 
 _BATCH_VALUES = 1 << 19  # Fourier values at a time
 _MEMORY = 0.2  # share of the free memory for a run of images, and for spectra of states
+_TOGETHER = 256  # images that are handed out together
 _SAMPLE = 2000  # images that the variance of the signal is measured on
 _BLOBS = 12  # in an image of blobs
 _NOISE_STREAM, _BLOB_STREAM = 1, 2  # of random numbers, beside those of what is drawn
@@ -71,7 +72,7 @@ class Camera:
                 for image in images:
                     image += random.standard_normal((box, box), dtype=np.float32)
             progress.advance(left)  # images of noise alone
-            yield images
+            yield from (images[at : at + _TOGETHER] for at in range(0, len(images), _TOGETHER))
 
     def _transforms(self, which: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Fourier values of images with CTF, in batches: their numbers (k,), a part of `which`, and values (k, m)."""

@@ -93,7 +93,7 @@ def test_ctf_parameters_can_be_those_of_a_measured_set(tmp_path):
     table = np.tile([64, 2.0, 9000, 8000, 10, 300, 2.7, 0.1, 0], (4, 1)).astype(np.float32)
     (tmp_path / "ctf.pkl").write_bytes(pickle.dumps(table))
     assert (measured_ctf(np.random.default_rng(0), 3, tmp_path / "ctf.pkl").defocus_v == 8000).all()
-    with pytest.raises(UsageError, match="has no CTF parameters; give a .star, .cs or .pkl file"):
+    with pytest.raises(UsageError, match="has no CTF parameters; give a"):
         measured_ctf(np.random.default_rng(0), 3, tmp_path / "ctf.txt")
     path.write_text("data_\n\nloop_\n_rlnImageName #1\n1@a.mrcs\n")
     with pytest.raises(DataError, match="has no defocus"):

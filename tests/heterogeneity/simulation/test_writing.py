@@ -17,8 +17,8 @@ from cryotools.heterogeneity.backproject import backproject
 from cryotools.heterogeneity.fourier import map_grid
 from cryotools.heterogeneity.particles import read_particles
 from cryotools.heterogeneity.simulation.draws import Imaging, draw_images
-from cryotools.heterogeneity.simulation.states import States, turned_states
 from cryotools.heterogeneity.simulation.hinge import TurningAxis
+from cryotools.heterogeneity.simulation.states import States, turned_states
 from cryotools.heterogeneity.simulation.writing import output_files, write_simulation
 from cryotools.heterogeneity.truth import read_truth
 from cryotools.metrics.fsc import fourier_shell_correlation
@@ -84,7 +84,7 @@ def test_true_poses_lie_beside_those_with_errors(tmp_path):
 
 def test_different_microscopes_are_optics_groups(tmp_path):
     rows = "".join(f"{k} {9000 + k} {9000 + k} 0 {(200, 300)[k % 2]} 2.7 0.1\n" for k in range(60))
-    names = "ImageName DefocusU DefocusV DefocusAngle Voltage SphericalAberration AmplitudeContrast".split()
+    names = ("ImageName", "DefocusU", "DefocusV", "DefocusAngle", "Voltage", "SphericalAberration", "AmplitudeContrast")
     header = "".join(f"_rln{name} #{at}\n" for at, name in enumerate(names, 1))
     (tmp_path / "measured.star").write_text(f"data_\n\nloop_\n{header}{rows}")
     path = _written(tmp_path, ctf_from=tmp_path / "measured.star")
