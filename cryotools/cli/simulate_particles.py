@@ -96,9 +96,9 @@ def command(
     from cryotools.core.files.output import check_output
     from cryotools.heterogeneity.simulation.draws import Imaging, parse_numbers
     from cryotools.heterogeneity.simulation.states import Motion, make_states
-    from cryotools.heterogeneity.simulation.writing import output_files, write_simulation
+    from cryotools.heterogeneity.simulation.writing import simulation_files, write_simulation
 
-    stack, _ = output_files(output)
+    stack, _ = simulation_files(output)
     for name in (output, stack):
         check_output(name, [*sources, *([ctf_from] if ctf_from else [])])
     groups = tuple(tuple(group.split("+")) for group in subunits.split(",")) if subunits else ()

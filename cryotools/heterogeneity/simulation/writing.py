@@ -42,7 +42,7 @@ class SimulatedSet:
     counts: tuple[int, ...]
 
 
-def output_files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+def simulation_files(path: str | os.PathLike[str]) -> tuple[Path, Path]:
     """The stack and the folder of truth that belong to the STAR file `path`.
 
     Raises
@@ -71,7 +71,7 @@ def write_simulation(
     DataError
         The molecule is larger than the box, a state has no density in it, or a file cannot be written.
     """
-    stack, folder = output_files(path)
+    stack, folder = simulation_files(path)
     states.check_fit(imaging.box, imaging.voxel_size, imaging.shift)
     _warn_of_resolution(states, imaging)
     draws = draw_images(len(states), imaging)

@@ -19,7 +19,7 @@ from cryotools.heterogeneity.particles import read_particles
 from cryotools.heterogeneity.simulation.draws import Imaging, draw_images
 from cryotools.heterogeneity.simulation.hinge import TurningAxis
 from cryotools.heterogeneity.simulation.states import States, turned_states
-from cryotools.heterogeneity.simulation.writing import output_files, write_simulation
+from cryotools.heterogeneity.simulation.writing import simulation_files, write_simulation
 from cryotools.heterogeneity.truth import read_truth
 from cryotools.metrics.fsc import fourier_shell_correlation
 
@@ -116,10 +116,10 @@ def test_where_the_disk_is_full_nothing_is_left(tmp_path, monkeypatch):
 
 def test_the_name_ends_in_star_and_leaves_room_for_the_folder(tmp_path):
     with pytest.raises(UsageError, match=r"end the name in \.star"):
-        output_files(tmp_path / "set.mrcs")
+        simulation_files(tmp_path / "set.mrcs")
     (tmp_path / "set_truth").write_text("")
     with pytest.raises(UsageError, match="set_truth: is a file"):
-        output_files(tmp_path / "set.star")
+        simulation_files(tmp_path / "set.star")
 
 
 def test_details_finer_than_two_pixels_are_warned_of(tmp_path):
