@@ -177,3 +177,14 @@ def test_nothing_is_printed_and_notes_can_be_told_from_warnings(structure, capfd
         warnings.filterwarnings("ignore", category=ct.CryotoolsNote)
         ct.simulate_map(structure, 4, method="molmap", apix=2)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.filterwarnings("ignore::cryotools.CryotoolsNote")
+def test_simulated_particles_are_those_that_the_command_writes(structure, trypsin, tmp_path, run):
+    words = ("--rotate", "residue 16-120", "--hinge", "20,10,20", "--states", 2, "--n", 6, "--box", 16, "--seed", 3)
+    assert run("simulate-particles", trypsin, tmp_path / "a.star", *words).code == 0
+    turn = {"rotate": "residue 16-120", "hinge": (20, 10, 20), "states": 2}
+    made = ct.simulate_particles(structure, tmp_path / "b.star", **turn, n=6, box=16, seed=3)
+    written = ct.read_particles(tmp_path / "a.star")
+    assert np.array_equal(made.images.read(slice(0, 6)), written.images.read(slice(0, 6)))
+    assert np.array_equal(made.poses.rotations, written.poses.rotations)
