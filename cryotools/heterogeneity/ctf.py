@@ -26,6 +26,8 @@ class CtfParameters:
     spherical_aberration : mm
     amplitude_contrast : fraction, 0 to 1
     phase_shift : of a phase plate, degrees
+    b_factor : Å², of the envelope; None is 0
+    scale : None is 1
     """
 
     defocus_u: np.ndarray
@@ -35,8 +37,13 @@ class CtfParameters:
     spherical_aberration: np.ndarray
     amplitude_contrast: np.ndarray
     phase_shift: np.ndarray
+    b_factor: np.ndarray | None = None
+    scale: np.ndarray | None = None
 
     def __post_init__(self) -> None:
+        for name, value in (("b_factor", 0.0), ("scale", 1.0)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self.defocus_u), value))
         columns = [np.asarray(getattr(self, field.name), dtype=np.float64) for field in fields(self)]
         if len({column.shape for column in columns}) > 1 or columns[0].ndim != 1:
             raise ValueError("CTF parameters are arrays (n,) of one length")
@@ -49,6 +56,11 @@ class CtfParameters:
     def __getitem__(self, which: np.ndarray | slice) -> CtfParameters:
         """The parameters of the images selected by an index array, a mask or a slice."""
         return CtfParameters(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    @property
+    def has_envelope(self) -> bool:
+        """Whether a B factor or a scale is given."""
+        return bool(np.any(self.b_factor != 0) or np.any(self.scale != 1))
 
     @property
     def wavelength(self) -> np.ndarray:
@@ -68,7 +80,7 @@ def ctf(parameters: CtfParameters, frequencies: Any) -> Any:
     -------
     The same kind of array as `frequencies`. It is √(1 - w²) sin γ - w cos γ, where w is the amplitude contrast,
     γ = 2π (¼ Cs λ³ s⁴ - ½ λ Δ(α) s²) - φ, and Δ(α) = ½ (U + V + (U - V) cos 2(α - α₀)) the defocus along the
-    frequency's direction α.
+    frequency's direction α; times scale × exp(-¼ B s²).
     """
     wavelength, lens = parameters.wavelength, parameters.spherical_aberration * 1e7
     direction, contrast = np.deg2rad(2 * parameters.angle), parameters.amplitude_contrast
@@ -86,4 +98,15 @@ def ctf(parameters: CtfParameters, frequencies: Any) -> Any:
     x, y = frequencies[..., 0], frequencies[..., 1]
     square = x * x + y * y
     gamma = round_ * square + astigmatic * (x * x - y * y) + skew * (2 * x * y) + fourth * square * square
-    return backend.sin(gamma - offset)
+    oscillation = backend.sin(gamma - offset)
+    return oscillation * _envelope(parameters, square) if parameters.has_envelope else oscillation
+
+
+def _envelope(parameters: CtfParameters, square: Any) -> Any:
+    """Scale × exp(-¼ B s²) of n images at squared frequencies (m,) or (n, m)."""
+    backend = backend_of(square)
+    columns = np.stack([np.asarray(parameters.scale), -0.25 * np.asarray(parameters.b_factor)])[..., None]
+    if backend is not np:
+        columns = backend.as_tensor(columns, dtype=square.dtype, device=square.device)
+    scale, falloff = columns
+    return scale * backend.exp(falloff * square)

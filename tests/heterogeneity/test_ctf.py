@@ -55,6 +55,19 @@ def test_the_formula_written_out_in_angles() -> None:
     np.testing.assert_allclose(ctf(parameters, np.stack([x, y], axis=1))[0], expected, atol=1e-9)
 
 
+def test_an_envelope_scales_and_damps_each_image_by_its_own() -> None:
+    frequencies = np.random.default_rng(3).uniform(-0.1, 0.1, size=(7, 2))
+    damped = _parameters(b_factor=[0.0, 80.0], scale=[0.5, 1.0])
+    plain, square = ctf(_parameters(), frequencies)[0], (frequencies**2).sum(axis=1)
+    np.testing.assert_allclose(ctf(damped, frequencies), [0.5 * plain, plain * np.exp(-80 * square / 4)])
+    values = ctf(damped, torch.from_numpy(frequencies).float())
+    assert values.dtype == torch.float32
+    np.testing.assert_allclose(values.numpy(), ctf(damped, frequencies), atol=1e-4)
+    assert damped.has_envelope
+    assert damped[1:].b_factor.tolist() == [80.0]
+    assert not _parameters().has_envelope
+
+
 def test_a_phase_plate_of_ninety_degrees_turns_the_contrast_at_the_origin_to_its_maximum() -> None:
     value = ctf(_parameters(phase_shift=90.0, amplitude_contrast=0.0), np.zeros((1, 2)))
     assert value[0, 0] == pytest.approx(-1)

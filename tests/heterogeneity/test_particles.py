@@ -52,6 +52,23 @@ def test_files_of_relion_3_0_and_cryosparc_give_the_same_particles(tmp_path: Pat
         assert np.allclose(particles.ctf.defocus_v, sets.DEFOCUS - 50)
 
 
+@pytest.mark.parametrize("written", [1, -1])
+def test_b_factors_damp_whatever_sign_their_program_writes(tmp_path: Path, written: int) -> None:
+    exposure = 4.0 * np.arange(sets.COUNT)
+    more = {"CtfBfactor": written * exposure, "CtfScalefactor": np.linspace(1, 0.5, sets.COUNT)}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        particles = read_particles(sets.relion30(tmp_path, more))
+    assert particles.ctf.b_factor.tolist() == exposure.tolist()
+    assert particles.ctf.scale == pytest.approx(np.linspace(1, 0.5, sets.COUNT))
+    assert any("rlnCtfBfactor is negative, as Warp writes it" in str(each.message) for each in told) == (written < 0)
+
+
+def test_b_factors_of_both_signs_are_taken_as_they_are(tmp_path: Path) -> None:
+    factors = np.array([-5.0, 0, 5, 10, 20, 40])
+    assert read_particles(sets.relion30(tmp_path, {"CtfBfactor": factors})).ctf.b_factor.tolist() == factors.tolist()
+
+
 def test_pickles_of_cryodrgn_replace_what_a_file_says(tmp_path: Path) -> None:
     sets.relion30(tmp_path)
     (tmp_path / "list.txt").write_text("a.mrcs\nb.mrcs\n")

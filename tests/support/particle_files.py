@@ -50,8 +50,10 @@ def relion31(folder: Path, optics: str | None = None) -> Path:
     return path
 
 
-def relion30(folder: Path, **without: bool) -> Path:
-    """A RELION 3.0 file: one table without a name, shifts in pixels, pixel size from the magnification."""
+def relion30(folder: Path, more: dict[str, np.ndarray] | None = None, **without: bool) -> Path:
+    """A RELION 3.0 file: one table without a name, shifts in pixels, pixel size from the magnification; and `more`
+    columns.
+    """
     stacks(folder)
     columns = {
         "ImageName": image_names(),
@@ -69,6 +71,7 @@ def relion30(folder: Path, **without: bool) -> Path:
         "AnglePsi": ANGLES[:, 2],
         "OriginX": ORIGINS[:, 0] / 2,
         "OriginY": ORIGINS[:, 1] / 2,
+        **(more or {}),
     }
     columns = {name: values for name, values in columns.items() if not without.get(name)}
     rows = "\n".join(" ".join(map(str, row)) for row in zip(*columns.values(), strict=True))

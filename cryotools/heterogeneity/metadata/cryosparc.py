@@ -23,6 +23,7 @@ from cryotools.heterogeneity.metadata.record import Metadata, check_voxel_size, 
 from cryotools.heterogeneity.poses import rotation_vectors_to_rotations
 
 _MAGIC = b"\x93NUMPY"
+_ENVELOPE = {"ctf/bfactor": 0.0, "ctf/scale": 1.0}  # and what they are without
 _ABERRATIONS = ("ctf/tilt_A", "ctf/trefoil_A", "ctf/tetra_A", "ctf/anisomag")
 
 
@@ -229,5 +230,6 @@ def _ctf(records: np.ndarray, path: str | os.PathLike[str]) -> CtfParameters | N
 def _note_what_is_left_out(records: np.ndarray, path: str | os.PathLike[str]) -> None:
     """Note aberrations that the CTF here does not describe."""
     present = [name for name in _ABERRATIONS if name in (records.dtype.names or ()) and records[name].any()]
+    present += [name for name, value in _ENVELOPE.items() if (_field(records, name, value) != value).any()]
     if present:
         warnings.warn(f"{path}: {', '.join(present)}: kept but not corrected for", CryotoolsNote, stacklevel=4)

@@ -236,7 +236,21 @@ def _ctf(values: _Values, path: str | os.PathLike[str]) -> CtfParameters | None:
         spherical_aberration=values.numbers("rlnSphericalAberration"),
         amplitude_contrast=values.numbers("rlnAmplitudeContrast", contrast),
         phase_shift=values.numbers("rlnPhaseShift", 0.0),
+        b_factor=_b_factor(values, path),
+        scale=values.numbers("rlnCtfScalefactor", 1.0),
     )
+
+
+def _b_factor(values: _Values, path: str | os.PathLike[str]) -> np.ndarray:
+    """B factors (n,), Å², that are positive where amplitudes fall off: as RELION has them. Warp and M write the same as
+    negative numbers, -4 × the exposure in electrons per Å².
+    """
+    found = values.numbers("rlnCtfBfactor", 0.0)
+    if not (found.any() and (found <= 0).all()):
+        return found
+    told = f"{path}: _rlnCtfBfactor is negative, as Warp writes it: amplitudes are taken to fall off by it, not to rise"
+    warnings.warn(told, CryotoolsNote, stacklevel=5)
+    return -found
 
 
 def _note_what_is_left_out(values: _Values, path: str | os.PathLike[str]) -> None:
