@@ -65,7 +65,8 @@ def command(
     inputs = [particles_file, poses, ctf, passthrough]
     check_map_output(output, preview, inputs)
     from cryotools.core.files.output import check_output
-    from cryotools.heterogeneity.backproject import backproject
+    from cryotools.core.memory import described_need
+    from cryotools.heterogeneity.backproject import backproject, reconstruction_bytes
     from cryotools.heterogeneity.output import draw_reconstruction, reconstruction_files, write_reconstruction
     from cryotools.heterogeneity.particles import read_particles
 
@@ -80,6 +81,8 @@ def command(
         voxel_size=voxel_size,
         downsample=downsample,
     )
+    need = described_need(reconstruction_bytes(particles.box))
+    note(f"{particles_file}: {len(particles)} images; the map takes {need}")
     with progress() as reporter:
         found = backproject(particles, invert=invert, check=check, window=window, progress=reporter)
     names = write_reconstruction(output, found, label(f"of {particles_file}"))

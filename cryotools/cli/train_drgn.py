@@ -81,6 +81,8 @@ def command(
     """Learn a continuum of volumes from particles."""
     run.share_threads(threads)
     from cryotools.core.compute.device import resolve_device
+    from cryotools.core.memory import described_need
+    from cryotools.heterogeneity.learning.dataset import fit_into_memory, kept_bytes
     from cryotools.heterogeneity.learning.run import ReconstructionOptions, train_drgn
     from cryotools.heterogeneity.learning.task import ReconstructionTraining
     from cryotools.heterogeneity.network import ReconstructionConfig
@@ -122,6 +124,10 @@ def command(
     )
     options = ReconstructionOptions(training, loop, invert, device=place)
     with distributed.joined(place), progress() as reporter:
+        if distributed.is_first():
+            keep = fit_into_memory(len(read), read.box)
+            kept = "kept in" if keep else "read again in each epoch, as they would take"
+            note(f"{particles}: {len(read)} images, {kept} {described_need(kept_bytes(len(read), read.box))}")
         found = train_drgn(read, Path(out), options, resume=resume, progress=reporter)
         if not distributed.is_first():
             return

@@ -60,6 +60,12 @@ def _resident_bytes(root: Path) -> int:
         return 0
 
 
+def described_need(needed: float) -> str:
+    """So many bytes beside those that are available, in words."""
+    amount = f"{needed / 2**30:.2g} GiB" if needed > 2**28 else f"{max(needed / _MEGABYTE, 1):.0f} MiB"
+    return f"{amount} of memory; {available_bytes() / 2**30:.2g} GiB are free"
+
+
 def check_grid_fits(shape: tuple[int, int, int], copies: float = 1.5) -> None:
     """Raise DataError if `copies` float32 grids of `shape` (nz, ny, nx) exceed the available memory."""
     nz, ny, nx = shape

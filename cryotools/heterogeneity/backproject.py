@@ -31,6 +31,7 @@ from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
 _BATCH_VALUES = 1 << 19  # Fourier values of images at a time
 _HALF_NOISE = 0.1  # noise-to-signal ratio assumed of the half maps: it fills gaps, and FSC is not biased by it
 _LEAST_FSC = 1e-3
+_COPIES = 10  # of the float32 grid, at most at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,11 @@ class Reconstruction:
     sign: int
     contrast: ImageContrast | None
     check: ConventionCheck | None
+
+
+def reconstruction_bytes(box: int) -> int:
+    """The memory that a reconstruction of `box` voxels along an edge takes, however many images there are."""
+    return 4 * _COPIES * HalfGrid(box).size ** 3
 
 
 def backproject(
@@ -77,7 +83,7 @@ def backproject(
     if len(particles) < 2:
         raise DataError(f"{particles.name}: has {len(particles)} particle; a reconstruction needs two halves")
     grid = HalfGrid(particles.box)
-    check_grid_fits((grid.size,) * 3, copies=5)
+    check_grid_fits((grid.size,) * 3, copies=_COPIES)
     contrast, checked = None, None
     if check or invert is None:
         sample = take_sample(particles)

@@ -28,6 +28,7 @@ def test_a_map_is_written_with_its_halves_their_correlation_and_a_picture(run):
     assert figures["inverted"]
     assert figures["correlations"]["as given"] > figures["correlations"]["transposed rotations"]
     assert "light on dark; images are negated" in done.err
+    assert "particles.star: 150 images; the map takes 1 MiB of memory; " in done.err
     volume = read_map("map.mrc")
     assert volume.voxel_size == pytest.approx((blobs.VOXEL,) * 3)
     truth = blobs.volume().astype(np.float32)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cryotools.core import memory
 from cryotools.core.errors import DataError
-from cryotools.core.memory import available_bytes, check_grid_fits
+from cryotools.core.memory import available_bytes, check_grid_fits, described_need
 
 GIB = 2**30
 MEMINFO = f"MemTotal:  {64 * 2**20} kB\nMemFree:  {2 * 2**20} kB\nMemAvailable:  {48 * 2**20} kB\n"
@@ -158,3 +159,9 @@ def test_a_grid_too_large_for_a_job_s_memory_is_refused(monkeypatch):
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "1")
     with pytest.raises(DataError, match=r"needs 0\.0 GiB and 0\.0 GiB are free"):
         check_grid_fits((100, 100, 100))
+
+
+@pytest.mark.parametrize(("needed", "words"), [(3 * 2**29, "1.5 GiB"), (2**26, "64 MiB"), (7, "1 MiB")])
+def test_a_need_is_told_beside_what_there_is(monkeypatch, needed, words):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 12 * 2**30)
+    assert described_need(needed) == f"{words} of memory; 12 GiB are free"

@@ -105,6 +105,16 @@ class HalfImages:
         return np.interp(np.arange(self.box // 2 + 1), radius[order], values[order])
 
 
+def kept_bytes(count: int, box: int) -> int:
+    """The memory that the values and CTFs of `count` images of `box` pixels take if they are kept."""
+    return 12 * count * len(half_circle(box))
+
+
+def fit_into_memory(count: int, box: int) -> bool:
+    """Whether so many images are kept in memory: if they take at most half of what is free."""
+    return kept_bytes(count, box) <= _SHARE * available_bytes()
+
+
 def half_images(
     source: ImageSource, *, whiten: bool = True, keep: bool | None = None, progress: Progress | None = None
 ) -> HalfImages:
@@ -135,7 +145,7 @@ def half_images(
     signal, amplitude = _amplitudes(values, source.ctf(some, frequencies / source.box), frequencies)
     prepared = HalfImages(source, frequencies, source.rotations.astype(np.float32), noise, signal, amplitude)
     if keep is None:
-        keep = 12 * n * len(frequencies) <= _SHARE * available_bytes()
+        keep = fit_into_memory(n, source.box)
     return _kept(prepared, progress or NoProgress()) if keep else prepared
 
 

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from cryotools.heterogeneity.analysis.clusters import k_means
+from cryotools.heterogeneity.analysis.components import latent_components
 from cryotools.heterogeneity.truth import JUNK, Truth
 from cryotools.metrics.clusters import adjusted_mutual_information, adjusted_rand_index, matched_clusters
 from cryotools.metrics.latent import NeighbourShare, distance_correlation, neighbours_of_same_state, neighbours_shared
@@ -69,7 +70,7 @@ def score_places(
     cyclic : the motion ends where it began
     """
     sound = truth.states != JUNK
-    components = principal_places(latent)
+    components = latent_components(latent).scores
     moving = sound & np.isfinite(truth.motion) if truth.motion is not None else np.zeros(len(truth), dtype=bool)
     motion = None
     if moving.sum() > 2:
@@ -82,12 +83,6 @@ def score_places(
     spread = np.maximum(components.std(axis=0), np.finfo(np.float64).tiny)
     junk = roc_area(np.linalg.norm(components / spread, axis=1), ~sound)
     return PlaceScores(_clusters(latent, truth.states, clusters, seed), neighbours, motion, junk)
-
-
-def principal_places(latent: np.ndarray) -> np.ndarray:
-    """Places (n, q) along the principal components of `latent` (n, q), the widest first, from their mean."""
-    centred = latent - latent.mean(axis=0)
-    return centred @ np.linalg.eigh(centred.T @ centred)[1][:, ::-1]
 
 
 def _clusters(latent: np.ndarray, states: np.ndarray, wanted: int | None, seed: int) -> ClusterScores | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cryotools.heterogeneity.scoring.places import principal_places
+from cryotools.heterogeneity.analysis.components import latent_components
 from cryotools.heterogeneity.scoring.score import EnsembleScores
 from cryotools.heterogeneity.scoring.volumes import VolumeScore
 from cryotools.heterogeneity.truth import JUNK, Truth
@@ -39,7 +39,7 @@ def _draw_places(axes: Axes, truth: Truth, latent: np.ndarray) -> None:
     shown = np.arange(len(truth))
     if len(shown) > _DRAWN:
         shown = np.sort(np.random.default_rng(0).choice(shown, _DRAWN, replace=False))
-    places = principal_places(latent)
+    places = latent_components(latent).scores
     x, y = places[shown, 0], places[shown, 1] if places.shape[1] > 1 else np.zeros(len(shown))
     states = truth.states[shown]
     junk, known = states == JUNK, np.unique(states[states != JUNK])

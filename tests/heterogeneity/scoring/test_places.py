@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cryotools.heterogeneity.scoring.places import principal_places, score_places
+from cryotools.heterogeneity.scoring.places import score_places
 from cryotools.heterogeneity.truth import Truth
 
 N = 600
@@ -89,9 +89,3 @@ def test_on_one_dimension_a_cyclic_motion_may_be_cut_open():
     cut = np.mod(motion + 0.3, 1)[:, None] ** 3
     scores = score_places(cut, truth(np.zeros(N, dtype=int), motion), cyclic=True)
     assert scores.motion.circular > 0.99
-
-
-def test_principal_places_keep_distances_and_begin_with_the_widest():
-    places = principal_places(apart(20))
-    assert np.all(np.diff(places.std(axis=0)) < 0)
-    assert np.linalg.norm(places[0] - places[1]) == pytest.approx(np.linalg.norm(apart(20)[0] - apart(20)[1]))
