@@ -37,6 +37,7 @@ FLOORS = (
 INFERENCE = (
     "anchors.predict",
     "heterogeneity.predict",
+    "heterogeneity.runs",
     "sse.predict",
     "realism.predict",
     "simulate.learned.predict",

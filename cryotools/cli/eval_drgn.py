@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cryotools.cli import options as opt
+from cryotools.cli import particleset as of
 from cryotools.cli.console import note, print_json, skip_existing
 from cryotools.core.errors import UsageError
 
@@ -15,6 +16,9 @@ EPILOG = """RUN is the folder of train-drgn. --z gives the place of one volume, 
 row in the metadata file, from 0; without them the volume is that at 0, the middle of the latent space, or the only one
 of --zdim 0. With --to, --steps volumes are made on the way from the one place to the other, and OUT.mrc becomes
 OUT_001.mrc, OUT_002.mrc and so on.
+
+RUN may also be a run of cryoDRGN (config.yaml, weights.pkl, z.pkl): the volumes are those of its eval_vol, with the
+voxel size of the CTF parameters that the run names; where these are not found, --apix gives it.
 
 Examples:
 
@@ -25,7 +29,7 @@ cryotools eval-drgn latent path.mrc --z 0.5,-1,0,0,0,0,0,0 --to 1.5,1,0,0,0,0,0,
 
 
 def command(
-    folder: Annotated[str, typer.Argument(metavar="RUN", help="Folder of train-drgn.")],
+    folder: of.Run,
     out: Annotated[str, typer.Argument(metavar="OUT", help="Map to write.")],
     z: Annotated[str | None, opt.main("--z", metavar="Z,Z", help="Place in the latent space.")] = None,
     particle: Annotated[int | None, opt.main("--particle", min=0, metavar="N", help="Place of this particle.")] = None,
@@ -34,6 +38,7 @@ def command(
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
+    voxel_size: of.RunVoxelSize = None,
     debug: opt.Debug = False,
 ) -> None:
     """Make volumes of a trained reconstruction."""
@@ -47,7 +52,7 @@ def command(
     from cryotools.core.maps.mapwrite import write_map
     from cryotools.heterogeneity.runs import open_run
 
-    found = open_run(folder)
+    found = open_run(folder, voxel_size=voxel_size)
     place = found.latent_of(particle) if particle is not None else found.place(z)
     places = [place] if to is None else list(np.linspace(place, found.place(to), steps))
     stem, suffix = out[: -len(_suffix(out))], _suffix(out)

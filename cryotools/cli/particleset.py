@@ -1,8 +1,10 @@
-"""Options of the commands that read particles with poses."""
+"""Options of the commands that read particles with poses, or runs trained on them."""
 
 from __future__ import annotations
 
 from typing import Annotated
+
+import typer
 
 from cryotools.cli import options as opt
 
@@ -15,3 +17,6 @@ Passthrough = Annotated[
     str | None, opt.main("--passthrough", metavar="CS", help="The job's file of fields that the .cs file lacks.")
 ]
 Datadir = Annotated[str | None, opt.main("--datadir", metavar="FOLDER", help="Look for stacks in this folder first.")]
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Folder of train-drgn, or a run of cryoDRGN.")]
+RunVoxelSize = Annotated[float | None, opt.apix("Voxel size of the volumes, Å, overriding the run's.")]

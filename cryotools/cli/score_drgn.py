@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cryotools.cli import options as opt
+from cryotools.cli import particleset as of
 from cryotools.cli.console import note, print_json, progress, set_threads, skip_existing
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ cryotools score-drgn latent labels.txt scores.csv --clusters 2 --json
 
 
 def command(
-    folder: Annotated[str, typer.Argument(metavar="RUN", help="Folder of train-drgn.")],
+    folder: of.Run,
     truth_file: Annotated[str, typer.Argument(metavar="TRUTH", help="Folder of the truth, or a file of labels.")],
     out: Annotated[str, typer.Argument(metavar="OUT", help="CSV: a row for each image and state measured.")],
     images: Annotated[int, opt.main("--images", min=1, metavar="N", help="Random images to measure.")] = 100,
@@ -50,6 +51,7 @@ def command(
     quiet: opt.Quiet = False,
     seed: opt.Seed = 0,
     threads: opt.Threads = None,
+    voxel_size: of.RunVoxelSize = None,
     debug: opt.Debug = False,
 ) -> None:
     """Score volumes and latent space of a reconstruction against the truth."""
@@ -64,7 +66,7 @@ def command(
     from cryotools.heterogeneity.truth import TABLE, read_truth
     from cryotools.view.picture import check_can_draw
 
-    run = open_run(folder)
+    run = open_run(folder, voxel_size=voxel_size)
     check_output(out, [str(run.file), truth_file, str(Path(truth_file) / TABLE)])
     if plot:
         check_can_draw(plot)

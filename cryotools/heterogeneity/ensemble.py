@@ -64,7 +64,7 @@ class EnsembleRun(ABC):
         return Volume.on(map_grid(box, self.voxel_size * self.box / box), np.ascontiguousarray(data))
 
     def latent(self) -> np.ndarray:
-        """The places (n, zdim) of all particles, in the order of their metadata file.
+        """The places (n, zdim) of the particles, in the order of their metadata file.
 
         Raises
         ------
@@ -76,6 +76,10 @@ class EnsembleRun(ABC):
             raise DataError(f"{path}: no such file; the run has a single volume")
         with path.open(encoding="utf-8") as lines:
             return np.array([[float(each) for each in row[1:]] for row in list(csv.reader(lines))[1:]])
+
+    def rows(self) -> np.ndarray:
+        """The rows of the metadata file, from 0, whose places `latent` has: int64 (n,)."""
+        return np.arange(len(self.latent()))
 
     def place(self, text: str | None) -> np.ndarray:
         """A place (zdim,) from numbers separated by commas; None is 0.
@@ -103,7 +107,9 @@ class EnsembleRun(ABC):
         UsageError
             There is no such particle.
         """
-        every = self.latent()
-        if particle >= len(every):
-            raise ArgumentError("particle", particle, f"the run has particles 0 to {len(every) - 1}")
-        return every[particle]
+        rows = self.rows()
+        at = np.flatnonzero(rows == particle)
+        if not len(at):
+            which = f"{len(rows)} of the " if len(rows) <= rows.max(initial=0) else ""
+            raise ArgumentError("particle", particle, f"the run has {which}particles 0 to {rows.max(initial=0)}")
+        return self.latent()[at[0]]

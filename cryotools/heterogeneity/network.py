@@ -7,6 +7,7 @@ the whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,8 +49,11 @@ def half_circle(box: int, radius: float | None = None) -> np.ndarray:
 class ResidualNetwork(nn.Module):
     """A linear layer, `layers` residual ones of the same width, and a linear one: (…, inputs) → (…, outputs)."""
 
-    def __init__(self, inputs: int, outputs: int, layers: int, width: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, layers: int, width: int, activation: Callable[[Tensor], Tensor] = torch.relu
+    ) -> None:
         super().__init__()
+        self.activation = activation
         self.first = nn.Linear(inputs, width)
         self.inner = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
         self.last = nn.Linear(width, outputs)
@@ -59,9 +63,9 @@ class ResidualNetwork(nn.Module):
 
     def after_first(self, x: Tensor) -> Tensor:
         """The rest of the network, from the values (…, width) of the first layer."""
-        x = torch.relu(x)
+        x = self.activation(x)
         for layer in self.inner:
-            x = torch.relu(x + layer(x))
+            x = self.activation(x + layer(x))
         return self.last(x)
 
 

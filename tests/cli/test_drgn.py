@@ -7,6 +7,7 @@ import json
 import pickle
 from pathlib import Path
 
+import cryodrgn_runs as peers
 import mrcfile
 import numpy as np
 import pytest
@@ -104,3 +105,17 @@ def test_bad_input_is_said_in_one_line_and_leaves_nothing(run, arguments, code, 
     assert words in done.err
     assert len([line for line in done.err.splitlines() if "error" in line]) == 1
     assert not list(Path().glob("out*"))
+
+
+def test_runs_of_cryodrgn_are_evaluated_too(run):
+    peers.write_run(Path("peer"))
+    done = run("eval-drgn", "peer", "volume.mrc", "--z", "0.7,-1.3")
+    assert done.code == 0, done.err
+    volume = read_map("volume.mrc")
+    assert np.allclose(volume.data, peers.expected_volume(Path("peer"), [0.7, -1.3]), atol=1e-5)
+    assert volume.voxel_size == (peers.PIXEL,) * 3
+    Path("peer/ctf.pkl").unlink()
+    done = run("eval-drgn", "peer", "other.mrc", "--particle", 3)
+    assert (done.code, "pixel size, are not at /elsewhere/ctf.pkl; give --apix" in done.err) == (1, True)
+    done = run("eval-drgn", "peer", "other.mrc", "--particle", 3, "--apix", 1.5)
+    assert (done.code, read_map("other.mrc").voxel_size) == (0, (1.5,) * 3)
