@@ -113,21 +113,30 @@ def decoded_volume(
     latent: np.ndarray,
     norm: tuple[float, float],
     device: str | torch.device = "cpu",
+    box: int | None = None,
 ) -> np.ndarray:
     """The volume float32 (D, D, D) at `latent` (zdim,), z, y, x.
 
-    `norm` has the mean and the standard deviation by which Hartley values of images were normalised.
+    Parameters
+    ----------
+    norm : mean and standard deviation by which Hartley values of images were normalised
+    box : D, even; None: the decoder's. In a smaller one, frequencies beyond D / 2 are left out.
     """
     settings = decoder.settings
-    axis = np.linspace(-settings.extent, settings.extent, settings.box + 1, dtype=np.float32)
+    full, (mean, deviation) = settings.box, norm
+    box = box or full
+    axis = np.linspace(-settings.extent, settings.extent, full + 1, dtype=np.float32)
+    axis = axis[(full - box) // 2 : (full + box) // 2 + 1]
+    edge = np.float32((settings.extent * box / full) ** 2)
     told = torch.from_numpy(np.asarray(latent, dtype=np.float32)).to(device)
-    fourier = settings.domain == FOURIER
-    planes = axis[: len(axis) // 2 + 1] if fourier else axis[:-1]
-    edge = np.float32(settings.extent**2 if fourier else np.inf)
-    values = np.stack([_plane(decoder, axis, z, told, edge) for z in planes])
-    hartley = _hartley(values[..., 0] + 1j * values[..., 1]) if fourier else values[..., 0]
-    mean, deviation = norm
-    return values_of_hartley(hartley[: settings.box, :-1, :-1] * deviation + mean, VOLUME).astype(np.float32)
+    if settings.domain == FOURIER:
+        values = np.stack([_plane(decoder, axis, z, told, edge) for z in axis[: box // 2 + 1]])
+        hartley = _hartley(values[..., 0] + 1j * values[..., 1])[:box]
+    else:
+        edge = np.float32(np.inf) if box == full else edge
+        hartley = np.stack([_plane(decoder, axis, z, told, edge)[..., 0] for z in axis[:-1]])
+    hartley = (hartley[:, :-1, :-1] * deviation + mean) * (box / full) ** VOLUME  # grey values stay as they are
+    return values_of_hartley(hartley, VOLUME).astype(np.float32)
 
 
 def _plane(decoder: CryodrgnDecoder, axis: np.ndarray, z: np.float32, told: Tensor, edge: np.float32) -> np.ndarray:
@@ -145,8 +154,8 @@ def _plane(decoder: CryodrgnDecoder, axis: np.ndarray, z: np.float32, told: Tens
 
 
 def _hartley(lower: np.ndarray) -> np.ndarray:
-    """Hartley values (2h + 1, n, n) from Fourier values (h + 1, n, n) for z <= 0, of which, where z = 0, those after the
-    middle count as conjugates of those before.
+    """Hartley values (2h + 1, n, n) from Fourier values (h + 1, n, n) for z <= 0. Where z is 0, those after the middle
+    are replaced by the conjugates of those before.
     """
     middle = lower[-1].ravel()
     count = middle.size // 2

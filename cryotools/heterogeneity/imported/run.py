@@ -64,8 +64,11 @@ class CryodrgnRun(EnsembleRun):
 
     def volume(self, latent: np.ndarray) -> Volume:
         """The volume at `latent` (zdim,), as cryoDRGN's eval_vol makes it."""
-        data = decoded_volume(self.decoder, np.asarray(latent)[: self.zdim], self.norm, self.device)
-        return Volume.on(map_grid(self.box, self.voxel_size), data)
+        return self._volume_of_box(latent, self.box)
+
+    def _volume_of_box(self, latent: np.ndarray, box: int) -> Volume:
+        data = decoded_volume(self.decoder, latent, self.norm, self.device, box)
+        return Volume.on(map_grid(box, self.voxel_size * self.box / box), data)
 
     def latent(self) -> np.ndarray:
         """The places (n, zdim) of the particles that were trained on, in their order.

@@ -15,6 +15,7 @@ import yaml
 
 from cryotools.core.errors import DataError, UsageError
 from cryotools.heterogeneity.encoding import ENCODINGS
+from cryotools.heterogeneity.fourier import spectrum_of
 from cryotools.heterogeneity.runs import open_run
 
 PLACE = [0.7, -1.3]
@@ -52,6 +53,17 @@ def test_volumes_of_other_trainings_and_networks_are_those_of_the_formulas(tmp_p
     place = np.linspace(-1, 1, kind.get("zdim", 2))
     assert (run.zdim, run.box) == (len(place), kind.get("box", peers.BOX))
     assert _error(run.volume(place).data, peers.expected_volume(folder, list(place))) < 1e-5
+
+
+@pytest.mark.parametrize("domain", ["fourier", "hartley"])
+def test_smaller_volumes_are_the_low_frequencies_of_the_whole_ones(tmp_path: Path, domain: str) -> None:
+    run = open_run(peers.write_run(tmp_path / "run", box=12, encoding="geom_lowf", domain=domain))
+    small = run.volume_of_box(np.array(PLACE), 8)
+    found, whole = spectrum_of(small.data, 3), spectrum_of(run.volume(np.array(PLACE)).data, 3)[2:10, 2:10, 2:10]
+    z, y, x = np.mgrid[-4:4, -4:4, -4:4]
+    inside = x * x + y * y + z * z < 16
+    assert np.allclose(found[inside], whole[inside] * (8 / 12) ** 3, atol=1e-4)
+    assert small.voxel_size == (peers.PIXEL * 12 / 8,) * 3
 
 
 def test_places_are_those_of_the_particles_and_of_the_same_epoch_as_the_weights(tmp_path: Path) -> None:
