@@ -200,7 +200,7 @@ def _check_counts(stacks: tuple[ImageStack, ...], metadata: Metadata) -> None:
         stack = stacks[metadata.stack_of[vague[0]]]
         raise DataError(
             f"{metadata.path}: row {vague[0] + 1}: names {stack.path}, which has {len(stack)} images, without saying "
-            "which (as 000001@ does); tilt series are not read, export single images"
+            "which (as 000001@ does)"
         )
 
 

@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.stackfile import write_stack
+from cryotools.heterogeneity.metadata.star import star_rows
 from cryotools.heterogeneity.particles import read_particles
 
 EVERY = np.arange(sets.COUNT)
@@ -67,6 +68,25 @@ def test_b_factors_damp_whatever_sign_their_program_writes(tmp_path: Path, writt
 def test_b_factors_of_both_signs_are_taken_as_they_are(tmp_path: Path) -> None:
     factors = np.array([-5.0, 0, 5, 10, 20, 40])
     assert read_particles(sets.relion30(tmp_path, {"CtfBfactor": factors})).ctf.b_factor.tolist() == factors.tolist()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("data_optics", "data_general\n\n_rlnTomoSubTomosAre2DStacks 1\n\ndata_optics", "tilt series, each a stack"),
+        ("_rlnMicrographName", "_rlnTomoVisibleFrames", "tilt series, each a stack"),
+        ("_rlnClassNumber", "_rlnImageDimensionality", "subtomograms, volumes instead of images"),
+    ],
+)
+def test_tilt_series_and_subtomograms_are_told_apart_from_images(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    path = sets.relion31(tmp_path)
+    text = path.read_text().replace(old, new).replace(" 30 1 ", " 30 3 ")
+    path.write_text(text)
+    with pytest.raises(DataError, match=words):
+        read_particles(path)
+    assert len(star_rows(path)) == sets.COUNT
 
 
 def test_pickles_of_cryodrgn_replace_what_a_file_says(tmp_path: Path) -> None:

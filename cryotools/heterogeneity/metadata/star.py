@@ -23,6 +23,7 @@ from cryotools.heterogeneity.poses import euler_to_rotations
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _ABERRATIONS = ("rlnBeamTiltX", "rlnBeamTiltY", "rlnOddZernike", "rlnEvenZernike")
 _MAGNIFICATION = ("rlnMagMat00", "rlnMagMat01", "rlnMagMat10", "rlnMagMat11")
+_STACKS_OF_TILTS = "rlnTomoSubTomosAre2DStacks"
 _USUAL_CONTRAST = 0.1  # amplitude contrast that most programs suggest
 
 
@@ -74,6 +75,7 @@ def read_star_particles(path: str | os.PathLike[str], voxel_size: float | None =
     optics = rows.tables.get("optics")
     group = _optics_groups(table, optics)
     values = _Values(table, optics, group, path)
+    _refuse_tomography(rows.tables, values, path)
     pixel = _pixel_size(values) if voxel_size is None else np.full(len(table), float(voxel_size))
     names, image = _images(table)
     stacks, stack_of = grouped(names)
@@ -142,6 +144,18 @@ class _Values:
                 "give the STAR file as RELION wrote it"
             )
         return self.particles.numbers(column, default)
+
+
+def _refuse_tomography(tables: Mapping[str, StarTable], values: _Values, path: str | os.PathLike[str]) -> None:
+    """Raise DataError if particles are stacks of tilts or volumes, as those of RELION 5 and WarpTools."""
+    stacks = [table.numbers(_STACKS_OF_TILTS, 0.0).any() for table in tables.values() if _STACKS_OF_TILTS in table]
+    if any(stacks) or ("rlnTomoVisibleFrames" in values and not stacks):
+        raise DataError(
+            f"{path}: its particles are tilt series, each a stack of tilts, which are not read; give a file with a "
+            "line for each tilt, with its own pose and CTF, as M exports image series"
+        )
+    if "rlnImageDimensionality" in values and (values.numbers("rlnImageDimensionality", 2.0) == 3).any():
+        raise DataError(f"{path}: its particles are subtomograms, volumes instead of images, which are not read")
 
 
 def _optics_groups(table: StarTable, optics: StarTable | None) -> np.ndarray:
