@@ -209,7 +209,7 @@ def _check(n_states: int, imaging: Imaging) -> None:
         raise ArgumentError("n", imaging.count, f"give an image or more for each of the {n_states} states")
     if imaging.box % 2 or imaging.box < 8:
         raise ArgumentError("box", imaging.box, "give an even number of pixels, 8 or more")
-    if not 0 <= imaging.shift < imaging.box / 4:
+    if not 0 <= imaging.shift <= imaging.box / 4:
         raise ArgumentError("shift", imaging.shift, f"give 0 to {imaging.box / 4:g} pixels, a quarter of the box")
     if not (imaging.junk >= 0 and round(imaging.junk * imaging.count) < imaging.count):
         raise ArgumentError("junk", imaging.junk, "give a share from 0 on that leaves some particles")

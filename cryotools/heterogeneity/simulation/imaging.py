@@ -22,7 +22,8 @@ from cryotools.heterogeneity.simulation.draws import BLOBS, OFF_CENTRE, PARTICLE
 from cryotools.heterogeneity.simulation.projector import Projector
 
 _BATCH_VALUES = 1 << 19  # Fourier values at a time
-_MEMORY = 0.2  # share of the free memory for a run of images, and for spectra of states
+_RUN = 1 << 26  # bytes of images that are made together
+_MEMORY = 0.2  # share of the free memory for spectra of states, or else for a longer run of images
 _TOGETHER = 256  # images that are handed out together
 _SAMPLE = 2000  # images that the variance of the signal is measured on
 _BLOBS = 12  # in an image of blobs
@@ -59,7 +60,9 @@ class Camera:
     def images(self, scale: float, noise: bool, progress: Progress) -> Iterator[np.ndarray]:
         """All images in order, float32 (k, D, D) at a time: what was drawn times `scale`, and noise of variance 1."""
         box, random = self.imaging.box, np.random.default_rng((self.imaging.seed, _NOISE_STREAM))
-        at_once = max(1, int(_MEMORY * available_bytes()) // (4 * box**2))
+        # where spectra of states are not kept, each is made once per run
+        room = _RUN if self._keep else max(_RUN, int(_MEMORY * available_bytes()))
+        at_once = max(1, room // (4 * box**2))
         progress.start(len(self.draws), "images")
         for start in range(0, len(self.draws), at_once):
             run = np.arange(start, min(start + at_once, len(self.draws)))

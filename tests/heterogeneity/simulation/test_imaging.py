@@ -80,11 +80,13 @@ def test_the_ratio_of_signal_to_noise_is_that_of_variances_in_the_box():
     assert power.std() / power.mean() < 0.05  # white
 
 
-def test_images_do_not_depend_on_how_many_fit_into_memory(monkeypatch):
+@pytest.mark.parametrize("free", [1e9, 1e3])
+def test_images_do_not_depend_on_how_many_are_made_together_and_on_free_memory(monkeypatch, free):
     imaging = replace(PLAIN, junk=0.3)
     draws = draw_images(2, imaging)
     whole = taken(imaging, draws, noise=True)
-    monkeypatch.setattr(module, "available_bytes", lambda: 7 * BOX**2 * 4 / module._MEMORY)
+    monkeypatch.setattr(module, "available_bytes", lambda: free)
+    monkeypatch.setattr(module, "_RUN", 7 * BOX**2 * 4)
     sizes = [len(part) for part in Camera(VOLUMES.__getitem__, 2, draws, imaging).images(1.0, True, NoProgress())]
     assert sizes == [7, 7, 7, 7, 7, 5]
     assert np.allclose(taken(imaging, draws, noise=True), whole, atol=1e-6)
