@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from cryotools.cli import options as opt
+from cryotools.cli import particleset as of
 from cryotools.cli.console import detail, label, note, print_json, progress, set_threads
 from cryotools.core.errors import UsageError
 
 NAME = "analyze-drgn"
-EPILOG = """RUN is the folder of train-drgn; OUT receives report.html, a page to open in any browser, with all that
-follows in it: clusters of particles and their volumes, volumes along principal components of the latent space and along
-a way from particle to particle, conformations found by comparing volumes, and commands for what to do next. Tables
+EPILOG = """RUN is the folder of train-drgn, or of cryoDRGN; OUT receives report.html, a page to open in any browser,
+with all that follows in it: clusters of particles and their volumes, volumes along principal components of the latent
+space and along a way from particle to particle, conformations found by comparing volumes, and what to do next. Tables
 (clusters.csv, components.csv, landscape.csv) have a row per particle, numbered as in the metadata file from 0, and
 filter-particles takes them. Volumes are in OUT/volumes, and volumes.cxc opens them in ChimeraX.
 
@@ -27,7 +28,7 @@ cryotools analyze-drgn latent analysis --path 0,3,5 --steps 6 --no-volumes --lan
 
 
 def command(
-    folder: Annotated[str, typer.Argument(metavar="RUN", help="Folder of train-drgn.")],
+    folder: of.Run,
     out: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write to.")],
     clusters: Annotated[int, opt.main("--clusters", min=1, metavar="N", help="Clusters of particles.")] = 20,
     components: Annotated[
@@ -61,6 +62,7 @@ def command(
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
     threads: opt.Threads = None,
+    voxel_size: of.RunVoxelSize = None,
     debug: opt.Debug = False,
 ) -> None:
     """Show what is in a trained reconstruction, on one page."""
@@ -70,7 +72,7 @@ def command(
     from cryotools.heterogeneity.analysis.output import AnalysisFiles, analysis_summary, write_analysis
     from cryotools.heterogeneity.runs import open_run
 
-    found = open_run(folder)
+    found = open_run(folder, voxel_size=voxel_size)
     options = AnalysisOptions(clusters, components, steps, anchors, landscape, conformations, umap, seed)
     files = AnalysisFiles(Path(out), box if volumes else 0, label(f"of {folder}"))
     files.check(found)

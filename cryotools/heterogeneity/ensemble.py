@@ -110,6 +110,11 @@ class EnsembleRun(ABC):
         rows = self.rows()
         at = np.flatnonzero(rows == particle)
         if not len(at):
-            which = f"{len(rows)} of the " if len(rows) <= rows.max(initial=0) else ""
-            raise ArgumentError("particle", particle, f"the run has {which}particles 0 to {rows.max(initial=0)}")
+            raise ArgumentError("particle", particle, f"the run has {rows_said(rows)}")
         return self.latent()[at[0]]
+
+
+def rows_said(rows: np.ndarray) -> str:
+    """The rows of particles in words, for messages."""
+    last = rows.max(initial=0)
+    return f"particles 0 to {last}" if len(rows) == last + 1 else f"{len(rows)} of the particles 0 to {last}"

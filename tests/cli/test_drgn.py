@@ -119,3 +119,19 @@ def test_runs_of_cryodrgn_are_evaluated_too(run):
     assert (done.code, "pixel size, are not at /elsewhere/ctf.pkl; give --apix" in done.err) == (1, True)
     done = run("eval-drgn", "peer", "other.mrc", "--particle", 3, "--apix", 1.5)
     assert (done.code, read_map("other.mrc").voxel_size) == (0, (1.5,) * 3)
+
+
+def test_runs_of_cryodrgn_are_analyzed_and_scored_too(run):
+    folder = peers.write_run(Path("peer"))
+    rows = np.arange(1, 2 * peers.PARTICLES, 2)
+    peers.change(folder, "dataset_args", ind="ind.pkl")
+    (folder / "ind.pkl").write_bytes(pickle.dumps(rows))
+    done = run("analyze-drgn", "peer", "out", "--clusters", 2, "--landscape", 0, "--steps", 2, "--apix", 2)
+    assert done.code == 0, done.err
+    clusters = list(csv.DictReader(Path("out/clusters.csv").read_text().splitlines()))
+    assert [int(row["index"]) for row in clusters] == rows.tolist()
+    assert read_map(next(Path("out/volumes").glob("*.mrc"))).voxel_size == (2.0,) * 3
+    Path("labels.txt").write_text("\n".join(str(at % 2) for at in range(peers.PARTICLES)))
+    done = run("score-drgn", "peer", "labels.txt", "scores.csv", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["n_particles"] == peers.PARTICLES

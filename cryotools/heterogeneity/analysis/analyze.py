@@ -18,7 +18,7 @@ from cryotools.heterogeneity.analysis.components import (
 )
 from cryotools.heterogeneity.analysis.landscape import Landscape, volume_landscape
 from cryotools.heterogeneity.analysis.traversal import LatentGraph, Traversal, along_component
-from cryotools.heterogeneity.ensemble import EnsembleRun
+from cryotools.heterogeneity.ensemble import EnsembleRun, rows_said
 
 _LANDSCAPE_BOX = 64  # voxels
 _FEWEST = 3  # particles of which there is anything to see
@@ -33,7 +33,7 @@ class AnalysisOptions:
     clusters : by k-means, each with a volume
     components : principal components that are followed
     steps : volumes along each way
-    path : particles through which the way from particle to particle leads; empty: from one end of the data to the other
+    path : rows of particles through which the way from particle to particle leads; empty: the ends of the data
     landscape : volumes that are compared; 0 leaves that out
     conformations : groups of these volumes; None: as many as fit best
     umap : also a map in two dimensions, if umap-learn is installed and there are more than two
@@ -51,8 +51,11 @@ class AnalysisOptions:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What was found about n particles; `trajectories` has pc1, pc2, … and path; `umap` is (n, 2)."""
+    """What was found about n particles, in `rows` (n,) of the metadata file; `trajectories` has pc1, pc2, … and path;
+    `umap` is (n, 2).
+    """
 
+    rows: np.ndarray
     latent: np.ndarray
     clusters: Clusters
     components: LatentComponents
@@ -77,17 +80,19 @@ def analyze_run(run: EnsembleRun, options: AnalysisOptions, progress: Progress |
     latent = run.latent()
     if len(latent) < _FEWEST:
         raise DataError(f"{run.folder}: has {len(latent)} particles; there is nothing to see in fewer than {_FEWEST}")
-    _check(options, len(latent))
+    rows = run.rows()
+    path = _places_of(options.path, rows)
     clusters = k_means(latent, options.clusters, options.seed)
     components = latent_components(latent)
     trajectories = {
         f"pc{number + 1}": along_component(latent, components, number, options.steps)
         for number in range(min(options.components, run.zdim))
     }
-    graph = LatentGraph(latent, np.union1d(clusters.representatives, options.path).astype(int), options.seed)
+    graph = LatentGraph(latent, np.union1d(clusters.representatives, path).astype(int), options.seed)
     if len(clusters) > 1:
-        trajectories["path"] = graph.way(options.path or graph.ends(clusters.representatives), options.steps)
+        trajectories["path"] = graph.way(path or graph.ends(clusters.representatives), options.steps)
     return Analysis(
+        rows,
         latent,
         clusters,
         components,
@@ -97,12 +102,15 @@ def analyze_run(run: EnsembleRun, options: AnalysisOptions, progress: Progress |
     )
 
 
-def _check(options: AnalysisOptions, count: int) -> None:
-    if len(options.path) == 1:
-        raise ArgumentError("path", options.path[0], "give two or more particles, separated by commas")
-    for particle in options.path:
-        if not 0 <= particle < count:
-            raise ArgumentError("path", particle, f"the run has particles 0 to {count - 1}")
+def _places_of(path: tuple[int, ...], rows: np.ndarray) -> tuple[int, ...]:
+    """Where among the particles those are that `path` names by their rows."""
+    if len(path) == 1:
+        raise ArgumentError("path", path[0], "give two or more particles, separated by commas")
+    places = {int(row): place for place, row in enumerate(rows)}
+    for particle in path:
+        if particle not in places:
+            raise ArgumentError("path", particle, f"the run has {rows_said(rows)}")
+    return tuple(places[particle] for particle in path)
 
 
 def _umap(latent: np.ndarray, options: AnalysisOptions) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from cryotools.heterogeneity.analysis.pagestyle import SCRIPT, STYLE
 from cryotools.heterogeneity.analysis.pictures import Look
 from cryotools.heterogeneity.analysis.plots import cluster_colours
 from cryotools.heterogeneity.analysis.traversal import FROM, TO
-from cryotools.heterogeneity.ensemble import EnsembleRun
+from cryotools.heterogeneity.ensemble import LATENT, EnsembleRun
 
 _DISTINCT = 0.7  # mean silhouette; the halves of an evenly filled line have 0.63
 
@@ -115,7 +115,7 @@ def _clusters(found: Analysis, gallery: Gallery) -> str:
         share = counts[number] / counts.sum()
         title = (
             f'<i class="dot" style="background:{colour}"></i>Cluster {number + 1} <span>{counts[number]:,} particles '
-            f"({100 * share:.1f} %), volume of particle {found.clusters.representatives[number]}</span>"
+            f"({100 * share:.1f} %), volume of particle {found.rows[found.clusters.representatives[number]]}</span>"
         )
         cards.append(_card(title, strip, f"cluster {number + 1}", colour, counts[number] / counts.max(), look))
     return (
@@ -139,10 +139,9 @@ def _trajectories(found: Analysis, gallery: Gallery) -> str:
     for name, way in found.trajectories.items():
         moved = int((way.particles >= 0).sum())
         if name == "path":
-            title = (
-                f"From particle to particle <span>{way.particles[0]} to {way.particles[-1]}, along neighbours</span>"
-            )
-            said = [f"{at + 1} of {len(way)}: particle {particle}" for at, particle in enumerate(way.particles)]
+            passed = found.rows[way.particles]
+            title = f"From particle to particle <span>{passed[0]} to {passed[-1]}, along neighbours</span>"
+            said = [f"{at + 1} of {len(way)}: particle {particle}" for at, particle in enumerate(passed)]
         else:
             share = found.components.shares[int(name.removeprefix("pc")) - 1]
             title = f"PC {name.removeprefix('pc')} <span>{100 * share:.1f} % of the latent variance"
@@ -217,8 +216,9 @@ def _next(run: EnsembleRun, found: Analysis, gallery: Gallery) -> str:
     particles = shlex.quote(_particles(run.folder))
     kept = f"kept{Path(_particles(run.folder)).suffix}"
     small = int(found.clusters.counts().argmin()) + 1
-    place = ",".join(f"{each:.3g}" for each in found.latent[found.clusters.representatives[0]])
-    ends = found.trajectories["path"].particles[[0, -1]] if "path" in found.trajectories else [0, 1]
+    typical = found.clusters.representatives[0]
+    place = ",".join(f"{each:.3g}" for each in found.latent[typical])
+    ends = found.rows[found.trajectories["path"].particles[[0, -1]] if "path" in found.trajectories else [0, 1]]
     filtering = f"cryotools filter-particles {particles} {kept}"
     blocks = {
         "Particles of some clusters (a range of their numbers), or all others, for RELION or cryoSPARC:": [
@@ -227,10 +227,10 @@ def _next(run: EnsembleRun, found: Analysis, gallery: Gallery) -> str:
         ],
         "Particles by their place along a principal component or a latent dimension:": [
             f"{filtering} --rows {folder}/components.csv --where pc_1=0:",
-            f"{filtering} --rows {source} --where z_1=-1:1",
+            *([f"{filtering} --rows {source} --where z_1=-1:1"] if (run.folder / LATENT).exists() else []),
         ],
         "The volume of a particle, or of any place:": [
-            f"cryotools eval-drgn {source} volume.mrc --particle {found.clusters.representatives[0]}",
+            f"cryotools eval-drgn {source} volume.mrc --particle {found.rows[typical]}",
             f"cryotools eval-drgn {source} volume.mrc --z={place}",
         ],
         "Another way from particle to particle, with more steps:": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def tables_of(found: Analysis) -> dict[str, Rows]:
     conformations are numbered from 1, as in the names of files.
     """
     tables = {
-        "clusters": [{"index": at, CLUSTER: int(label) + 1} for at, label in enumerate(found.clusters.labels)],
+        "clusters": [row | {CLUSTER: int(label) + 1} for row, label in _numbered(found, found.clusters.labels)],
         "components": _components(found),
         "centres": _centres(found),
         "trajectories": _trajectories(found),
@@ -26,7 +27,7 @@ def tables_of(found: Analysis) -> dict[str, Rows]:
 
 
 def _components(found: Analysis) -> Rows:
-    rows: Rows = [{"index": at, **_columns("pc", scores)} for at, scores in enumerate(found.components.scores)]
+    rows: Rows = [row | _columns("pc", scores) for row, scores in _numbered(found, found.components.scores)]
     if found.umap is not None:
         rows = [{**row, **_columns("umap", place)} for row, place in zip(rows, found.umap, strict=True)]
     return rows
@@ -36,7 +37,7 @@ def _centres(found: Analysis) -> Rows:
     clusters = found.clusters
     counted = zip(clusters.counts(), clusters.representatives, clusters.centres, strict=True)
     return [
-        {CLUSTER: at + 1, "n_particles": int(count), "index": int(particle)}
+        {CLUSTER: at + 1, "n_particles": int(count), "index": int(found.rows[particle])}
         | _columns("centre_z", centre)
         | _columns("z", found.latent[particle])
         for at, (count, particle, centre) in enumerate(counted)
@@ -45,7 +46,11 @@ def _centres(found: Analysis) -> Rows:
 
 def _trajectories(found: Analysis) -> Rows:
     return [
-        {"volume": f"{name}_{at + 1:02d}", "index": int(particle) if particle >= 0 else None, **_columns("z", place)}
+        {
+            "volume": f"{name}_{at + 1:02d}",
+            "index": int(found.rows[particle]) if particle >= 0 else None,
+            **_columns("z", place),
+        }
         for name, way in found.trajectories.items()
         for at, (particle, place) in enumerate(zip(way.particles, way.places, strict=True))
     ]
@@ -55,9 +60,14 @@ def _landscape(found: Analysis) -> Rows:
     land = found.landscape
     assert land is not None
     return [
-        {"index": at, "volume": int(volume) + 1, CONFORMATION: int(label) + 1, **_columns("volume_pc", place)}
-        for at, (volume, label, place) in enumerate(zip(land.clusters.labels, land.labels(), land.places, strict=True))
+        row | {"volume": int(volume) + 1, CONFORMATION: int(label) + 1, **_columns("volume_pc", place)}
+        for row, volume, label, place in _numbered(found, land.clusters.labels, land.labels(), land.places)
     ]
+
+
+def _numbered(found: Analysis, *values: np.ndarray) -> Iterator[tuple[Any, ...]]:
+    """The first column of each particle, its row in the metadata file, and its values."""
+    return zip(({"index": int(row)} for row in found.rows), *values, strict=True)
 
 
 def _columns(name: str, values: np.ndarray) -> dict[str, float]:

@@ -10,6 +10,7 @@ from blob_ensemble import BallRun
 
 from cryotools.core.errors import ArgumentError, CryotoolsNote, DataError
 from cryotools.heterogeneity.analysis.analyze import AnalysisOptions, analyze_run
+from cryotools.heterogeneity.analysis.tables import tables_of
 
 
 def run_of(count: int = 80, zdim: int = 2) -> BallRun:
@@ -39,6 +40,20 @@ def test_the_way_goes_from_one_end_of_the_motion_to_the_other() -> None:
 def test_the_way_passes_the_particles_that_were_asked_for() -> None:
     way = analyze_run(run_of(), AnalysisOptions(path=(7, 3, 11), steps=80, landscape=0)).trajectories["path"]
     assert {7, 3, 11} <= set(way.particles.tolist())
+
+
+def test_particles_are_known_by_their_rows_even_if_others_were_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.arange(80) * 3 + 1
+    monkeypatch.setattr(BallRun, "rows", lambda _: rows)
+    found = analyze_run(run_of(), AnalysisOptions(path=(22, 10), steps=80, landscape=5))
+    tables = tables_of(found)
+    for name in ("clusters", "components", "landscape"):
+        assert [row["index"] for row in tables[name]] == rows.tolist()
+    assert [row["index"] for row in tables["centres"]] == rows[found.clusters.representatives].tolist()
+    way = [row["index"] for row in tables["trajectories"] if row["volume"].startswith("path")]
+    assert (way[0], way[-1]) == (22, 10)
+    with pytest.raises(ArgumentError, match="the run has 80 of the particles 0 to 238"):
+        analyze_run(run_of(), AnalysisOptions(path=(22, 11)))
 
 
 def test_one_dimension_has_one_component_and_a_landscape() -> None:
