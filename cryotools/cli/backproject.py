@@ -62,7 +62,7 @@ def command(
     if skip_existing(output, no_clobber):
         return
     set_threads(threads, classical=True)
-    inputs = [particles_file, poses, ctf, passthrough]
+    inputs = [particles_file, *(of.pose_files(poses) or ()), ctf, passthrough]
     check_map_output(output, preview, inputs)
     from cryotools.core.files.output import check_output
     from cryotools.core.memory import described_need
@@ -74,7 +74,7 @@ def command(
         check_output(name, [source for source in inputs if source])
     particles = read_particles(
         particles_file,
-        poses=poses,
+        poses=of.pose_files(poses),
         ctf=ctf,
         passthrough=passthrough,
         datadir=datadir,

@@ -94,7 +94,7 @@ def command(
         raise UsageError("--beta weights the latent space, and --zdim 0 has none")
     read = read_particles(
         particles,
-        poses=poses,
+        poses=of.pose_files(poses),
         ctf=ctf,
         passthrough=passthrough,
         datadir=datadir,

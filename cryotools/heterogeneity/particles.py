@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cryotools.heterogeneity.metadata.star import read_star_particles
 from cryotools.heterogeneity.poses import Poses
 
 _FORMATS = ".star, .cs, .mrcs, .mrc or .txt"
+PoseFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 _STACKS = (".mrcs", ".mrc", ".txt")
 
 
@@ -90,7 +92,7 @@ class Particles:
 def read_particles(
     path: str | os.PathLike[str],
     *,
-    poses: str | os.PathLike[str] | None = None,
+    poses: PoseFiles | None = None,
     ctf: str | os.PathLike[str] | None = None,
     passthrough: str | os.PathLike[str] | None = None,
     datadir: str | os.PathLike[str] | None = None,
@@ -103,7 +105,8 @@ def read_particles(
 
     Parameters
     ----------
-    poses, ctf : cryoDRGN's pickles, which replace what the file says; a row for each of its particles
+    poses, ctf : cryoDRGN's pickles, which replace what the file says; a row for each of its particles. Poses may be in
+        two files, of rotations and of shifts.
     passthrough : a .cs file with the fields that the first one lacks
     datadir : folder in which to look for stacks first
     voxel_size : Å per pixel of the images as stored; replaces what the files say
@@ -128,19 +131,10 @@ def read_particles(
     unknown = np.flatnonzero(~np.isfinite(size))
     if len(unknown):
         raise DataError(f"{path}: the pixel size of image {unknown[0] + 1} is given nowhere; give `voxel_size`")
-    posed = None
-    if poses is not None:
-        rotations, shifts = read_pose_pickle(poses)
-        _check_count(poses, len(rotations), path, count)
-        with naming(os.fspath(poses)):
-            posed = Poses(rotations, shifts)
-    elif metadata.rotations is not None:
-        with naming(os.fspath(path)):
-            posed = Poses(metadata.rotations, metadata.shifts / stored)
     return Particles(
         name=os.fspath(path),
         images=images,
-        poses=posed,
+        poses=_poses(poses, metadata, stored),
         ctf=parameters,
         voxel_size=size * stored / images.box,
         optics_group=metadata.optics_group,
@@ -186,6 +180,22 @@ def _read(
     else:
         raise UsageError(f"{path}: is not a file of particles; give {_FORMATS}")
     return metadata, open_images(metadata, datadir=datadir, downsample=downsample)
+
+
+def _poses(files: PoseFiles | None, metadata: Metadata, stored: int) -> Poses | None:
+    """Poses from one or two files, else from the metadata of images of `stored` pixels."""
+    if files is None:
+        if metadata.rotations is None:
+            return None
+        with naming(os.fspath(metadata.path)):
+            return Poses(metadata.rotations, metadata.shifts / stored)
+    named = [os.fspath(each) for each in ([files] if isinstance(files, str | os.PathLike) else files)]
+    if not 1 <= len(named) <= 2:
+        raise ArgumentError("poses", ",".join(named), "give one file, or that of rotations and that of shifts")
+    rotations, shifts = read_pose_pickle(*named)
+    _check_count(named[0], len(rotations), metadata.path, len(metadata))
+    with naming(named[0]):
+        return Poses(rotations, shifts)
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:

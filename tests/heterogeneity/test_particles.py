@@ -103,6 +103,13 @@ def test_pickles_of_cryodrgn_replace_what_a_file_says(tmp_path: Path) -> None:
     assert np.array_equal(particles.images.read(EVERY), sets.IMAGES[order])
     assert np.allclose(particles.poses.shifts, shifts)
     assert particles.voxel_size.tolist() == [3.0] * 6
+    (tmp_path / "rotations.pkl").write_bytes(pickle.dumps(_textbook()[order]))
+    (tmp_path / "shifts.pkl").write_bytes(pickle.dumps(shifts))
+    files = (tmp_path / "rotations.pkl", tmp_path / "shifts.pkl")
+    again = read_particles(tmp_path / "list.txt", poses=files, ctf=tmp_path / "ctf.pkl").poses
+    assert np.array_equal(again.shifts, particles.poses.shifts)
+    with pytest.raises(UsageError, match="`poses`"):
+        read_particles(tmp_path / "list.txt", poses=(*files, *files), ctf=tmp_path / "ctf.pkl")
     assert np.allclose(particles.ctf.defocus_u, sets.DEFOCUS[order])
 
 

@@ -42,29 +42,47 @@ def read_pickled(path: str | os.PathLike[str]) -> Any:
             raise DataError(f"{path}: is not a pickle, or is damaged ({error}); write it again") from error
 
 
-def read_pose_pickle(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations (n, 3, 3), x_image = R @ x_volume, and shifts (n, 2) as a fraction of the box; 0 if the file has none.
+def read_pose_pickle(
+    path: str | os.PathLike[str], shifts_path: str | os.PathLike[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations (n, 3, 3), x_image = R @ x_volume, and shifts (n, 2) as a fraction of the box; 0 if there are none.
+
+    `shifts_path` is the file of the shifts where `path` has rotations alone.
 
     Raises
     ------
     DataError
-        The file holds something else, or shifts larger than the box.
+        A file holds something else, or shifts larger than the box.
     """
-    found = read_pickled(path)
-    parts = list(found) if isinstance(found, tuple | list) else [found]
-    if not 1 <= len(parts) <= 2 or not all(isinstance(part, np.ndarray) for part in parts):
-        raise DataError(f"{path}: holds {_described(found)}; poses are rotations (n, 3, 3) and shifts (n, 2)")
-    rotations = np.asarray(parts[0], dtype=np.float64)
+    found = _parts(path)
+    if shifts_path is not None:
+        extra = _parts(shifts_path)
+        if len(found) + len(extra) > 2 or extra[0].ndim != 2:
+            raise DataError(
+                f"{path} and {shifts_path}: give the file of rotations (n, 3, 3), then that of shifts (n, 2)"
+            )
+        found += extra
+    rotations = np.asarray(found[0], dtype=np.float64)
     if rotations.ndim != 3 or rotations.shape[1:] != (3, 3):
         hint = "; Euler angles are not read from pickles, give the STAR file" if rotations.shape[1:] == (3,) else ""
         raise DataError(f"{path}: holds rotations of shape {rotations.shape}, not (n, 3, 3){hint}")
-    shifts = np.asarray(parts[1], dtype=np.float64) if len(parts) == 2 else np.zeros((len(rotations), 2))
+    shifts = np.asarray(found[1], dtype=np.float64) if len(found) == 2 else np.zeros((len(rotations), 2))
+    name = path if shifts_path is None else shifts_path
     if shifts.shape != (len(rotations), 2):
-        raise DataError(f"{path}: holds {len(rotations)} rotations but shifts of shape {shifts.shape}")
+        raise DataError(f"{name}: has shifts of shape {shifts.shape} for {len(rotations)} rotations")
     largest = float(np.abs(shifts).max(initial=0))
     if largest > 1:
-        raise DataError(f"{path}: shifts reach {largest:.3g} boxes; divide shifts in pixels by the box first")
+        raise DataError(f"{name}: shifts reach {largest:.3g} boxes; divide shifts in pixels by the box first")
     return rotations, shifts
+
+
+def _parts(path: str | os.PathLike[str]) -> list[np.ndarray]:
+    """The one or two arrays of numbers in a pickle of poses."""
+    found = read_pickled(path)
+    parts = list(found) if isinstance(found, tuple | list) else [found]
+    if not 1 <= len(parts) <= 2 or not all(isinstance(part, np.ndarray) and part.dtype.kind in "fiu" for part in parts):
+        raise DataError(f"{path}: holds {_described(found)}; poses are rotations (n, 3, 3) and shifts (n, 2)")
+    return parts
 
 
 def read_ctf_pickle(path: str | os.PathLike[str]) -> tuple[CtfParameters, np.ndarray]:

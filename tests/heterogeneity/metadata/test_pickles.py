@@ -69,11 +69,32 @@ def test_poses_without_shifts_have_shifts_of_zero(tmp_path: Path, value: object)
     assert np.array_equal(shifts, np.zeros((5, 2)))
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_rotations_and_shifts_may_be_two_files(tmp_path: Path, wrapped: bool) -> None:
+    shifts = np.arange(10.0).reshape(5, 2) / 20
+    _pickled(tmp_path, (shifts,) if wrapped else shifts).rename(tmp_path / "shifts.pkl")
+    rotations = _pickled(tmp_path, (ROTATIONS,) if wrapped else ROTATIONS)
+    found = read_pose_pickle(rotations, tmp_path / "shifts.pkl")
+    assert np.array_equal(found[0], ROTATIONS)
+    assert np.array_equal(found[1], shifts)
+    for wrong in ((tmp_path / "shifts.pkl", rotations), (rotations, rotations)):
+        with pytest.raises(DataError, match=r"give the file of rotations \(n, 3, 3\), then that of shifts"):
+            read_pose_pickle(*wrong)
+    _pickled(tmp_path, (ROTATIONS, shifts))
+    with pytest.raises(DataError, match="give the file of rotations"):
+        read_pose_pickle(rotations, tmp_path / "shifts.pkl")
+    _pickled(tmp_path, ROTATIONS[:3])
+    with pytest.raises(DataError, match=r"shifts\.pkl: has shifts of shape \(5, 2\) for 3 rotations"):
+        read_pose_pickle(rotations, tmp_path / "shifts.pkl")
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
         ((ROTATIONS, np.full((5, 2), 3.0)), "shifts reach 3 boxes"),
-        ((ROTATIONS, np.zeros((4, 2))), "5 rotations but shifts of shape"),
+        ((ROTATIONS, np.zeros((4, 2))), r"has shifts of shape \(4, 2\) for 5 rotations"),
+        (np.array(["a"]), "poses are rotations"),
+        ((), "holds a tuple of 0"),
         (np.zeros((5, 3)), "give the STAR file"),
         ({"rot": 1}, "holds a dict"),
     ],
