@@ -23,9 +23,9 @@ from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.deposits import Deposits
 from cryotools.heterogeneity.fourier import map_grid, move_images, slice_frequencies
 from cryotools.heterogeneity.gridding import HalfGrid
-from cryotools.heterogeneity.halfspace import soft_window
+from cryotools.heterogeneity.halfspace import half_circle, half_values, soft_window
 from cryotools.heterogeneity.particles import Particles
-from cryotools.heterogeneity.sample import half_disc, half_disc_values, poses_of, take_sample
+from cryotools.heterogeneity.sample import poses_of, take_sample
 from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
 
 _BATCH_VALUES = 1 << 19  # Fourier values of images at a time
@@ -129,7 +129,8 @@ def _deposit(
     halves: list[Deposits], particles: Particles, which: np.ndarray, images: np.ndarray, voxel_size: float
 ) -> None:
     """Add centred images, those with even numbers to the first half, the others to the second."""
-    frequencies, values = half_disc(particles.box), half_disc_values(images)
+    whole = half_circle(particles.box, rim=False)
+    frequencies, values = whole / particles.box, half_values(images, whole)
     steps = particles.voxel_size[which, None, None]
     transfer = np.ones(values.shape, dtype=np.float32)
     if particles.ctf is not None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.errors import CryotoolsWarning
-from cryotools.heterogeneity.sample import ImageSample, half_disc_values
+from cryotools.heterogeneity.halfspace import half_circle, half_values
+from cryotools.heterogeneity.sample import ImageSample
 
 _RADII = (0.25, 0.4, 0.6)  # of half the box: discs that may hold the particle
 _RING = (0.8, 1.0)  # its surroundings
@@ -68,5 +69,5 @@ def _differences(sample: ImageSample) -> np.ndarray:
     ring = (radius >= _RING[0]) & (radius < _RING[1])
     masks = [(radius < inner) / (radius < inner).sum() - ring / ring.sum() for inner in _RADII]
     # inner products in real space are those of the transforms
-    transforms = half_disc_values(np.array(masks, dtype=np.float32))
+    transforms = half_values(np.array(masks, dtype=np.float32), half_circle(box, rim=False))
     return (transforms.conj() @ (sample.moved(sample.poses.shifts) * sample.ctf).T).real

@@ -1,10 +1,24 @@
-"""Images as Fourier values on `half_circle`, centred and normalised, as the networks see them."""
+"""Images as Fourier values on `half_circle`: half of their frequencies, as images are real; windows and noise."""
 
 from __future__ import annotations
 
 import numpy as np
 
 WINDOW = (0.85, 0.99)  # × half the box: where the soft mask of images begins to fall, and where it is 0
+
+
+def half_circle(box: int, radius: float | None = None, *, rim: bool = True) -> np.ndarray:
+    """Frequencies int (m, 2), x and y in units of 1 / `box` cycles per pixel, within `radius` (None: box / 2), of which
+    one of each pair k, -k is listed and 0 is not; by their distance from 0, so that a smaller radius is a beginning.
+
+    Without `rim`, those at just this radius are left out: at box / 2, k and -k have the same value in an image.
+    """
+    half = box // 2
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    square, most = x**2 + y**2, (radius or half) ** 2
+    listed = ((x > 0) | ((x == 0) & (y > 0))) & ((square <= most) if rim else (square < most))
+    found = np.stack([x[listed], y[listed]], axis=1)
+    return found[np.argsort((found**2).sum(axis=1), kind="stable")]
 
 
 def half_values(images: np.ndarray, frequencies: np.ndarray) -> np.ndarray:

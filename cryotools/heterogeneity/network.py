@@ -7,15 +7,14 @@ the whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import Architecture
 from cryotools.heterogeneity.encoding import GAUSSIAN, Encoding
+from cryotools.heterogeneity.halfspace import half_circle
 
 
 @dataclass(frozen=True)
@@ -35,25 +34,11 @@ class ReconstructionConfig:
     sigma: float = 0.5
 
 
-def half_circle(box: int, radius: float | None = None) -> np.ndarray:
-    """Frequencies int (m, 2), x and y in units of 1 / `box` cycles per pixel, within `radius` (None: box / 2), of which
-    one of each pair k, -k is listed and 0 is not; by their distance from 0, so that a smaller radius is a beginning.
-    """
-    half = box // 2
-    y, x = np.mgrid[-half : half + 1, -half : half + 1]
-    listed = ((x > 0) | ((x == 0) & (y > 0))) & (x**2 + y**2 <= (radius or half) ** 2)
-    found = np.stack([x[listed], y[listed]], axis=1)
-    return found[np.argsort((found**2).sum(axis=1), kind="stable")]
-
-
 class ResidualNetwork(nn.Module):
     """A linear layer, `layers` residual ones of the same width, and a linear one: (…, inputs) → (…, outputs)."""
 
-    def __init__(
-        self, inputs: int, outputs: int, layers: int, width: int, activation: Callable[[Tensor], Tensor] = torch.relu
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, layers: int, width: int) -> None:
         super().__init__()
-        self.activation = activation
         self.first = nn.Linear(inputs, width)
         self.inner = nn.ModuleList(nn.Linear(width, width) for _ in range(layers))
         self.last = nn.Linear(width, outputs)
@@ -63,9 +48,9 @@ class ResidualNetwork(nn.Module):
 
     def after_first(self, x: Tensor) -> Tensor:
         """The rest of the network, from the values (…, width) of the first layer."""
-        x = self.activation(x)
+        x = torch.relu(x)
         for layer in self.inner:
-            x = self.activation(x + layer(x))
+            x = torch.relu(x + layer(x))
         return self.last(x)
 
 

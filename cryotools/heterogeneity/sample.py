@@ -8,7 +8,8 @@ import numpy as np
 
 from cryotools.core.errors import UsageError
 from cryotools.heterogeneity.ctf import ctf
-from cryotools.heterogeneity.fourier import fourier_crop, image_frequencies, shift_phases, spectrum_of
+from cryotools.heterogeneity.fourier import fourier_crop, shift_phases
+from cryotools.heterogeneity.halfspace import half_circle, half_values
 from cryotools.heterogeneity.particles import Particles
 from cryotools.heterogeneity.poses import Poses
 
@@ -55,13 +56,14 @@ def take_sample(particles: Particles, count: int = IMAGES, box: int = BOX) -> Im
     some = particles[which]
     small = min(box, some.box)
     images = fourier_crop(some.images.read(np.arange(len(some))), small)
-    frequencies = half_disc(small)
+    whole = half_circle(small, rim=False)
+    frequencies = whole / small
     coarse = some.voxel_size * some.box / small
     transfer = np.ones((len(some), len(frequencies)), dtype=np.float32)
     if some.ctf is not None:
         transfer = ctf(some.ctf, frequencies / coarse[:, None, None]).astype(np.float32)
     voxel_size = float(np.median(some.voxel_size))
-    return ImageSample(half_disc_values(images), transfer, frequencies, poses_of(some), voxel_size, small)
+    return ImageSample(half_values(images, whole), transfer, frequencies, poses_of(some), voxel_size, small)
 
 
 def poses_of(particles: Particles) -> Poses:
@@ -75,19 +77,3 @@ def poses_of(particles: Particles) -> Poses:
     if particles.poses is None:
         raise UsageError(f"{particles.name}: has no poses; give the file of a refinement, or `poses`")
     return particles.poses
-
-
-def half_disc(box: int) -> np.ndarray:
-    """The frequencies float64 (m, 2), (x, y) in cycles per pixel, shorter than 0.5, one of each pair ±k, without 0."""
-    return image_frequencies(box).reshape(-1, 2)[_in_half_disc(box)]
-
-
-def half_disc_values(images: np.ndarray) -> np.ndarray:
-    """Fourier values complex64 (n, m) of images (n, D, D) at `half_disc`."""
-    box = images.shape[-1]
-    return spectrum_of(images).reshape(len(images), -1)[:, _in_half_disc(box)].astype(np.complex64)
-
-
-def _in_half_disc(box: int) -> np.ndarray:
-    x, y = image_frequencies(box).reshape(-1, 2).T
-    return (np.hypot(x, y) < 0.5) & ((x > 0) | ((x == 0) & (y > 0)))

@@ -8,10 +8,12 @@ from scipy.spatial.transform import Rotation
 from cryotools.heterogeneity.deposits import Deposits
 from cryotools.heterogeneity.fourier import slice_frequencies
 from cryotools.heterogeneity.gridding import HalfGrid
-from cryotools.heterogeneity.sample import half_disc
+from cryotools.heterogeneity.halfspace import half_circle
 
 GRID = HalfGrid(blobs.BOX)
-POINTS = slice_frequencies(half_disc(blobs.BOX), Rotation.random(150, random_state=3).as_matrix())
+POINTS = slice_frequencies(
+    half_circle(blobs.BOX, rim=False) / blobs.BOX, Rotation.random(150, random_state=3).as_matrix()
+)
 
 
 def test_a_volume_comes_back_from_its_spectrum() -> None:

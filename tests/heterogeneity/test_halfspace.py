@@ -7,8 +7,7 @@ import pytest
 from half_images import image_of_half
 
 from cryotools.heterogeneity.fourier import shift_phases
-from cryotools.heterogeneity.halfspace import half_values, noise_spectrum, soft_window
-from cryotools.heterogeneity.network import half_circle
+from cryotools.heterogeneity.halfspace import half_circle, half_values, noise_spectrum, soft_window
 
 BOX = 32
 K = half_circle(BOX)
@@ -17,6 +16,18 @@ K = half_circle(BOX)
 def gaussian(x0: float = 0.0, y0: float = 0.0, sigma: float = 2.0) -> np.ndarray:
     y, x = np.mgrid[:BOX, :BOX] - BOX // 2
     return np.exp(-((x - x0) ** 2 + (y - y0) ** 2) / (2 * sigma**2)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("box", "count"), [(30, 708), (64, 3208), (128, 12852)])
+def test_half_a_circle_has_half_the_frequencies_each_once(box: int, count: int) -> None:
+    found = half_circle(box)
+    assert 2 * len(found) == count
+    both = {tuple(one) for one in np.concatenate([found, -found]).tolist()}
+    assert len(both) == count
+    assert (0, 0) not in both
+    assert np.array_equal(half_circle(box, rim=False), found[np.hypot(*found.T) < box / 2])
+    inner = half_circle(box, box / 4)
+    assert np.array_equal(inner, found[: len(inner)])
 
 
 def test_a_gaussian_has_the_transform_of_its_closed_form() -> None:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
 from cryotools.core.errors import UsageError
 from cryotools.heterogeneity.encoding import ENCODINGS, GAUSSIAN, Encoding, wave_numbers
+from cryotools.heterogeneity.halfspace import half_circle
 from cryotools.heterogeneity.network import (
     ReconstructionConfig,
     ReconstructionNetwork,
     VolumeDecoder,
-    half_circle,
 )
-
-
-@pytest.mark.parametrize(("box", "count"), [(30, 708), (64, 3208), (128, 12852)])
-def test_half_a_circle_has_half_the_frequencies_each_once(box: int, count: int) -> None:
-    found = half_circle(box)
-    assert 2 * len(found) == count
-    both = {tuple(one) for one in np.concatenate([found, -found]).tolist()}
-    assert len(both) == count
-    assert (0, 0) not in both
-    inner = half_circle(box, box / 4)
-    assert np.array_equal(inner, found[: len(inner)])
 
 
 def test_a_volume_is_real() -> None:

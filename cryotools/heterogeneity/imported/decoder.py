@@ -24,6 +24,16 @@ _PREFIXES = ("decoder.decoder.", "decoder.", "")
 _AT_ONCE = 2**16  # frequencies
 
 
+class _LeakyNetwork(ResidualNetwork):
+    """With leaky rectified linear units."""
+
+    def after_first(self, x: Tensor) -> Tensor:
+        x = nn.functional.leaky_relu(x)
+        for layer in self.inner:
+            x = nn.functional.leaky_relu(x + layer(x))
+        return self.last(x)
+
+
 class CryodrgnDecoder(nn.Module):
     """Frequencies (m, 3), x, y, z, in units of the settings' extent, and a place (zdim,) → values (m, 2) or (m, 1)."""
 
@@ -33,9 +43,9 @@ class CryodrgnDecoder(nn.Module):
         plain = settings.encoding == PLAIN
         self.encoding = None if plain else Encoding(settings.encoding, settings.box, waves, settings.sigma)
         inputs = 3 if self.encoding is None else self.encoding.size
-        activation = torch.relu if settings.activation == "relu" else nn.functional.leaky_relu
+        kind = ResidualNetwork if settings.activation == "relu" else _LeakyNetwork
         outputs = 2 if settings.domain == FOURIER else 1
-        self.layers = ResidualNetwork(inputs + zdim, outputs, layers, width, activation)
+        self.layers = kind(inputs + zdim, outputs, layers, width)
 
     def forward(self, frequencies: Tensor, latent: Tensor) -> Tensor:
         features = frequencies if self.encoding is None else self.encoding(frequencies)

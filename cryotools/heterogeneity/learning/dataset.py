@@ -11,8 +11,7 @@ from cryotools.core.errors import DataError
 from cryotools.core.memory import available_bytes
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.heterogeneity.fourier import shift_phases
-from cryotools.heterogeneity.halfspace import half_values, noise_spectrum, soft_window
-from cryotools.heterogeneity.network import half_circle
+from cryotools.heterogeneity.halfspace import half_circle, half_values, noise_spectrum, soft_window
 
 _AT_ONCE = 1000  # images
 _SAMPLE = 1000  # images that noise and signal are estimated from

@@ -17,7 +17,7 @@ from cryotools.core.memory import available_bytes
 from cryotools.core.progress import Progress
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.fourier import shift_phases, slice_frequencies, values_of
-from cryotools.heterogeneity.sample import half_disc
+from cryotools.heterogeneity.halfspace import half_circle
 from cryotools.heterogeneity.simulation.draws import BLOBS, OFF_CENTRE, PARTICLE, Draws, Imaging
 from cryotools.heterogeneity.simulation.projector import Projector
 
@@ -43,7 +43,7 @@ class Camera:
     def __post_init__(self) -> None:
         box = self.imaging.box
         self.projector = Projector(box)
-        self.frequencies = np.concatenate([np.zeros((1, 2)), half_disc(box)])
+        self.frequencies = np.concatenate([np.zeros((1, 2)), half_circle(box, rim=False) / box])
         self._keep = 8 * int(np.prod(self.projector.shape)) * self.n_states < _MEMORY * available_bytes()
 
     def signal_variance(self) -> float:

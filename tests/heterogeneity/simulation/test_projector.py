@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from cryotools.heterogeneity.fourier import VOLUME, slice_frequencies, spectrum_of
 from cryotools.heterogeneity.gridding import HalfGrid
-from cryotools.heterogeneity.sample import half_disc
+from cryotools.heterogeneity.halfspace import half_circle
 from cryotools.heterogeneity.simulation.projector import Projector
 
 BOX = 16
@@ -22,7 +22,7 @@ def direct(volume: np.ndarray, points: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def points():
     rotations = Rotation.random(5, random_state=1).as_matrix()
-    return slice_frequencies(half_disc(BOX), rotations).astype(np.float32)
+    return slice_frequencies(half_circle(BOX, rim=False) / BOX, rotations).astype(np.float32)
 
 
 def test_slices_are_the_transform_summed_directly(points):
