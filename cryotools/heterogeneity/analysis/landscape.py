@@ -23,6 +23,7 @@ MOST_CONFORMATIONS = 10  # that are looked for
 _INSIDE = 0.2  # of the strongest mean density of the volumes, from where on there is molecule
 _STRONGEST = 99.9  # percentile
 _MARGIN = 2  # voxels around it
+_AS_GOOD = 0.05  # difference of silhouettes that tells nothing
 _RARE = 0.01  # of the particles; fewer make no conformation
 
 
@@ -71,8 +72,8 @@ def volume_landscape(
     """Compare the volumes of `clusters` (3 or more) of places `latent` (n, q).
 
     Conformations are groups of volumes by average linkage; groups with less than 1 % of the particles are joined to the
-    nearest other one. Of 2 to 10 conformations, those with the largest silhouette are taken (P. Rousseeuw, J. Comput.
-    Appl. Math. 20, 53, 1987).
+    nearest other one. Of 2 to 10 conformations, the fewest are taken whose silhouette is within 0.05 of the largest (P.
+    Rousseeuw, J. Comput. Appl. Math. 20, 53, 1987).
 
     Parameters
     ----------
@@ -152,18 +153,19 @@ def _components(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _conformations(tree: np.ndarray, away: np.ndarray, weights: np.ndarray, wanted: int | None) -> np.ndarray:
     if wanted == 1:
         return np.zeros(len(weights), dtype=int)
-    best, most = np.zeros(len(weights), dtype=int), -np.inf
+    cuts: dict[int, np.ndarray] = {}
     for groups in range(2, len(weights) + 1):
         labels = _without_rare(fcluster(tree, groups, "maxclust") - 1, away, weights)
-        found = labels.max() + 1
-        if found > (wanted or MOST_CONFORMATIONS):
+        if labels.max() + 1 > (wanted or MOST_CONFORMATIONS):
             break
-        separation = silhouette(away, labels, weights)
-        if found == wanted:
-            return labels
-        if found > 1 and separation > most:
-            best, most = labels, separation
-    return best if wanted is None else _by_size(fcluster(tree, wanted, "maxclust") - 1, weights)
+        cuts.setdefault(int(labels.max()) + 1, labels)
+    if wanted is not None:
+        return cuts[wanted] if wanted in cuts else _by_size(fcluster(tree, wanted, "maxclust") - 1, weights)
+    separation = {number: silhouette(away, labels, weights) for number, labels in cuts.items()}
+    good = [
+        number for number, value in separation.items() if value >= max(separation.values()) - _AS_GOOD and number > 1
+    ]
+    return cuts[min(good)] if good else np.zeros(len(weights), dtype=int)
 
 
 def _without_rare(labels: np.ndarray, away: np.ndarray, weights: np.ndarray) -> np.ndarray:
