@@ -14,8 +14,11 @@ from cryotools.core.errors import UsageError
 NAME = "eval-drgn"
 EPILOG = """RUN is the folder of train-drgn. --z gives the place of one volume, --particle that of a particle, by its
 row in the metadata file, from 0; without them the volume is that at 0, the middle of the latent space, or the only one
-of --zdim 0. With --to, --steps volumes are made on the way from the one place to the other, and OUT.mrc becomes
-OUT_001.mrc, OUT_002.mrc and so on.
+of --zdim 0. With --to, --steps volumes are made on the way from the one place to the other.
+
+--particles takes numbers from 0 (text with one per line, .npy, cryoDRGN's .pkl, or the column index of a CSV table) and
+makes the volume of each; --zfile rows of z (text, .npy, cryoDRGN's z.pkl, or the columns z_1, z_2, ... of a CSV table,
+as analyze-drgn writes them). For several volumes, OUT.mrc becomes OUT_001.mrc, OUT_002.mrc and so on.
 
 RUN may also be a run of cryoDRGN (config.yaml, weights.pkl, z.pkl): the volumes are those of its eval_vol, with the
 voxel size of the CTF parameters that the run names; where these are not found, --apix gives it.
@@ -25,6 +28,8 @@ Examples:
 cryotools eval-drgn latent volume.mrc --particle 3
 
 cryotools eval-drgn latent path.mrc --z 0.5,-1,0,0,0,0,0,0 --to 1.5,1,0,0,0,0,0,0 --steps 10 --json
+
+cryotools eval-drgn latent every.mrc --zfile latent/latent.csv --box 6
 """
 
 
@@ -33,8 +38,20 @@ def command(
     out: Annotated[str, typer.Argument(metavar="OUT", help="Map to write.")],
     z: Annotated[str | None, opt.main("--z", metavar="Z,Z", help="Place in the latent space.")] = None,
     particle: Annotated[int | None, opt.main("--particle", min=0, metavar="N", help="Place of this particle.")] = None,
+    particles: Annotated[
+        str | None, opt.main("--particles", metavar="FILE", help="Places of the particles numbered in this file.")
+    ] = None,
+    zfile: Annotated[str | None, opt.main("--zfile", metavar="FILE", help="Places in this file, one per row.")] = None,
     to: Annotated[str | None, opt.main("--to", metavar="Z,Z", help="Also volumes on the way to this place.")] = None,
     steps: Annotated[int, opt.main("--steps", min=2, metavar="N", help="Volumes on the way, both ends included.")] = 10,
+    box: Annotated[
+        int | None, opt.main("--box", "-B", min=2, metavar="N", help="Voxels of smaller volumes, a Fourier crop.")
+    ] = None,
+    low_pass: Annotated[
+        float | None, opt.main("--low-pass", min=0, metavar="RES", help="Leave out detail finer than this, Å.")
+    ] = None,
+    flip: Annotated[bool, opt.main("--flip", metavar="", help="Mirror the volumes: the other hand.")] = False,
+    invert: Annotated[bool, opt.main("--invert", metavar="", help="Negate the volumes.")] = False,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -42,26 +59,39 @@ def command(
     debug: opt.Debug = False,
 ) -> None:
     """Make volumes of a trained reconstruction."""
-    if z is not None and particle is not None:
-        raise UsageError("--z and --particle both give the place; leave one out")
+    given = {"--z": z, "--particle": particle, "--particles": particles, "--zfile": zfile}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise UsageError(f"{named[0]} and {named[1]} both give the place; leave one out")
+    several = particles is not None or zfile is not None
+    if several and to is not None:
+        raise UsageError(f"--to leads from one place to another; give --z or --particle instead of {named[0]}")
     if skip_existing(out, no_clobber):
         return
     import numpy as np
 
     from cryotools.core.files.output import check_output, output_set
     from cryotools.core.maps.mapwrite import write_map
+    from cryotools.heterogeneity.evaluate import VolumeForm, read_particle_numbers, read_places
     from cryotools.heterogeneity.runs import open_run
 
-    found = open_run(folder, voxel_size=voxel_size)
-    place = found.latent_of(particle) if particle is not None else found.place(z)
-    places = [place] if to is None else list(np.linspace(place, found.place(to), steps))
+    found, form = open_run(folder, voxel_size=voxel_size), VolumeForm(box, low_pass, flip, invert)
+    form.check(found)
+    if particles is not None:
+        places = list(found.latent_of(read_particle_numbers(particles)))
+    elif zfile is not None:
+        places = list(read_places(zfile, found.zdim))
+    else:
+        place = found.latent_of(particle) if particle is not None else found.place(z)
+        places = [place] if to is None else list(np.linspace(place, found.place(to), steps))
     stem, suffix = out[: -len(_suffix(out))], _suffix(out)
-    names = [out] if to is None else [f"{stem}_{number:03d}{suffix}" for number in range(1, steps + 1)]
+    numbered = [f"{stem}_{number:03d}{suffix}" for number in range(1, len(places) + 1)]
+    names = numbered if several or to is not None else [out]
     for name in names:
-        check_output(name, [str(found.file)])
+        check_output(name, [source for source in (str(found.file), particles, zfile) if source])
     with output_set():
         for name, at in zip(names, places, strict=True):
-            write_map(name, found.volume(at), label="cryotools eval-drgn")
+            write_map(name, form.volume(found, at), label="cryotools eval-drgn")
     if json:
         print_json({"folder": folder, "z": [[float(each) for each in at] for at in places], "outputs": names})
     note(f"{folder}: {len(names)} volume{'s' if len(names) > 1 else ''} written: {names[0]}{', …' * (len(names) > 1)}")

@@ -99,8 +99,19 @@ class EnsembleRun(ABC):
             raise ArgumentError("z", text, f"give {self.zdim} numbers, separated by commas")
         return found
 
-    def latent_of(self, particle: int) -> np.ndarray:
-        """The place (zdim,) of a particle, by its row in the metadata file, from 0.
+    def latent_of(self, particle: int | np.ndarray) -> np.ndarray:
+        """The place (zdim,) of a particle, or those of several (k, zdim), by their rows in the metadata file, from 0.
+
+        Raises
+        ------
+        UsageError
+            There is no such particle.
+        """
+        found = self.latent()[self.positions(np.atleast_1d(particle))]
+        return found if np.ndim(particle) else found[0]
+
+    def positions(self, particles: np.ndarray) -> np.ndarray:
+        """Where particles (k,), rows of the metadata file from 0, are in `latent`: int64 (k,).
 
         Raises
         ------
@@ -108,10 +119,12 @@ class EnsembleRun(ABC):
             There is no such particle.
         """
         rows = self.rows()
-        at = np.flatnonzero(rows == particle)
-        if not len(at):
-            raise ArgumentError("particle", particle, f"the run has {rows_said(rows)}")
-        return self.latent()[at[0]]
+        order = np.argsort(rows)
+        at = order[np.minimum(np.searchsorted(rows, particles, sorter=order), len(rows) - 1)]
+        wrong = particles[rows[at] != particles]
+        if len(wrong):
+            raise ArgumentError("particle", wrong[0], f"the run has {rows_said(rows)}")
+        return at
 
 
 def rows_said(rows: np.ndarray) -> str:

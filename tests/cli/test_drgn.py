@@ -78,6 +78,15 @@ def test_a_run_is_looked_at(run):
     assert cropped.voxel_size == pytest.approx((5.0,) * 3)
     spectrum, half = (np.fft.rfftn(each.data)[:3, :3, :3] for each in (whole, cropped))
     assert np.allclose(spectrum / 8, half, atol=1e-3 * np.abs(half).max())
+    done = run("eval-drgn", "run", "every.mrc", "--zfile", "seen/trajectories.csv", "--flip", "--low-pass", 9)
+    assert done.code == 0, done.err
+    ways = [name for name in figures["files"] if name.startswith(("volumes/pc", "volumes/path"))]
+    assert len(list(Path().glob("every_*.mrc"))) == len(ways)
+    Path("some.txt").write_text("5\n1\n")
+    done = run("eval-drgn", "run", "some.mrc", "--particles", "some.txt", "--box", 8, "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["outputs"] == ["some_001.mrc", "some_002.mrc"]
+    assert read_map("some_001.mrc").data.shape == (8, 8, 8)
     for options, words in (
         (("--box", 7), "--box 7"),
         (("--box", 18), "--box 18"),
@@ -97,6 +106,8 @@ def test_a_run_is_looked_at(run):
         (("train-drgn", "stack.mrcs", "out", "--zdim", 0, "--beta", 1), 2, "--beta"),
         (("eval-drgn", "nowhere", "out.mrc"), 1, "nowhere"),
         (("eval-drgn", "run", "out.mrc", "--z", "1", "--particle", 1), 2, "--z and --particle"),
+        (("eval-drgn", "run", "out.mrc", "--zfile", "z.txt", "--particles", "p.txt"), 2, "--particles and --zfile"),
+        (("eval-drgn", "run", "out.mrc", "--zfile", "z.txt", "--to", "1"), 2, "--to leads"),
     ],
 )
 def test_bad_input_is_said_in_one_line_and_leaves_nothing(run, arguments, code, words):

@@ -198,7 +198,9 @@ def _mean(volumes: list[Volume]) -> Volume:
 def _write_pictures(
     files: AnalysisFiles, run: EnsembleRun, found: Analysis, small: dict[str, list[Volume]]
 ) -> Iterator[str]:
-    figures = {"latent.png": draw_latent(found), "components.png": draw_components(found)}
+    figures = {"latent.png": draw_latent(found)}
+    if run.zdim > 1:
+        figures["components.png"] = draw_components(found)
     if found.landscape is not None:
         figures["landscape.png"] = draw_landscape(found.landscape)
     metrics = _metrics(run.folder)

@@ -76,8 +76,9 @@ def _summary(run: EnsembleRun, found: Analysis) -> str:
     tiles = {
         f"{len(found.latent):,}": "particles",
         f"{len(counts)}": f"clusters of {counts.min():,} to {counts.max():,} particles",
-        f"{100 * found.components.shares[0]:.0f} %": "of the latent variance along PC 1",
     }
+    if run.zdim > 1:
+        tiles[f"{100 * found.components.shares[0]:.0f} %"] = "of the latent variance along PC 1"
     if found.landscape is not None:
         tiles[f"{len(found.landscape.typical)}"] = f"conformations among {len(found.landscape.scores)} volumes"
         tiles[f"{found.landscape.separation:.2f}"] = f"separation of them: {_verdict(found.landscape.separation)}"
@@ -96,10 +97,10 @@ def _verdict(separation: float) -> str:
 
 
 def _latent(found: Analysis, gallery: Gallery) -> str:
-    words = (
-        "Principal components (PC) of the latent space, with the ways that the trajectories take. Clusters are by "
-        "k-means over all dimensions, numbered so that neighbouring numbers are near each other."
-    )
+    numbered = "Clusters are by k-means, numbered so that neighbouring numbers are near each other."
+    if found.latent.shape[1] == 1:
+        return f"<p>{numbered}</p>{_chart(gallery, 'latent.png', 'histogram of the particles')}"
+    words = f"Principal components (PC) of the latent space, with the ways that the trajectories take. {numbered}"
     if found.umap is not None:
         words += " In UMAP's plane, near particles stay near; distances between groups and their sizes mean little."
     return (
