@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import mrcfile
@@ -76,6 +77,23 @@ def test_tables_number_particles_from_0_and_clusters_from_1(tmp_path: Path, run:
     assert all(row["index"] for row in steps if row["volume"].startswith("path"))
     land = rows_of(tmp_path / "out/landscape.csv")
     assert list(land[0]) == ["index", "volume", "conformation", "volume_pc_1", "volume_pc_2"]
+
+
+def test_particles_are_numbered_as_in_the_metadata_file_of_which_the_run_has_a_part(
+    tmp_path: Path, run: BallRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "rows", lambda: 3 * np.arange(40) + 1)
+    found = analyze_run(run, replace(OPTIONS, path=(7, 100)))
+    write_analysis(AnalysisFiles(tmp_path / "out"), run, found)
+    for name in ("clusters", "components", "landscape"):
+        assert [int(row["index"]) for row in rows_of(tmp_path / f"out/{name}.csv")] == list(range(1, 120, 3))
+    way = [row for row in rows_of(tmp_path / "out/trajectories.csv") if row["volume"].startswith("path")]
+    assert [way[0]["index"], way[-1]["index"]] == ["7", "100"]
+    assert float(way[0]["z_1"]) == pytest.approx(run.places[2, 0], abs=1e-5)
+    particle = 3 * found.clusters.representatives[0] + 1
+    assert f"volume of particle {particle}<" in (tmp_path / "out/report.html").read_text()
+    with pytest.raises(ArgumentError, match="`path` 8: the run has 40 of the particles 0 to 118"):
+        analyze_run(run, replace(OPTIONS, path=(7, 8)))
 
 
 def test_smaller_boxes_keep_the_position_and_the_grey_values(tmp_path: Path, run: BallRun, found: Analysis) -> None:
