@@ -77,7 +77,7 @@ class LatentGraph:
         first, last = np.unravel_index(lengths.argmax(), lengths.shape)
         return int(among[min(first, last)]), int(among[max(first, last)])
 
-    def way(self, anchors: Sequence[int] | np.ndarray, steps: int) -> Traversal:
+    def way(self, anchors: Sequence[int], steps: int) -> Traversal:
         """The shortest way from anchor to anchor, as at most `steps` particles at even distances along it.
 
         Raises
