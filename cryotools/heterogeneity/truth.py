@@ -45,6 +45,11 @@ class Truth:
     def __len__(self) -> int:
         return len(self.states)
 
+    def __getitem__(self, which: np.ndarray) -> Truth:
+        """The truth about some particles, by an index array; the volumes are the same."""
+        motion = None if self.motion is None else self.motion[which]
+        return replace(self, states=self.states[which], motion=motion, contrast=self.contrast[which])
+
     def volume(self, state: int) -> Volume:
         """The volume of a state, read from its file.
 

@@ -21,7 +21,7 @@ RUN = KnownRun(np.random.default_rng(0).normal(size=(40, 3)) + 9 * STATES[:, Non
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The truth of a run that opens whatever its folder has."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(runs, "open_run", lambda _: RUN)
+    monkeypatch.setattr(runs, "open_run", lambda _, voxel_size: RUN)
     write_truth("truth", STATES, [blobs(-1.0), blobs(1.0)])
     np.savetxt("labels.txt", STATES, fmt="%d")
 
@@ -59,7 +59,7 @@ def test_a_picture_is_drawn(run):
     [
         (("run", "nowhere.csv", "out.csv"), 1, "nowhere.csv: no such file"),
         (("run", ".", "out.csv"), 1, "truth.csv: no such file"),
-        (("run", "few.txt", "out.csv"), 1, "run has 40 particles, the truth 2"),
+        (("run", "few.txt", "out.csv"), 1, "run has particles 0 to 39, the truth 2 particles"),
         (("run", "labels.txt", "labels.txt"), 2, "labels.txt: is also the input"),
         (("run", "truth", "truth/truth.csv"), 2, "is also the input"),
         (("run", "labels.txt", "out.csv", "--images", 0), 2, "--images"),

@@ -11,7 +11,7 @@ import numpy as np
 from cryotools.core.errors import DataError
 from cryotools.core.files.table import csv_text
 from cryotools.core.progress import Progress
-from cryotools.heterogeneity.ensemble import EnsembleRun
+from cryotools.heterogeneity.ensemble import EnsembleRun, rows_said
 from cryotools.heterogeneity.scoring.places import PlaceScores, score_places
 from cryotools.heterogeneity.scoring.volumes import VolumeScore, score_volumes
 from cryotools.heterogeneity.truth import JUNK, Truth
@@ -27,12 +27,14 @@ _LEVEL = 0.5  # of the FSC, at which the resolution is told
 @dataclass(frozen=True, eq=False)
 class EnsembleScores:
     """Scores of a run with volumes of `box` voxels of `voxel_size` Å; `places` is None for a single volume, `volumes`
-    is empty if only labels are known.
+    is empty if only labels are known. `truth` is that of the particles that have places, whose rows in the metadata
+    file are `index` (n,).
     """
 
     box: int
     voxel_size: float
     truth: Truth
+    index: np.ndarray
     volumes: list[VolumeScore]
     places: PlaceScores | None
 
@@ -60,7 +62,7 @@ class EnsembleScores:
         for each in self.volumes:
             yield {
                 "measured": "state" if each.particle is None else "image",
-                "index": each.particle,
+                "index": None if each.particle is None else int(self.index[each.particle]),
                 "state": each.state,
                 "n_images": each.n_images if each.particle is None else 1,
                 "cluster": matched.get(each.state) if each.particle is None else None,
@@ -100,9 +102,13 @@ def score_run(
     DataError
         The truth is of other particles, has nothing but junk, or has volumes of another grid.
     """
+    index = run.rows() if run.zdim else np.arange(len(truth))
+    if index.max(initial=-1) >= len(truth) or (len(index) < len(truth) and index[-1] == len(index) - 1):
+        raise DataError(
+            f"{run.folder} has {rows_said(index)}, the truth {len(truth)} particles; give the truth of these"
+        )
+    truth = truth[index]
     latent = run.latent() if run.zdim else np.zeros((len(truth), 0))
-    if len(latent) != len(truth):
-        raise DataError(f"{run.folder} has {len(latent)} particles, the truth {len(truth)}; give the truth of these")
     if not (truth.states != JUNK).any():
         raise DataError("all particles are junk")
     if not (run.zdim or truth.volumes):
@@ -111,7 +117,7 @@ def score_run(
         )
     volumes = score_volumes(run, truth, latent, images=images, seed=seed, progress=progress) if truth.volumes else []
     places = score_places(latent, truth, clusters=clusters, cyclic=cyclic, seed=seed) if run.zdim else None
-    return EnsembleScores(run.box, run.voxel_size, truth, volumes, places)
+    return EnsembleScores(run.box, run.voxel_size, truth, index, volumes, places)
 
 
 def _areas(scores: list[VolumeScore], kind: str) -> dict[str, Any]:

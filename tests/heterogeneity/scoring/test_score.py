@@ -41,6 +41,17 @@ def test_python_scores_a_run_as_the_command_does(tmp_path):
     assert ct.score_drgn(run(), read_truth(tmp_path), images=3).csv_text() == whole.csv_text()
 
 
+def test_particles_that_a_run_left_out_are_left_out_of_the_truth(tmp_path, monkeypatch):
+    write_truth(tmp_path, STATES, [blobs(0.0), blobs(2.0)])
+    some = np.arange(1, 21, 3)
+    found = run(states=STATES[some])
+    monkeypatch.setattr(found, "rows", lambda: some)
+    scores = score_run(found, read_truth(tmp_path))
+    assert (scores.summary()["n_particles"], scores.summary()["ari"]) == (7, 1)
+    measured = [(each["index"], each["state"]) for each in scores.rows() if each["measured"] == "image"]
+    assert sorted(measured) == [(row, STATES[row]) for row in some if STATES[row] >= 0]
+
+
 def test_labels_alone_score_the_latent_space():
     scores = score_run(run(), Truth(STATES, None, np.ones(21)))
     rows = list(csv.DictReader(scores.csv_text().splitlines()))
@@ -49,7 +60,7 @@ def test_labels_alone_score_the_latent_space():
 
 
 def test_what_does_not_belong_together_is_refused():
-    with pytest.raises(DataError, match="run has 21 particles, the truth 20"):
+    with pytest.raises(DataError, match="run has particles 0 to 20, the truth 20 particles"):
         score_run(run(), Truth(STATES[:20], None, np.ones(20)))
     with pytest.raises(DataError, match="all particles are junk"):
         score_run(run(), Truth(np.full(21, -1), None, np.ones(21)))
