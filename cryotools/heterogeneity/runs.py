@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryotools.heterogeneity.ensemble import EnsembleRun
+from cryotools.core.compute.checkpoint import architecture_of
+from cryotools.heterogeneity.ensemble import MODEL, EnsembleRun
 from cryotools.heterogeneity.imported.run import CryodrgnRun
 from cryotools.heterogeneity.imported.settings import config_file
+from cryotools.heterogeneity.linear.model import LINEAR
+from cryotools.heterogeneity.linear.predict import LinearRun
 from cryotools.heterogeneity.metadata.record import check_voxel_size
 from cryotools.heterogeneity.predict import DrgnRun
 
@@ -35,6 +38,7 @@ def open_run(
     check_voxel_size(voxel_size)
     if config_file(Path(folder)):
         return CryodrgnRun(folder, device, voxel_size)
-    found = DrgnRun(folder, device)
+    kind = LinearRun if architecture_of(Path(folder) / MODEL) == LINEAR.name else DrgnRun
+    found = kind(folder, device)
     found.voxel_size = voxel_size or found.voxel_size
     return found

@@ -98,12 +98,40 @@ def test_a_run_is_looked_at(run):
         assert not Path("no").exists()
 
 
+def test_a_linear_subspace_is_fitted_and_makes_volumes(run):
+    done = run("train-drgn", "stack.mrcs", "run", "--poses", "poses.pkl", "--decoder", "linear", "--zdim", 2, "--json")
+    assert done.code == 0, done.err
+    figures = json.loads(done.out)
+    assert figures["n_particles"] == N
+    assert figures["radius"] == BOX / 2
+    names = {"config.json", "latent.csv", "losses.png", "metrics.csv", "model.safetensors", "particles.csv"}
+    assert {path.name for path in Path("run").iterdir()} == names
+    done = run("eval-drgn", "run", "volume.mrc", "--particle", 3)
+    assert done.code == 0, done.err
+    volume = read_map("volume.mrc")
+    assert volume.voxel_size == pytest.approx((2.5,) * 3)
+    z, y, x = np.mgrid[:BOX, :BOX, :BOX] - BOX // 2
+    truth = sum(np.exp(-((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2) / 4) for a, b, c in BLOBS)
+    assert np.corrcoef(volume.data.ravel(), truth.ravel())[0, 1] > 0.9
+    rows = list(csv.DictReader(Path("run/latent.csv").read_text().splitlines()))
+    assert [list(rows[0]), len(rows)] == [["index", "z_1", "z_2"], N]
+    again = run("train-drgn", "stack.mrcs", "run", "--poses", "poses.pkl", "--decoder", "linear", "--zdim", 2)
+    assert (again.code, "contains a training run" in again.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (("train-drgn", "stack.mrcs", "out"), 2, "stack.mrcs: has no poses"),
         (("train-drgn", "nowhere.star", "out"), 1, "nowhere.star"),
         (("train-drgn", "stack.mrcs", "out", "--zdim", 0, "--beta", 1), 2, "--beta"),
+        (("train-drgn", "stack.mrcs", "out", "--decoder", "linear", "--width", 8), 2, "--width is for networks"),
+        (("train-drgn", "stack.mrcs", "out", "--decoder", "linear", "--resume"), 2, "--resume is for networks"),
+        (
+            ("train-drgn", "stack.mrcs", "out", "--poses", "poses.pkl", "--decoder", "linear", "--zdim", 0),
+            2,
+            "one component",
+        ),
         (("eval-drgn", "nowhere", "out.mrc"), 1, "nowhere"),
         (("eval-drgn", "run", "out.mrc", "--z", "1", "--particle", 1), 2, "--z and --particle"),
         (("eval-drgn", "run", "out.mrc", "--zfile", "z.txt", "--particles", "p.txt"), 2, "--particles and --zfile"),

@@ -118,6 +118,17 @@ def load_network(
     return network.eval(), config, metadata
 
 
+def architecture_of(path: str | os.PathLike[str]) -> str | None:
+    """The name of the architecture of a network's file; None if it is no such file or damaged, which `load_network`
+    explains.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as stored:
+            return (stored.metadata() or {}).get("architecture")
+    except (SafetensorError, OSError):
+        return None
+
+
 def shared_network(
     path: str | os.PathLike[str], accepted: Sequence[Architecture]
 ) -> tuple[nn.Module, Any, Mapping[str, str]]:

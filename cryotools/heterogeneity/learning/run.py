@@ -69,7 +69,7 @@ def train_drgn(
     """
     check_folder(folder, resume)
     poses_of(particles)
-    sign = _sign(particles, options.invert)
+    sign = image_sign(particles, options.invert)
     images = particle_images(particles, sign, whiten=options.whiten, progress=progress)
     training = replace(options.training, network=replace(options.training.network, box=particles.box))
     task = ReconstructionTask(images, training, options.device)
@@ -81,7 +81,8 @@ def train_drgn(
     return TrainedRun(metrics, task.convergence.advice())
 
 
-def _sign(particles: Particles, invert: bool | None) -> int:
+def image_sign(particles: Particles, invert: bool | None) -> int:
+    """What images are multiplied with, 1 or -1; with `invert` None, as they look, see `image_contrast`."""
     if invert is not None:
         return -1 if invert else 1
     contrast = image_contrast(take_sample(particles))
