@@ -21,7 +21,8 @@ from cryotools.heterogeneity.halfspace import half_circle
 class ReconstructionConfig:
     """A network for images of `box` pixels and a latent space of `zdim` dimensions; with 0, one volume and no encoder.
 
-    `layers` and `width` are those of the residual networks; `encoding` and `sigma` are explained in `Encoding`.
+    `layers` and `width` are those of the residual networks; `encoding` and `sigma` are explained in `Encoding`. With
+    `features`, the encoder sees so many numbers that describe an image, instead of its Fourier values.
     """
 
     box: int
@@ -32,6 +33,7 @@ class ReconstructionConfig:
     decoder_width: int = 256
     encoding: str = GAUSSIAN
     sigma: float = 0.5
+    features: int = 0
 
 
 class ResidualNetwork(nn.Module):
@@ -50,31 +52,31 @@ class ResidualNetwork(nn.Module):
         """The rest of the network, from the values (…, width) of the first layer."""
         x = torch.relu(x)
         for layer in self.inner:
-            x = torch.relu(x + layer(x))
+            x = layer(x).add_(x).relu_()  # in place: memory traffic is a tenth of the time of narrow networks
         return self.last(x)
 
 
 class ImageEncoder(nn.Module):
-    """Phase-flipped Fourier values (b, m, 2) of images on `half_circle` → mean and log-variance of z (b, zdim) each.
+    """What is seen of images (b, inputs) → mean and log-variance of z (b, zdim) each.
 
-    Values are divided by `amplitude` (m,), 1 unless set.
+    It is either `features` that describe an image, or real and imaginary parts of phase-flipped Fourier values on
+    `half_circle`, and is divided by `amplitude` (inputs,), 1 unless set.
     """
 
     amplitude: Tensor
 
     def __init__(self, config: ReconstructionConfig) -> None:
         super().__init__()
-        pixels = len(half_circle(config.box))
-        self.register_buffer("amplitude", torch.ones(pixels))
-        self.layers = ResidualNetwork(2 * pixels, 2 * config.zdim, config.encoder_layers, config.encoder_width)
+        inputs = config.features or 2 * len(half_circle(config.box))
+        self.register_buffer("amplitude", torch.ones(inputs))
+        self.layers = ResidualNetwork(inputs, 2 * config.zdim, config.encoder_layers, config.encoder_width)
 
-    def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        scaled = values / self.amplitude[:, None]
-        mean, log_variance = self.layers(scaled.flatten(1)).float().chunk(2, dim=1)
+    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.layers(seen / self.amplitude).float().chunk(2, dim=1)
         return mean, log_variance
 
     def set_amplitude(self, amplitude: Tensor) -> None:
-        """Expect parts of values of this root-mean-square (m,), so that what the network itself sees is of order 1."""
+        """Expect values of this root-mean-square (inputs,), so that what the network itself sees is of order 1."""
         self.amplitude.copy_(amplitude)
 
 

@@ -80,13 +80,20 @@ class ReconstructionTask:
         Poses are to be corrected in several processes.
     """
 
-    def __init__(self, images: HalfImages, config: ReconstructionTraining, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        images: HalfImages,
+        config: ReconstructionTraining,
+        device: str | torch.device = "cpu",
+        features: np.ndarray | None = None,
+    ) -> None:
         self.images, self.config, self.device = images, config, torch.device(device)
+        self.features = None if features is None else torch.from_numpy(features).float().to(self.device)
         torch.manual_seed(config.seed)
         network = ReconstructionNetwork(config.network).to(self.device)
         network.decoder.set_amplitude(torch.from_numpy(images.by_radius(images.signal)))
         if network.encoder is not None:
-            network.encoder.set_amplitude(torch.from_numpy(images.amplitude))
+            network.encoder.set_amplitude(self._amplitude())
         self.networks: dict[str, nn.Module] = {"reconstruction": network}
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "reconstruction": torch.optim.AdamW(network.parameters(), weight_decay=config.weight_decay)
@@ -193,7 +200,7 @@ class ReconstructionTask:
         values, ctf, rotations, index = batch
         latent, divergence = None, values.new_zeros(len(values))
         if network.encoder is not None:
-            mean, log_variance = network.encoder(values * torch.sign(ctf)[..., None])
+            mean, log_variance = network.encoder(self._seen(batch))
             divergence = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(dim=1)
             latent = mean + torch.randn_like(mean) * torch.exp(log_variance / 2) if sample else mean
         prior, shifts = values.new_zeros(()), None
@@ -210,6 +217,17 @@ class ReconstructionTask:
     def trained_poses(self) -> PoseTable | None:
         """The corrections of poses, None if they are kept as they were given."""
         return cast(PoseTable, self.networks["poses"]) if self.config.refines_poses else None
+
+    def _seen(self, batch: Batch) -> Tensor:
+        """What the encoder sees of a batch (b, inputs)."""
+        values, ctf, _, index = batch
+        return (values * torch.sign(ctf)[..., None]).flatten(1) if self.features is None else self.features[index]
+
+    def _amplitude(self) -> Tensor:
+        """Root-mean-squares of `_seen` (inputs,)."""
+        if self.features is None:
+            return torch.from_numpy(np.repeat(self.images.amplitude, 2))
+        return self.features.square().mean(dim=0).sqrt().clamp(min=1e-6)
 
     @property
     def _beta(self) -> float:
@@ -235,8 +253,7 @@ class ReconstructionTask:
         at = np.unique(np.linspace(0, len(self.images) - 1, min(len(self.images), _WATCHED)).astype(int))
         latent = None
         if network.encoder is not None:
-            values, ctf, *_ = self.tensors(at, self.device)
-            latent = network.encoder(values * torch.sign(ctf)[..., None])[0]
+            latent = network.encoder(self._seen(self.tensors(at, self.device)))[0]
         shown = None if latent is None else latent[:: max(len(latent) // _VOLUMES, 1)][:_VOLUMES]
         planes = torch.from_numpy(points.reshape(-1, 3)).float().to(self.device)
         found = network.decoder(planes.expand(1 if shown is None else len(shown), -1, -1), shown)
