@@ -19,6 +19,7 @@ _OF_NETWORKS = (
     "batch",
     "learning_rate",
     "beta",
+    "components",
     "refine_angles",
     "refine_shifts",
     "until_converged",

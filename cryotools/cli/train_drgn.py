@@ -26,6 +26,7 @@ OUT receives model.safetensors, latent.csv, particles.csv, metrics.csv, losses.p
 --resume continues. One particle of twenty is not trained on; held_out_error in metrics.csv stops falling when training
 longer no longer helps. Errors are squared, in units of the noise: those of perfect volumes and white noise are about 1.
 In particles.csv, support is how clearly an image shows its volume, in standard deviations; junk is near 0.
+The encoder sees where an image lies in a linear subspace, which is fitted first; --components 0 shows it the pixels.
 --refine-angles and --refine-shifts correct poses during training, after the first fifth of the epochs, and
 particles.csv has them. torchrun trains on several GPUs.
 
@@ -55,7 +56,7 @@ def command(
     decoder: Annotated[
         Decoder, opt.main("--decoder", metavar="KIND", help="Volumes by a network, or linear in z: network or linear.")
     ] = Decoder.network,
-    epochs: Annotated[int, opt.main("--epochs", min=1, metavar="N", help="Passes over all particles.")] = 20,
+    epochs: Annotated[int, opt.main("--epochs", min=1, metavar="N", help="Passes over all particles.")] = 10,
     downsample: Annotated[
         int | None, opt.main("--downsample", min=8, metavar="N", help="Box in pixels that images are reduced to.")
     ] = None,
@@ -69,8 +70,12 @@ def command(
     batch: Annotated[int, opt.main("--batch", min=1, metavar="N", help="Images per update.")] = 16,
     learning_rate: run.LearningRate = 1e-3,
     beta: Annotated[
-        float | None, opt.main("--beta", min=0, metavar="X", help="Weight of the divergence of z; default: 1 / zdim.")
+        float | None, opt.main("--beta", min=0, metavar="X", help="Weight of the divergence of z; default: 1.")
     ] = None,
+    components: Annotated[
+        int,
+        opt.main("--components", min=0, metavar="N", help="Of the subspace that the encoder sees; 0: it sees pixels."),
+    ] = 8,
     contrast: Annotated[
         float, opt.main("--contrast", metavar="X", help="Spread of the images' scales around 1.")
     ] = 0.0,
@@ -143,7 +148,7 @@ def command(
         precision=precision.value,
         cooldown=_COOLDOWN if until_converged else None,
     )
-    options = ReconstructionOptions(training, loop, invert, device=place)
+    options = ReconstructionOptions(training, loop, invert, components=components, device=place)
     with distributed.joined(place), progress() as reporter:
         if distributed.is_first():
             keep = fit_into_memory(len(read), read.box)

@@ -68,7 +68,8 @@ class HalfImages:
     noise : float64 (m,), standard deviation of the noise, of real and imaginary parts, by which values were divided
     signal : float64 (m,), root-mean-square amplitude of the volume's values at this frequency, divided by `noise`
     amplitude : float64 (m,), root-mean-square of real and imaginary parts of the images' values, divided by `noise`
-    kept : values complex64 and CTF float32 (n, m) of all images, or None if they are read when they are taken
+    kept : values complex64 and CTF float32 of all images of `source`, or None if they are read when they are taken
+    index : int (n,), which of them these are; None: all
     """
 
     source: ImageSource
@@ -78,6 +79,7 @@ class HalfImages:
     signal: np.ndarray
     amplitude: np.ndarray
     kept: tuple[np.ndarray, np.ndarray] | None = None
+    index: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rotations)
@@ -91,11 +93,17 @@ class HalfImages:
         """Values complex64 (k, m) of centred images, divided by `noise`, and their CTF float32 (k, m), of the images
         with indices (k,).
         """
+        at = at if self.index is None else self.index[at]
         if self.kept is not None:
             values, ctf = self.kept
             return values[at], ctf[at]
         values = self.source.values(at, self.frequencies, soft_window(self.box))
         return _divided(values, self.noise), self.source.ctf(at, self.frequencies / self.box).astype(np.float32)
+
+    def part(self, at: np.ndarray) -> HalfImages:
+        """The images with indices (k,), which share memory with these."""
+        index = at if self.index is None else self.index[at]
+        return replace(self, rotations=self.rotations[at], index=index)
 
     def by_radius(self, values: np.ndarray) -> np.ndarray:
         """Values (m,) that depend on the distance from the origin alone, at 0, 1, … D / 2: (D / 2 + 1,)."""

@@ -17,27 +17,30 @@ from cryotools.heterogeneity.contrast import image_contrast, warn_if_unclear
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.ensemble import LATENT, MODEL, PARTICLES
 from cryotools.heterogeneity.learning.dataset import HalfImages, ImageSource, half_images
+from cryotools.heterogeneity.learning.features import run_features
 from cryotools.heterogeneity.learning.particletable import describe_particles, indexed_text, latent_text
-from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining
+from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining, held_out
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 from cryotools.heterogeneity.particles import Particles
 from cryotools.heterogeneity.sample import poses_of, take_sample
 from cryotools.training import distributed
 from cryotools.training.loop import LoopConfig, check_folder, train
 
-_AT_ONCE = 1000  # images
+_IMAGES_PER_COMPONENT = 4  # at least
 
 
 @dataclass(frozen=True)
 class ReconstructionOptions:
     """How images are read: negated if `invert` (None: as they look, see `image_contrast`), and divided by the noise's
-    amplitude at each frequency (`whiten`) or its mean.
+    amplitude at each frequency (`whiten`) or its mean. The encoder sees them in a linear subspace of so many
+    `components`, fewer for less than four images per component, or their pixels if there are none.
     """
 
     training: ReconstructionTraining
     loop: LoopConfig = field(default_factory=LoopConfig)
     invert: bool | None = None
     whiten: bool = True
+    components: int = 8
     device: str | torch.device = "cpu"
 
 
@@ -71,8 +74,12 @@ def train_drgn(
     poses_of(particles)
     sign = image_sign(particles, options.invert)
     images = particle_images(particles, sign, whiten=options.whiten, progress=progress)
-    training = replace(options.training, network=replace(options.training.network, box=particles.box))
-    task = ReconstructionTask(images, training, options.device)
+    used = held_out(len(images), options.training)[1]
+    components = min(options.components, len(used) // _IMAGES_PER_COMPONENT) if options.training.network.zdim else 0
+    features = run_features(folder, images, used, components, progress) if components else None
+    network = replace(options.training.network, box=particles.box, features=2 * components)
+    training = replace(options.training, network=network)
+    task = ReconstructionTask(images, training, options.device, features)
     about = {"arch": RECONSTRUCTION.name, "particles": particles.name, "n": len(particles), "sign": sign}
     about |= {"whiten": options.whiten, **{f"network_{k}": v for k, v in vars(training.network).items()}}
     about |= {key: value for key, value in vars(training).items() if key != "network"}

@@ -30,9 +30,10 @@ _POSE_RATE = 100.0  # × the network's learning rate; corrections are in units o
 
 @dataclass(frozen=True)
 class ReconstructionTraining:
-    """`batch` images per step; the Kullback-Leibler divergence is weighted by `beta` (None: 1 / zdim) and rises from 0
-    over the first `warmup` steps. Frequencies up to a quarter of the box are fitted first, all from step `march` on.
-    A fraction `held_out` of the images is not trained on.
+    """`batch` images per step; the Kullback-Leibler divergence is weighted by `beta` and rises from 0 over the first
+    `warmup` steps; None is 1, or 1 / zdim if the encoder sees pixels, which otherwise ignores the image. Frequencies
+    up to a quarter of the box are fitted first, all from step `march` on. A fraction `held_out` of the images is not
+    trained on.
 
     With `contrast`, each image has a scale of its own, around 1 with this spread. With `pose_angle` (degrees) and
     `pose_shift` (pixels) poses are corrected within such spreads, from epoch `poses_from` on, from 0.
@@ -72,7 +73,7 @@ class Predicted(NamedTuple):
 
 
 class ReconstructionTask:
-    """The autoencoder on prepared images.
+    """The autoencoder on prepared images, of which the encoder sees `features` (n, network.features), or else pixels.
 
     Raises
     ------
@@ -106,9 +107,7 @@ class ReconstructionTask:
             self.networks["poses"] = table
             groups = [{"params": list(table.parameters()), "lr_scale": _POSE_RATE}]
             self.optimizers["poses"] = torch.optim.SparseAdam(groups)
-        order = np.random.default_rng(config.seed).permutation(len(images))
-        held = round(config.held_out * len(images))
-        self.held_out, self.used = np.sort(order[:held]), np.sort(order[held:])
+        self.held_out, self.used = held_out(len(images), config)
         self.steps_per_epoch = max(len(self.used) // (config.batch * distributed.count()), 1)
         self.frequencies = torch.from_numpy(images.frequencies / images.box).float().to(self.device)
         self.radius = np.hypot(*images.frequencies.T)
@@ -231,7 +230,9 @@ class ReconstructionTask:
 
     @property
     def _beta(self) -> float:
-        return self.config.beta if self.config.beta is not None else 1 / max(self.config.network.zdim, 1)
+        if self.config.beta is not None:
+            return self.config.beta
+        return 1.0 if self.features is not None else 1 / max(self.config.network.zdim, 1)
 
     def _pixels(self, step: int) -> int:
         """The number of frequencies that are fitted at a step."""
@@ -266,6 +267,13 @@ def _shells(box: int, random: np.random.Generator) -> np.ndarray:
     points = random.normal(size=(_SHELLS, _POINTS, 3))
     radius = np.linspace(1, box / 2, _SHELLS) / box
     return points * (radius[:, None, None] / np.linalg.norm(points, axis=2, keepdims=True))
+
+
+def held_out(count: int, config: ReconstructionTraining) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the images that are not trained on, and of those that are, of `count`."""
+    order = np.random.default_rng(config.seed).permutation(count)
+    held = round(config.held_out * count)
+    return np.sort(order[:held]), np.sort(order[held:])
 
 
 def image_scale(found: Tensor, values: Tensor, spread: float) -> Tensor:
