@@ -220,6 +220,7 @@ def test_the_notebook_runs_and_finds_the_helices_of_trypsin(checkout):
 
 
 NEEDS_TRAINING_DATA = "realism.sh"
+TRAINS_LONG = "heterogeneity.sh"
 
 
 @pytest.mark.learning
@@ -241,9 +242,23 @@ def test_learning_from_maps_runs_from_curation_to_verdict_in_miniature(checkout)
         assert len((out / f"{method}_residues.csv").read_text().splitlines()) > 200
 
 
+@pytest.mark.learning
+def test_a_motion_is_simulated_learned_and_scored_in_miniature(checkout):
+    done = run_script(checkout, TRAINS_LONG, "300", "1")
+    assert done.returncode == 0, done.stderr
+    out = checkout / "out"
+    for run in ("linear", "network"):
+        assert {"model.safetensors", "latent.csv", "particles.csv"} <= {path.name for path in (out / run).iterdir()}
+        assert len((out / run / "latent.csv").read_text().splitlines()) == 301
+        measured = list(csv.DictReader((out / f"{run}.csv").read_text().splitlines()))
+        assert {row["measured"] for row in measured} == {"image", "state"}
+        assert (out / f"{run}_report" / "report.html").stat().st_size > 50_000
+    assert read_map(out / "particle.mrc").same_grid_as(read_map(out / "mean.mrc"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "script", sorted({path.name for path in (ROOT / "examples").glob("*.sh")} - {NEEDS_TRAINING_DATA})
+    "script", sorted({path.name for path in (ROOT / "examples").glob("*.sh")} - {NEEDS_TRAINING_DATA, TRAINS_LONG})
 )
 def test_the_example_scripts_run(checkout, script):
     done = run_script(checkout, script)
