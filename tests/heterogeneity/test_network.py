@@ -35,7 +35,7 @@ def test_an_image_gives_a_mean_and_a_variance_and_one_volume_needs_no_encoder() 
     config = ReconstructionConfig(16, zdim=2, encoder_width=8, decoder_width=8)
     network = ReconstructionNetwork(config)
     assert network.encoder is not None
-    mean, log_variance = network.encoder(torch.randn(4, len(half_circle(16)), 2))
+    mean, log_variance = network.encoder(torch.randn(4, 2 * len(half_circle(16))))
     assert mean.shape == log_variance.shape == (4, 2)
     single = ReconstructionNetwork(ReconstructionConfig(16, zdim=0, decoder_width=8))
     assert single.encoder is None
