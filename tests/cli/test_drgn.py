@@ -170,7 +170,7 @@ def test_runs_of_cryodrgn_are_analyzed_and_scored_too(run):
     clusters = list(csv.DictReader(Path("out/clusters.csv").read_text().splitlines()))
     assert [int(row["index"]) for row in clusters] == rows.tolist()
     assert read_map(next(Path("out/volumes").glob("*.mrc"))).voxel_size == (2.0,) * 3
-    Path("labels.txt").write_text("\n".join(str(at % 2) for at in range(peers.PARTICLES)))
+    Path("labels.txt").write_text("\n".join(str(at % 2) for at in range(2 * peers.PARTICLES)))
     done = run("score-drgn", "peer", "labels.txt", "scores.csv", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["n_particles"] == peers.PARTICLES
