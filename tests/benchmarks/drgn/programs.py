@@ -52,6 +52,7 @@ def command_of(program: str, particles: ParticleSet, epochs: int, width: int, pe
         told = ["--zdim", str(ZDIM), "-n", str(epochs), "-o", out, *network, "--no-analysis"]
         return [peer, "train_vae", *_peer_inputs(particles), *told]
     told = [sys.executable, "-m", "cryotools", "train-drgn", str(particles.star), out, "--zdim", str(ZDIM), "--quiet"]
+    told += ["--threads", "1"]
     if program == LINEAR:
         return [*told, "--decoder", "linear"]
     return [*told, "--epochs", str(epochs), "--width", str(width), "--layers", str(LAYERS), "--batch", str(BATCH)]
