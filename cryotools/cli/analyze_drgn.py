@@ -61,6 +61,8 @@ def command(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
+    device: opt.Device = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     voxel_size: of.RunVoxelSize = None,
     debug: opt.Debug = False,
@@ -68,15 +70,18 @@ def command(
     """Show what is in a trained reconstruction, on one page."""
     set_threads(threads)
     anchors = _particles(path)
+    from cryotools.core.compute.device import in_precision, resolve_device
     from cryotools.heterogeneity.analysis.analyze import AnalysisOptions, analyze_run
     from cryotools.heterogeneity.analysis.output import AnalysisFiles, analysis_summary, write_analysis
     from cryotools.heterogeneity.runs import open_run
 
-    found = open_run(folder, voxel_size=voxel_size)
+    where = resolve_device(device)
+    networks = in_precision(precision.value, where)
+    found = open_run(folder, where, voxel_size)
     options = AnalysisOptions(clusters, components, steps, anchors, landscape, conformations, umap, seed)
     files = AnalysisFiles(Path(out), box if volumes else 0, label(f"of {folder}"))
     files.check(found)
-    with progress() as reporter:
+    with progress() as reporter, networks:
         analysis = analyze_run(found, options, reporter)
         names = write_analysis(files, found, analysis, reporter)
     figures = analysis_summary(found, analysis, names)

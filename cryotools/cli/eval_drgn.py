@@ -8,7 +8,7 @@ import typer
 
 from cryotools.cli import options as opt
 from cryotools.cli import particleset as of
-from cryotools.cli.console import note, print_json, skip_existing
+from cryotools.cli.console import note, print_json, set_threads, skip_existing
 from cryotools.core.errors import UsageError
 
 NAME = "eval-drgn"
@@ -55,6 +55,9 @@ def command(
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
+    device: opt.Device = "auto",
+    precision: opt.ResultPrecision = opt.Precision.fp32,
+    threads: opt.Threads = None,
     voxel_size: of.RunVoxelSize = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -66,16 +69,20 @@ def command(
     several = particles is not None or zfile is not None
     if several and to is not None:
         raise UsageError(f"--to leads from one place to another; give --z or --particle instead of {named[0]}")
+    set_threads(threads)
     if skip_existing(out, no_clobber):
         return
     import numpy as np
 
+    from cryotools.core.compute.device import in_precision, resolve_device
     from cryotools.core.files.output import check_output, output_set
     from cryotools.core.maps.mapwrite import write_map
     from cryotools.heterogeneity.evaluate import VolumeForm, read_particle_numbers, read_places
     from cryotools.heterogeneity.runs import open_run
 
-    found, form = open_run(folder, voxel_size=voxel_size), VolumeForm(box, low_pass, flip, invert)
+    where = resolve_device(device)
+    networks = in_precision(precision.value, where)
+    found, form = open_run(folder, where, voxel_size), VolumeForm(box, low_pass, flip, invert)
     form.check(found)
     if particles is not None:
         places = list(found.latent_of(read_particle_numbers(particles)))
@@ -89,7 +96,7 @@ def command(
     names = numbered if several or to is not None else [out]
     for name in names:
         check_output(name, [source for source in (str(found.file), particles, zfile) if source])
-    with output_set():
+    with output_set(), networks:
         for name, at in zip(names, places, strict=True):
             write_map(name, form.volume(found, at), label="cryotools eval-drgn")
     if json:

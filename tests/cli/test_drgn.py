@@ -91,6 +91,7 @@ def test_a_run_is_looked_at(run):
         (("--box", 7), "--box 7"),
         (("--box", 18), "--box 18"),
         (("--path", "a,b"), "--path a,b"),
+        (("--precision", "fp16", "--device", "cpu"), "fp16 needs a GPU"),
         (("--path", "1,99"), "particles 0 to 39"),
     ):
         done = run("analyze-drgn", "run", "no", *small, *options)

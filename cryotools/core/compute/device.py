@@ -64,6 +64,20 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     return PRECISIONS[name]
 
 
+def in_precision(name: str, device: torch.device) -> torch.autocast:
+    """A context in which networks on `device` compute in a precision; see `resolve_precision`.
+
+    Raises
+    ------
+    UsageError
+        The name is unknown, or fp16 is requested on a CPU.
+    DataError
+        bf16 is requested on a CPU that computes it slowly or incorrectly.
+    """
+    dtype = resolve_precision(name, device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
 def _fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,9 @@ def write_analysis(
         raise
     for name in set(before) - set(names):
         (files.folder / name).unlink(missing_ok=True)
+    if files.box == 0:
+        with suppress(OSError):  # has other files, or is not there
+            (files.folder / _VOLUMES).rmdir()
     return names
 
 
