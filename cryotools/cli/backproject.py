@@ -49,9 +49,7 @@ def command(
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     threads: opt.ClassicalThreads = None,
-    check: Annotated[
-        bool, opt.advanced("--check/--no-check", metavar="", help="Take poses as they are, without trying others.")
-    ] = True,
+    check: of.Check = True,
     window: Annotated[
         bool, opt.advanced("--window/--no-window", metavar="", help="Keep what lies outside the circle in the box.")
     ] = True,
@@ -109,8 +107,6 @@ def _figures(found: Reconstruction) -> dict[str, Any]:
 
 
 def _summarise(particles_file: str, figures: dict[str, Any], found: Reconstruction) -> None:
-    if found.contrast:
-        note(f"{particles_file}: {found.contrast}")
     if found.check:
         note(f"{particles_file}: {found.check}")
     shown = [f"{value:.2f} A" if value else "not reached" for value in (figures[f"resolution_{t}_A"] for t in _LEVELS)]

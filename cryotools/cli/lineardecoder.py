@@ -48,8 +48,9 @@ def fit_subspace(context: typer.Context, particles: Particles, out: str) -> None
         contrast=options["contrast"] if _is_given(context, "contrast") else LinearTraining.contrast,
         seed=options["seed"],
     )
+    reading = LinearOptions(training, options["invert"], options["check"])
     with progress() as reporter:
-        found = train_linear(particles, Path(out), LinearOptions(training, options["invert"]), progress=reporter)
+        found = train_linear(particles, Path(out), reading, progress=reporter)
     if options["json"]:
         print_json({"particles": options["particles"], "n_particles": len(particles), "folder": out, **found.metrics})
     note(

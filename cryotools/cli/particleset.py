@@ -17,6 +17,9 @@ Poses = Annotated[
     opt.main("--poses", metavar="PKL", help="cryoDRGN's poses, of a stack; A,B if rotations and shifts are two files."),
 ]
 Ctf = Annotated[str | None, opt.main("--ctf", metavar="PKL", help="cryoDRGN's CTF parameters, of a stack.")]
+Check = Annotated[
+    bool, opt.advanced("--check/--no-check", metavar="", help="Take poses as they are, without trying others.")
+]
 Passthrough = Annotated[
     str | None, opt.main("--passthrough", metavar="CS", help="The job's file of fields that the .cs file lacks.")
 ]

@@ -96,6 +96,7 @@ def command(
     device: opt.Device = "auto",
     precision: opt.TrainingPrecision = opt.Precision.auto,
     threads: opt.Threads = None,
+    check: of.Check = True,
     voxel_size: opt.VoxelSize = None,
     debug: opt.Debug = False,
 ) -> None:
@@ -148,7 +149,7 @@ def command(
         precision=precision.value,
         cooldown=_COOLDOWN if until_converged else None,
     )
-    options = ReconstructionOptions(training, loop, invert, components=components, device=place)
+    options = ReconstructionOptions(training, loop, invert, check, components=components, device=place)
     with distributed.joined(place), progress() as reporter:
         if distributed.is_first():
             keep = fit_into_memory(len(read), read.box)

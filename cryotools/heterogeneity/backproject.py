@@ -7,25 +7,25 @@ Biol. 333, 721, 2003; Scheres, J. Mol. Biol. 415, 406, 2012).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.errors import DataError
 from cryotools.core.maps.volume import Volume
 from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import NoProgress, Progress
-from cryotools.heterogeneity.contrast import ImageContrast, image_contrast, warn_if_unclear
-from cryotools.heterogeneity.conventions import AS_GIVEN, ConventionCheck, check_conventions
+from cryotools.heterogeneity.contrast import ImageContrast
+from cryotools.heterogeneity.conventions import ConventionCheck
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.deposits import Deposits
+from cryotools.heterogeneity.firstlook import FirstLook, first_look
 from cryotools.heterogeneity.fourier import map_grid, move_images, slice_frequencies
 from cryotools.heterogeneity.gridding import HalfGrid
 from cryotools.heterogeneity.halfspace import half_circle, half_values, soft_window
 from cryotools.heterogeneity.particles import Particles
-from cryotools.heterogeneity.sample import poses_of, take_sample
+from cryotools.heterogeneity.sample import poses_of
 from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
 
 _BATCH_VALUES = 1 << 19  # Fourier values of images at a time
@@ -66,9 +66,7 @@ def backproject(
 
     Parameters
     ----------
-    invert : multiply images by -1, or not; None lets the images decide, see `image_contrast`
-    check : raise an error if the images fit other conventions of rotations or shifts better, and warn if they fit their
-        poses no better than those of other particles; see `check_conventions`
+    invert, check : see `first_look`
     window : set to 0 what lies outside the circle in the centred images' box, with a soft edge
 
     Raises
@@ -84,29 +82,19 @@ def backproject(
         raise DataError(f"{particles.name}: has {len(particles)} particle; a reconstruction needs two halves")
     grid = HalfGrid(particles.box)
     check_grid_fits((grid.size,) * 3, copies=_COPIES)
-    contrast, checked = None, None
-    if check or invert is None:
-        sample = take_sample(particles)
-        if check:
-            checked = check_conventions(sample)
-            _judge(checked, particles.name)
-        if invert is None:
-            contrast = image_contrast(sample)
-            warn_if_unclear(contrast, particles.name)
-    sign = contrast.sign if contrast else (-1 if invert else 1)
-
+    look = first_look(particles, invert=invert, check=check)
     voxel_size = common_voxel_size(particles.voxel_size)
     halves = [Deposits.on(grid), Deposits.on(grid)]
     reporter = progress or NoProgress()
     reporter.start(len(particles), "backprojection")
     mask = soft_window(particles.box)
     for which in _batches(len(particles), particles.box):
-        images = move_images(particles.images.read(which), poses.shifts[which]) * np.float32(sign)
+        images = move_images(particles.images.read(which), poses.shifts[which]) * np.float32(look.sign)
         if window:
             images = _windowed(images, mask)
         _deposit(halves, particles, which, images, voxel_size)
         reporter.advance(len(which))
-    return _solve(halves, voxel_size, sign, contrast, checked)
+    return _solve(halves, voxel_size, look)
 
 
 def common_voxel_size(voxel_size: np.ndarray) -> float:
@@ -142,18 +130,12 @@ def _deposit(
         deposits.add(values[here], transfer[here], points[here].astype(np.float32))
 
 
-def _solve(
-    deposits: list[Deposits],
-    voxel_size: float,
-    sign: int,
-    contrast: ImageContrast | None,
-    check: ConventionCheck | None,
-) -> Reconstruction:
+def _solve(deposits: list[Deposits], voxel_size: float, look: FirstLook) -> Reconstruction:
     grid = map_grid(deposits[0].grid.box, voxel_size)
     first, second = (Volume.on(grid, one.volume(_HALF_NOISE) * (1 + _HALF_NOISE)) for one in deposits)
     fsc = fourier_shell_correlation(first.data, second.data, grid.voxel_size)
     whole = (deposits[0] + deposits[1]).volume(noise_to_signal(fsc))
-    return Reconstruction(Volume.on(grid, whole), (first, second), fsc, sign, contrast, check)
+    return Reconstruction(Volume.on(grid, whole), (first, second), fsc, look.sign, look.contrast, look.check)
 
 
 def noise_to_signal(fsc: ShellCorrelation) -> np.ndarray:
@@ -162,19 +144,3 @@ def noise_to_signal(fsc: ShellCorrelation) -> np.ndarray:
     known = np.clip(smooth, _LEAST_FSC, 1 - _LEAST_FSC)
     ratio = (1 - known) / (2 * known)
     return np.concatenate([ratio[:1], ratio])
-
-
-def _judge(check: ConventionCheck, name: str) -> None:
-    better = check.better
-    if better:
-        raise DataError(
-            f"{name}: the images fit their poses better with {better}: correlation {check.mean(better):.3f} instead of "
-            f"{check.mean(AS_GIVEN):.3f}; correct the poses, or `check=False` takes them as they are"
-        )
-    if not check.is_informative:
-        warnings.warn(
-            f"{name}: images fit their own poses no better than those of other particles; do they belong together, in "
-            "this order?",
-            CryotoolsWarning,
-            stacklevel=3,
-        )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import CryotoolsWarning
 from cryotools.heterogeneity.halfspace import half_circle, half_values
 from cryotools.heterogeneity.sample import ImageSample
 
@@ -34,7 +32,12 @@ class ImageContrast:
 
     def __str__(self) -> str:
         kind = "light on dark" if self.light else "dark on light"
-        return f"particles are {kind}; images are {'taken as they are' if self.sign > 0 else 'negated'}"
+        return f"particles are {kind}; {self.decision}"
+
+    @property
+    def decision(self) -> str:
+        """What is done with the images, in words."""
+        return f"images are {'taken as they are' if self.sign > 0 else 'negated'}"
 
 
 def image_contrast(sample: ImageSample) -> ImageContrast:
@@ -48,17 +51,6 @@ def image_contrast(sample: ImageSample) -> ImageContrast:
     sign = 1 if mean[clearest] >= 0 else -1
     low = sample.ctf[:, np.hypot(*sample.frequencies.T) < 3.5 / sample.box].mean()
     return ImageContrast(sign, float(abs(evidence[clearest])), light=sign * low > 0)
-
-
-def warn_if_unclear(contrast: ImageContrast, name: str) -> None:
-    """Warn if the images of particles called `name` leave their sign in doubt."""
-    if not contrast.is_clear:
-        warnings.warn(
-            f"{name}: it is not clear whether particles are light or dark ({contrast.evidence:.1f} standard errors); "
-            f"`invert` decides it",
-            CryotoolsWarning,
-            stacklevel=3,
-        )
 
 
 def _differences(sample: ImageSample) -> np.ndarray:

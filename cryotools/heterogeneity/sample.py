@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import UsageError
+from cryotools.core.errors import DataError, UsageError
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.fourier import fourier_crop, shift_phases
 from cryotools.heterogeneity.halfspace import half_circle, half_values
@@ -51,11 +51,16 @@ def take_sample(particles: Particles, count: int = IMAGES, box: int = BOX) -> Im
     ------
     UsageError
         The particles have no poses.
+    DataError
+        The images are constant.
     """
     which = np.unique(np.linspace(0, len(particles) - 1, min(count, len(particles))).astype(np.int64))
     some = particles[which]
     small = min(box, some.box)
-    images = fourier_crop(some.images.read(np.arange(len(some))), small)
+    stored = some.images.read(np.arange(len(some)))
+    if not np.ptp(stored, axis=(1, 2)).any():
+        raise DataError(f"{particles.name}: the images are constant; are they of particles?")
+    images = fourier_crop(stored, small)
     whole = half_circle(small, rim=False)
     frequencies = whole / small
     coarse = some.voxel_size * some.box / small

@@ -22,12 +22,17 @@ _FILE, _ARRAY = "features.npz", "features"
 
 
 def run_features(
-    folder: Path, images: HalfImages, used: np.ndarray, components: int, progress: Progress | None = None
+    folder: Path,
+    images: HalfImages,
+    used: np.ndarray,
+    components: int,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
 ) -> np.ndarray:
-    """`subspace_features` of a run in `folder`, computed by its first process unless they are there from before."""
+    """`subspace_features` of a run in `folder`, computed by its first process, unless it has them and is resumed."""
     path = folder / _FILE
-    if not path.exists():
-        distributed.on_first(_store, path, images, used, components, progress)
+    distributed.on_first(_store, path, images, used, components, resume, progress)
     with arrays_in(path, "the features of this run", "start a new run") as stored:
         return stored[_ARRAY]
 
@@ -53,6 +58,10 @@ def describe(images: HalfImages, subspace: Subspace) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
-def _store(path: Path, images: HalfImages, used: np.ndarray, components: int, progress: Progress | None) -> None:
+def _store(
+    path: Path, images: HalfImages, used: np.ndarray, components: int, resume: bool, progress: Progress | None
+) -> None:
+    if resume and path.exists():
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     save_arrays(path, {_ARRAY: subspace_features(images, used, components, progress)})

@@ -13,16 +13,16 @@ from cryotools.core.compute.checkpoint import load_network, save_network
 from cryotools.core.files.output import write_text
 from cryotools.core.progress import Progress
 from cryotools.heterogeneity.backproject import common_voxel_size
-from cryotools.heterogeneity.contrast import image_contrast, warn_if_unclear
 from cryotools.heterogeneity.ctf import ctf
 from cryotools.heterogeneity.ensemble import LATENT, MODEL, PARTICLES
+from cryotools.heterogeneity.firstlook import first_look
 from cryotools.heterogeneity.learning.dataset import HalfImages, ImageSource, half_images
 from cryotools.heterogeneity.learning.features import run_features
 from cryotools.heterogeneity.learning.particletable import describe_particles, indexed_text, latent_text
 from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining, held_out
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionNetwork
 from cryotools.heterogeneity.particles import Particles
-from cryotools.heterogeneity.sample import poses_of, take_sample
+from cryotools.heterogeneity.sample import poses_of
 from cryotools.training import distributed
 from cryotools.training.loop import LoopConfig, check_folder, train
 
@@ -31,14 +31,15 @@ _IMAGES_PER_COMPONENT = 4  # at least
 
 @dataclass(frozen=True)
 class ReconstructionOptions:
-    """How images are read: negated if `invert` (None: as they look, see `image_contrast`), and divided by the noise's
-    amplitude at each frequency (`whiten`) or its mean. The encoder sees them in a linear subspace of so many
-    `components`, fewer for less than four images per component, or their pixels if there are none.
+    """How images are read: negated if `invert`, after a look at their poses if `check` (see `first_look`), and divided
+    by the noise's amplitude at each frequency (`whiten`) or its mean. The encoder sees them in a linear subspace of so
+    many `components`, fewer for less than four images per component, or their pixels if there are none.
     """
 
     training: ReconstructionTraining
     loop: LoopConfig = field(default_factory=LoopConfig)
     invert: bool | None = None
+    check: bool = True
     whiten: bool = True
     components: int = 8
     device: str | torch.device = "cpu"
@@ -72,29 +73,22 @@ def train_drgn(
     """
     check_folder(folder, resume)
     poses_of(particles)
-    sign = image_sign(particles, options.invert)
+    sign = first_look(particles, invert=options.invert, check=options.check and not resume).sign
     images = particle_images(particles, sign, whiten=options.whiten, progress=progress)
     used = held_out(len(images), options.training)[1]
     components = min(options.components, len(used) // _IMAGES_PER_COMPONENT) if options.training.network.zdim else 0
-    features = run_features(folder, images, used, components, progress) if components else None
+    features = None
+    if components:
+        features = run_features(folder, images, used, components, resume=resume, progress=progress)
     network = replace(options.training.network, box=particles.box, features=2 * components)
     training = replace(options.training, network=network)
     task = ReconstructionTask(images, training, options.device, features)
-    about = {"arch": RECONSTRUCTION.name, "particles": particles.name, "n": len(particles), "sign": sign}
+    about = {"arch": RECONSTRUCTION.name, "particles": particles.name, "n_particles": len(particles), "sign": sign}
     about |= {"whiten": options.whiten, **{f"network_{k}": v for k, v in vars(training.network).items()}}
     about |= {key: value for key, value in vars(training).items() if key != "network"}
     metrics = train(task, folder, options.loop, about=about, resume=resume, progress=progress)
     distributed.on_first(_finish, folder, task, particles, progress)
     return TrainedRun(metrics, task.convergence.advice())
-
-
-def image_sign(particles: Particles, invert: bool | None) -> int:
-    """What images are multiplied with, 1 or -1; with `invert` None, as they look, see `image_contrast`."""
-    if invert is not None:
-        return -1 if invert else 1
-    contrast = image_contrast(take_sample(particles))
-    warn_if_unclear(contrast, particles.name)
-    return contrast.sign
 
 
 def particle_images(

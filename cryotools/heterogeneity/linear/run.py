@@ -17,9 +17,10 @@ from cryotools.core.memory import check_grid_fits
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.heterogeneity.backproject import common_voxel_size
 from cryotools.heterogeneity.ensemble import LATENT, MODEL, PARTICLES
+from cryotools.heterogeneity.firstlook import first_look
 from cryotools.heterogeneity.learning.dataset import HalfImages
 from cryotools.heterogeneity.learning.particletable import ParticleTable, indexed_text, latent_text
-from cryotools.heterogeneity.learning.run import TrainedRun, image_sign, particle_images
+from cryotools.heterogeneity.learning.run import TrainedRun, particle_images
 from cryotools.heterogeneity.linear.fit import ImageSlices, LinearTraining, Subspace, Sweep, fit_linear
 from cryotools.heterogeneity.linear.model import LINEAR, LinearConfig, LinearVolumes
 from cryotools.heterogeneity.linear.posterior import posterior
@@ -33,10 +34,11 @@ _CLEAR, _DEAD = 0.02, 1e-4  # × the norm of the first component
 
 @dataclass(frozen=True)
 class LinearOptions:
-    """How images are read: negated if `invert` (None: as they look, see `image_contrast`)."""
+    """How images are read: negated if `invert`, after a look at their poses if `check`; see `first_look`."""
 
     training: LinearTraining
     invert: bool | None = None
+    check: bool = True
 
 
 def train_linear(
@@ -54,9 +56,15 @@ def train_linear(
     """
     training = options.training
     _check(particles, folder, training)
-    sign = image_sign(particles, options.invert)
+    sign = first_look(particles, invert=options.invert, check=options.check).sign
     images = particle_images(particles, sign, progress=progress)
-    about = {"arch": LINEAR.name, "particles": particles.name, "n": len(particles), "sign": sign, "box": images.box}
+    about = {
+        "arch": LINEAR.name,
+        "particles": particles.name,
+        "n_particles": len(particles),
+        "sign": sign,
+        "box": images.box,
+    }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _METRICS).unlink(missing_ok=True)
     write_text(folder / _SETTINGS, json.dumps(about | asdict(training), indent=1))

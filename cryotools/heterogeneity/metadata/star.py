@@ -81,7 +81,7 @@ def read_star_particles(path: str | os.PathLike[str], voxel_size: float | None =
     stacks, stack_of = grouped(names)
     _note_what_is_left_out(values, path)
     size = values.numbers("rlnImageSize", 0.0)
-    posed = all(column in table for column in _ANGLES)
+    posed = any(column in table for column in _ANGLES[:2])  # of two dimensions there is psi alone
     angles = np.stack([table.numbers(column) for column in _ANGLES], axis=1) if posed else None
     return Metadata(
         path=Path(path),

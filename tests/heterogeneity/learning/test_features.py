@@ -44,7 +44,7 @@ def test_features_of_a_run_are_computed_once(tmp_path: Path, monkeypatch: pytest
     images = known.known_images(60).images
     first = run_features(tmp_path / "run", images, np.arange(60), 1)
     monkeypatch.setattr("cryotools.heterogeneity.learning.features.subspace_features", None)
-    np.testing.assert_array_equal(run_features(tmp_path / "run", images, np.arange(60), 1), first)
+    np.testing.assert_array_equal(run_features(tmp_path / "run", images, np.arange(60), 1, resume=True), first)
 
 
 @pytest.mark.learning
