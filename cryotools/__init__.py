@@ -28,6 +28,7 @@ __all__ = [
     "judge_realism",
     "read_particles",
     "backproject",
+    "train_drgn",
     "score_drgn",
     "simulate_particles",
     "CryotoolsError",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         score_drgn,
         simulate_map,
         simulate_particles,
+        train_drgn,
         write_map,
     )
     from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning

@@ -8,6 +8,7 @@ a `CryotoolsNote`, and what cannot be done raises a `CryotoolsError`.
 from __future__ import annotations
 
 import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -406,6 +407,67 @@ def judge_realism(
     compute = Compute(device, precision)
     density = as_volume(volume, voxel_size)
     return evaluate(density, atoms, contour=contour, weights=weights, compute=compute)
+
+
+def train_drgn(
+    particles: Path | Particles,
+    folder: Path,
+    *,
+    zdim: int = 8,
+    decoder: Literal["network", "linear"] = "network",
+    epochs: int | None = None,
+    width: int = 256,
+    components: int = 8,
+    contrast: float | None = None,
+    invert: bool | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+) -> EnsembleRun:
+    """Learn a continuum of volumes from particles with poses; returns the finished run in `folder`.
+
+    Parameters
+    ----------
+    zdim : dimensions of the latent space; 0 is a single volume
+    decoder : volumes by a network, or a mean and components, of which every volume is a sum
+    epochs : passes over all particles; None is 10, or 30 at most for the linear decoder
+    width : of the networks
+    components : of the linear subspace that the encoder sees; 0: it sees pixels
+    contrast : spread of the images' scales around 1; None is 0, or 0.2 at first for the linear decoder
+    invert : negate the images, or not; None: as they look
+    resume : continue the run of a network in `folder`
+
+    Raises
+    ------
+    UsageError
+        The particles have no poses, an option is out of range, or `folder` has another run.
+    DataError
+        An image cannot be read or is not finite, or a loss is not.
+    """
+    from cryotools.core.compute.device import resolve_device
+    from cryotools.heterogeneity.learning.run import ReconstructionOptions, epochs_of, train_reconstruction
+    from cryotools.heterogeneity.learning.task import ReconstructionTraining
+    from cryotools.heterogeneity.linear.fit import LinearTraining
+    from cryotools.heterogeneity.linear.run import LinearOptions, train_linear
+    from cryotools.heterogeneity.network import ReconstructionConfig
+    from cryotools.heterogeneity.particles import Particles, read_particles
+    from cryotools.heterogeneity.runs import open_run
+
+    check_choice("decoder", decoder, ("network", "linear"))
+    read = particles if isinstance(particles, Particles) else read_particles(particles)
+    if decoder == "linear":
+        passes = LinearTraining.sweeps if epochs is None else epochs
+        spread = LinearTraining.contrast if contrast is None else contrast
+        subspace = LinearTraining(zdim, passes, spread, seed)
+        train_linear(read, pathlib.Path(folder), LinearOptions(subspace, invert))
+        return open_run(folder)
+    network = ReconstructionConfig(read.box, zdim, encoder_width=width, decoder_width=width)
+    training = ReconstructionTraining(network, seed=seed, contrast=contrast or 0.0)
+    loop = epochs_of(10 if epochs is None else epochs, seed=seed, precision=precision)
+    options = ReconstructionOptions(training, loop, invert, components=components, device=resolve_device(device))
+    train_reconstruction(read, pathlib.Path(folder), options, resume=resume)
+    return open_run(folder)
 
 
 def score_drgn(

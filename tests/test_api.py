@@ -188,3 +188,18 @@ def test_simulated_particles_are_those_that_the_command_writes(structure, trypsi
     written = ct.read_particles(tmp_path / "a.star")
     assert np.array_equal(made.images.read(slice(0, 6)), written.images.read(slice(0, 6)))
     assert np.array_equal(made.poses.rotations, written.poses.rotations)
+
+
+@pytest.mark.learning
+@pytest.mark.filterwarnings("ignore::cryotools.CryotoolsWarning")
+def test_a_continuum_of_volumes_is_learned_from_python(structure, tmp_path):
+    turn = {"rotate": "residue 16-120", "hinge": (20, 10, 20), "states": 2}
+    particles = ct.simulate_particles(structure, tmp_path / "a.star", **turn, n=40, box=16, snr=1)
+    for decoder in ("network", "linear"):
+        run = ct.train_drgn(particles, tmp_path / decoder, zdim=2, decoder=decoder, epochs=2, width=16)
+        assert run.latent().shape == (40, 2)
+        assert run.volume(run.latent()[0]).data.shape == (16, 16, 16)
+    with pytest.raises(ct.CryotoolsError, match="contains a training run"):
+        ct.train_drgn(particles, tmp_path / "network", zdim=2)
+    with pytest.raises(ct.CryotoolsError, match="decoder"):
+        ct.train_drgn(particles, tmp_path / "other", decoder="cubic")

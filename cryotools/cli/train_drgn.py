@@ -16,7 +16,6 @@ from cryotools.cli.console import note, print_json, progress
 from cryotools.core.errors import UsageError
 
 NAME = "train-drgn"
-_COOLDOWN = 0.25  # × the steps until a run has converged
 EPILOG = """PARTICLES is a .star file of RELION, a .cs file of cryoSPARC, or a stack with --poses and --ctf of cryoDRGN,
 from a refinement: poses stay as they are. Use --downsample 64 or 128 first; larger boxes take longer and rarely show
 other states. Every particle gets a place z in a latent space of --zdim dimensions, written to OUT/latent.csv; eval-drgn
@@ -107,12 +106,11 @@ def command(
     from cryotools.core.compute.device import resolve_device
     from cryotools.core.memory import described_need
     from cryotools.heterogeneity.learning.dataset import fit_into_memory, kept_bytes
-    from cryotools.heterogeneity.learning.run import ReconstructionOptions, train_drgn
+    from cryotools.heterogeneity.learning.run import ReconstructionOptions, epochs_of, train_reconstruction
     from cryotools.heterogeneity.learning.task import ReconstructionTraining
     from cryotools.heterogeneity.network import ReconstructionConfig
     from cryotools.heterogeneity.particles import read_particles
     from cryotools.training import distributed
-    from cryotools.training.loop import LoopConfig
 
     if zdim == 0 and beta is not None:
         raise UsageError("--beta weights the latent space, and --zdim 0 has none")
@@ -139,15 +137,12 @@ def command(
         pose_shift=refine_shifts,
         poses_from=max(1, epochs // 5),
     )
-    loop = LoopConfig(
-        epochs=epochs,
+    loop = epochs_of(
+        epochs,
         learning_rate=learning_rate,
-        averaging=0.99,
-        validate_every=1,
-        save_every=1,
         seed=seed,
         precision=precision.value,
-        cooldown=_COOLDOWN if until_converged else None,
+        until_converged=until_converged,
     )
     options = ReconstructionOptions(training, loop, invert, check, components=components, device=place)
     with distributed.joined(place), progress() as reporter:
@@ -155,7 +150,7 @@ def command(
             keep = fit_into_memory(len(read), read.box)
             kept = "kept in" if keep else "read again in each epoch, as they would take"
             note(f"{particles}: {len(read)} images, {kept} {described_need(kept_bytes(len(read), read.box))}")
-        found = train_drgn(read, Path(out), options, resume=resume, progress=reporter)
+        found = train_reconstruction(read, Path(out), options, resume=resume, progress=reporter)
         if not distributed.is_first():
             return
     metrics = found.metrics

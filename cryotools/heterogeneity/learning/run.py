@@ -27,6 +27,8 @@ from cryotools.training import distributed
 from cryotools.training.loop import LoopConfig, check_folder, train
 
 _IMAGES_PER_COMPONENT = 4  # at least
+_AVERAGING = 0.99
+_COOLDOWN = 0.25  # × the steps until a run has converged
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,22 @@ class ReconstructionOptions:
     device: str | torch.device = "cpu"
 
 
+def epochs_of(
+    epochs: int, *, learning_rate: float = 1e-3, seed: int = 0, precision: str = "fp32", until_converged: bool = False
+) -> LoopConfig:
+    """A loop that validates and saves after every epoch, and may end early if nothing improves."""
+    return LoopConfig(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        averaging=_AVERAGING,
+        validate_every=1,
+        save_every=1,
+        seed=seed,
+        precision=precision,
+        cooldown=_COOLDOWN if until_converged else None,
+    )
+
+
 @dataclass(frozen=True)
 class TrainedRun:
     """The last line of metrics.csv, and whether longer training would help, in words."""
@@ -53,7 +71,7 @@ class TrainedRun:
     advice: str
 
 
-def train_drgn(
+def train_reconstruction(
     particles: Particles,
     folder: Path,
     options: ReconstructionOptions,
