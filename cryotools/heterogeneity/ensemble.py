@@ -69,13 +69,17 @@ class EnsembleRun(ABC):
         Raises
         ------
         DataError
-            The run has none.
+            The run has none, or their file is damaged.
         """
         path = self.folder / LATENT
         if not path.exists():
             raise DataError(f"{path}: no such file; the run has a single volume")
-        with path.open(encoding="utf-8") as lines:
-            return np.array([[float(each) for each in row[1:]] for row in list(csv.reader(lines))[1:]])
+        try:
+            with path.open(encoding="utf-8") as lines:
+                found = np.array([[float(each) for each in row[1:]] for row in list(csv.reader(lines))[1:]])
+        except (ValueError, csv.Error) as error:
+            raise DataError(f"{path}: is damaged ({str(error).partition(';')[0]})") from error
+        return checked_places(found, self.zdim, path)
 
     def rows(self) -> np.ndarray:
         """The rows of the metadata file, from 0, whose places `latent` has: int64 (n,)."""
@@ -131,3 +135,18 @@ def rows_said(rows: np.ndarray) -> str:
     """The rows of particles in words, for messages."""
     last = rows.max(initial=0)
     return f"particles 0 to {last}" if len(rows) == last + 1 else f"{len(rows)} of the particles 0 to {last}"
+
+
+def checked_places(places: object, zdim: int, path: Path) -> np.ndarray:
+    """What was read from `path`, if it is places (n, zdim) of particles.
+
+    Raises
+    ------
+    DataError
+        It is not, or a value is not finite.
+    """
+    if not isinstance(places, np.ndarray) or places.ndim != 2 or places.shape[1] != zdim:
+        raise DataError(f"{path}: does not hold places of {zdim} dimension{'s' * (zdim != 1)}; is it of this run?")
+    if not np.isfinite(places).all():
+        raise DataError(f"{path}: has places that are not numbers; the training failed")
+    return places

@@ -15,7 +15,7 @@ import torch
 from cryotools.core.compute.checkpoint import load_state
 from cryotools.core.errors import DataError, naming
 from cryotools.core.maps.volume import Volume
-from cryotools.heterogeneity.ensemble import EnsembleRun
+from cryotools.heterogeneity.ensemble import EnsembleRun, checked_places
 from cryotools.heterogeneity.fourier import map_grid
 from cryotools.heterogeneity.imported.decoder import decoded_volume, decoder_of
 from cryotools.heterogeneity.imported.settings import CONFIGS, config_file, read_settings
@@ -81,12 +81,7 @@ class CryodrgnRun(EnsembleRun):
         if not self.places.is_file():
             why = "it has the places of particles" if self.zdim else "the run has a single volume"
             raise DataError(f"{self.places}: no such file; {why}")
-        found = read_pickled(self.places)
-        if not isinstance(found, np.ndarray) or found.ndim != 2 or found.shape[1] != self.zdim:
-            raise DataError(f"{self.places}: does not hold places of {self.zdim} dimensions")
-        if not np.isfinite(found).all():
-            raise DataError(f"{self.places}: has places that are not numbers; the training failed")
-        return found.astype(np.float64)
+        return checked_places(read_pickled(self.places), self.zdim, self.places).astype(np.float64)
 
     def rows(self) -> np.ndarray:
         """The rows of the metadata file, from 0, whose places `latent` has: int64 (n,).
