@@ -101,9 +101,14 @@ def test_what_is_written_reads_back_letter_by_letter(tmp_path: Path, text: str) 
         assert all(np.array_equal(again[name].text(key), table.text(key)) for key in table.columns)
 
 
-def test_a_second_reader_finds_the_same_values(tmp_path: Path) -> None:
-    write_star(tmp_path / "out.star", {"particles": read_star(_file(tmp_path, NEW))["particles"]})
-    assert MMCIF2Dict(tmp_path / "out.star")["_rlnPhaseShift"] == ["0.0", ".", "90.5"]
+@pytest.mark.parametrize("text", [OLD, NEW, PAIRS])
+def test_a_second_reader_finds_the_same_values(tmp_path: Path, text: str) -> None:
+    for name, table in read_star(_file(tmp_path, text)).items():
+        write_star(tmp_path / "out.star", {name: table})
+        second = MMCIF2Dict(tmp_path / "out.star")
+        assert [key for key in second if key != "data_"] == [f"_{column}" for column in table.columns]
+        for column in table.columns:
+            assert second[f"_{column}"] == table.text(column).tolist()
 
 
 def test_rows_are_picked_and_columns_replaced(tmp_path: Path) -> None:
