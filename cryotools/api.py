@@ -420,6 +420,7 @@ def train_drgn(
     components: int = 8,
     contrast: float | None = None,
     invert: bool | None = None,
+    check: bool = True,
     resume: bool = False,
     seed: int = 0,
     device: str = "auto",
@@ -436,6 +437,7 @@ def train_drgn(
     components : of the linear subspace that the encoder sees; 0: it sees pixels
     contrast : spread of the images' scales around 1; None is 0, or 0.2 at first for the linear decoder
     invert : negate the images, or not; None: as they look
+    check : raise an error if images fit other conventions of rotations or shifts better, as `backproject` does
     resume : continue the run of a network in `folder`
 
     Raises
@@ -443,7 +445,7 @@ def train_drgn(
     UsageError
         The particles have no poses, an option is out of range, or `folder` has another run.
     DataError
-        An image cannot be read or is not finite, or a loss is not.
+        An image cannot be read or is not finite, or a loss is not; or another convention fits better.
     """
     from cryotools.core.compute.device import resolve_device
     from cryotools.heterogeneity.learning.run import ReconstructionOptions, epochs_of, train_reconstruction
@@ -460,12 +462,12 @@ def train_drgn(
         passes = LinearTraining.sweeps if epochs is None else epochs
         spread = LinearTraining.contrast if contrast is None else contrast
         subspace = LinearTraining(zdim, passes, spread, seed)
-        train_linear(read, pathlib.Path(folder), LinearOptions(subspace, invert))
+        train_linear(read, pathlib.Path(folder), LinearOptions(subspace, invert, check))
         return open_run(folder)
     network = ReconstructionConfig(read.box, zdim, encoder_width=width, decoder_width=width)
     training = ReconstructionTraining(network, seed=seed, contrast=contrast or 0.0)
     loop = epochs_of(10 if epochs is None else epochs, seed=seed, precision=precision)
-    options = ReconstructionOptions(training, loop, invert, components=components, device=resolve_device(device))
+    options = ReconstructionOptions(training, loop, invert, check, components=components, device=resolve_device(device))
     train_reconstruction(read, pathlib.Path(folder), options, resume=resume)
     return open_run(folder)
 
@@ -483,7 +485,7 @@ def score_drgn(
 
     Parameters
     ----------
-    run : folder of train-drgn
+    run : folder of train-drgn, or of cryoDRGN
     truth : folder of truth.csv and the maps of the states, or a file of labels
     images : number of random images whose volumes are measured
     clusters : of k-means; None is the number of states
