@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("--work", type=Path, default=Path("drgn-runs"))
     options.add_argument("--only", metavar="NAME,NAME")
     options.add_argument("--peer", metavar="CRYODRGN")
-    options.add_argument("--epochs", type=int, default=20)
+    options.add_argument("--epochs", type=int, default=10)
+    options.add_argument("--peer-epochs", type=int, default=20)
     options.add_argument("--shorter", default="", metavar="N,N")
     options.add_argument("--width", type=int, default=256)
     options.add_argument("--images", type=int, default=100, help="volumes that are compared with the truth")
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = chosen.only.split(",") if chosen.only else sorted(path.stem for path in chosen.sets.glob("*.star"))
     shorter = [int(each) for each in chosen.shorter.split(",") if each]
     wanted = [(LINEAR, 0), *((NETWORK, epochs) for epochs in (*shorter, chosen.epochs))]
-    wanted += [(PEER, chosen.epochs)] if chosen.peer else []
+    wanted += [(PEER, chosen.peer_epochs)] if chosen.peer else []
     found: list[Measured] = []
     for name in names:
         particles = ParticleSet(name, chosen.sets, chosen.work)
