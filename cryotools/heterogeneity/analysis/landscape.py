@@ -23,7 +23,8 @@ MOST_CONFORMATIONS = 10  # that are looked for
 _INSIDE = 0.2  # of the strongest mean density of the volumes, from where on there is molecule
 _STRONGEST = 99.9  # percentile
 _MARGIN = 2  # voxels around it
-_AS_GOOD = 0.05  # difference of silhouettes that tells nothing
+_AS_GOOD = 0.05  # difference of mean silhouettes that tells little
+_NO_STRUCTURE = 0.25  # mean silhouette; L. Kaufman and P. Rousseeuw, Finding Groups in Data, 1990
 _RARE = 0.01  # of the particles; fewer make no conformation
 
 
@@ -72,8 +73,8 @@ def volume_landscape(
     """Compare the volumes of `clusters` (3 or more) of places `latent` (n, q).
 
     Conformations are groups of volumes by average linkage; groups with less than 1 % of the particles are joined to the
-    nearest other one. Of 2 to 10 conformations, the fewest are taken whose silhouette is within 0.05 of the largest (P.
-    Rousseeuw, J. Comput. Appl. Math. 20, 53, 1987).
+    nearest other one. Of 2 to 10 conformations, the most are taken whose mean silhouette is within 0.05 of the largest
+    (P. Rousseeuw, J. Comput. Appl. Math. 20, 53, 1987), or the fewest if that is below 0.25, which tells of no groups.
 
     Parameters
     ----------
@@ -119,23 +120,22 @@ def molecule_mask(volumes: np.ndarray) -> np.ndarray:
 
 
 def silhouette(away: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
-    """The mean silhouette of items with distances `away` (m, m) in groups `labels` (m,), each counted `weights` (m,)
-    times; 0 for a single group.
+    """The mean silhouette of items with distances `away` (m, m) in groups `labels` (m,), in means over items of these
+    weights (m,); 0 for an item alone in its group, and for a single group.
     """
     groups = np.arange(labels.max() + 1)
     if len(groups) < 2:
         return 0.0
+    items = np.arange(len(labels))
     member = labels == groups[:, None]
-    mass = member @ weights
-    sums = (away * weights) @ member.T
-    own = np.maximum(mass[labels] - 1, 1)
-    within = sums[np.arange(len(labels)), labels] / own
+    mass, sums = member @ weights, (away * weights) @ member.T
+    others = mass[labels] - weights
+    within = np.divide(sums[items, labels], others, out=np.zeros(len(labels)), where=others > 0)
     means = sums / mass
-    means[np.arange(len(labels)), labels] = np.inf
+    means[items, labels] = np.inf
     between = means.min(axis=1)
     larger = np.maximum(within, between)
-    found = np.divide(between - within, larger, out=np.zeros_like(larger), where=larger > 0)
-    found[mass[labels] == 1] = 0.0
+    found = np.divide(between - within, larger, out=np.zeros_like(larger), where=(larger > 0) & (others > 0))
     return float(np.average(found, weights=weights))
 
 
@@ -161,11 +161,12 @@ def _conformations(tree: np.ndarray, away: np.ndarray, weights: np.ndarray, want
         cuts.setdefault(int(labels.max()) + 1, labels)
     if wanted is not None:
         return cuts[wanted] if wanted in cuts else _by_size(fcluster(tree, wanted, "maxclust") - 1, weights)
-    separation = {number: silhouette(away, labels, weights) for number, labels in cuts.items()}
-    good = [
-        number for number, value in separation.items() if value >= max(separation.values()) - _AS_GOOD and number > 1
-    ]
-    return cuts[min(good)] if good else np.zeros(len(weights), dtype=int)
+    separation = {number: silhouette(away, labels, weights) for number, labels in cuts.items() if number > 1}
+    if not separation:
+        return np.zeros(len(weights), dtype=int)
+    best = max(separation.values())
+    good = [number for number, value in separation.items() if value >= best - _AS_GOOD]
+    return cuts[max(good) if best >= _NO_STRUCTURE else min(separation)]
 
 
 def _without_rare(labels: np.ndarray, away: np.ndarray, weights: np.ndarray) -> np.ndarray:

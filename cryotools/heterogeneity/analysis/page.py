@@ -203,7 +203,7 @@ def _learning(gallery: Gallery) -> str:
     words, errors = "", gallery.metrics.get("held_out_error", [])
     if errors and "epoch" in gallery.metrics:
         best, epochs = int(np.argmin(errors)), gallery.metrics["epoch"]
-        advice = "it has not risen since" if best == len(errors) - 1 else "training longer did not make it better"
+        advice = "it was still falling" if best == len(errors) - 1 else "training longer did not make it better"
         words = (
             f"<p>The error of particles that were not trained on is lowest, {errors[best]:.4g}, after epoch "
             f"{epochs[best]:.0f} of {epochs[-1]:.0f}: {advice}.</p>"

@@ -109,7 +109,8 @@ def draw_learning(metrics: Mapping[str, list[float]]) -> Figure | None:
             panel.plot(metrics[x], metrics[column], marker=".", label="held-out particles")
         panel.set(title=name.replace("_", " "), xlabel=x)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=8)
+        if held_out_of(name, metrics):
+            panel.legend(fontsize=8)
     for panel in panels[len(plain) :]:
         panel.axis("off")
     return figure

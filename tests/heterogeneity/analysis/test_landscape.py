@@ -53,21 +53,19 @@ def test_distances_between_scores_are_those_between_volumes() -> None:
     assert np.all(np.diff(found.counts()) <= 0)
 
 
-def test_weights_count_an_item_several_times_in_the_silhouette() -> None:
+def test_the_silhouette_is_that_of_its_definition() -> None:
     random = np.random.default_rng(0)
-    places, labels, weights = random.normal(size=(9, 2)), np.array([0, 0, 0, 1, 1, 1, 2, 2, 2]), np.arange(1, 10)
-    places[:, 0] += 3 * labels
-    many, which = np.repeat(places, weights, axis=0), np.repeat(labels, weights)
-    away = np.linalg.norm(many[:, None] - many, axis=-1)
+    labels, weights = np.array([0, 0, 0, 1, 1, 1, 2, 2, 3]), np.arange(1.0, 10)
+    places = random.normal(size=(9, 2)) + 3 * labels[:, None]
+    away = np.linalg.norm(places[:, None] - places, axis=-1)
     expected = []
-    for item, group in enumerate(which):
-        means = [away[item, which == other].mean() for other in range(3)]
-        own = away[item, which == group].sum() / ((which == group).sum() - 1)
-        other = min(mean for number, mean in enumerate(means) if number != group)
-        expected.append((other - own) / max(other, own))
-    few = np.linalg.norm(places[:, None] - places, axis=-1)
-    assert silhouette(few, labels, weights) == pytest.approx(np.mean(expected))
-    assert silhouette(few, np.zeros(9, dtype=int), weights) == 0
+    for item, group in enumerate(labels[:-1]):  # the last item is alone
+        others = (labels == group) & (np.arange(9) != item)
+        own = np.average(away[item, others], weights=weights[others])
+        means = [np.average(away[item, labels == k], weights=weights[labels == k]) for k in range(4) if k != group]
+        expected.append((min(means) - own) / max(min(means), own))
+    assert silhouette(away, labels, weights) == pytest.approx(np.average([*expected, 0], weights=weights))
+    assert silhouette(away, np.zeros(9, dtype=int), weights) == 0
 
 
 def test_the_mask_holds_the_molecule_of_every_volume_and_little_else() -> None:
@@ -83,3 +81,16 @@ def test_impossible_numbers_are_refused() -> None:
         volume_landscape(latent, k_means(latent, 2), volume)
     with pytest.raises(ArgumentError, match="1 to 5"):
         volume_landscape(latent, k_means(latent, 5), volume, 6)
+
+
+def test_three_states_are_three_conformations_and_noise_is_none() -> None:
+    random = np.random.default_rng(0)
+    state = random.integers(0, 3, 300)
+    latent = np.stack([8 * state + random.normal(size=300), random.normal(size=300)], axis=1)
+    found = volume_landscape(latent, k_means(latent, 30), lambda place: ball_at(np.rint(place[0] / 8) - 1))
+    assert sorted(found.counts()) == sorted(np.bincount(state))
+    noise = random.normal(size=(300, 20))
+    shapes = random.normal(size=(20, *ball_at(0).shape)).astype(np.float32)
+    found = volume_landscape(noise, k_means(noise, 30), lambda place: ball_at(0) + 0.1 * np.tensordot(place, shapes, 1))
+    assert found.separation < 0.25
+    assert len(found.typical) == 2
