@@ -30,7 +30,10 @@ FLOORS = (
     ("simulate.learned",),
     ("simulate",),
     ("curation",),
+    ("homologs.search",),
     ("realism", "sse", "anchors", "heterogeneity"),
+    ("sites",),
+    ("homologs", "modelling"),
     ("api",),
     ("cli",),
 )
