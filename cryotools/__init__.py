@@ -37,19 +37,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from cryotools.api import (
-        annotate_sse,
-        compare_maps,
-        detect_anchors,
-        judge_realism,
-        molmap,
-        pdb2mrc,
-        score_drgn,
-        simulate_map,
-        simulate_particles,
-        train_drgn,
-        write_map,
-    )
+    from cryotools.api.anchors import detect_anchors
+    from cryotools.api.heterogeneity import score_drgn, simulate_particles, train_drgn
+    from cryotools.api.maps import compare_maps, write_map
+    from cryotools.api.realism import judge_realism
+    from cryotools.api.simulation import molmap, pdb2mrc, simulate_map
+    from cryotools.api.sse import annotate_sse
     from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
     from cryotools.core.maps.mapfile import read_map
     from cryotools.core.maps.volume import Volume
@@ -58,14 +51,25 @@ if TYPE_CHECKING:
     from cryotools.heterogeneity.backproject import backproject
     from cryotools.heterogeneity.particles import read_particles
 
-# where names come from; those that are not listed are functions of cryotools.api
+# where names come from
 _MODULES = {
     "read_map": "cryotools.core.maps.mapfile",
+    "write_map": "cryotools.api.maps",
     "Volume": "cryotools.core.maps.volume",
     "read_structure": "cryotools.core.structures.structurefile",
     "Structure": "cryotools.core.structures.structure",
+    "simulate_map": "cryotools.api.simulation",
+    "molmap": "cryotools.api.simulation",
+    "pdb2mrc": "cryotools.api.simulation",
+    "compare_maps": "cryotools.api.maps",
+    "annotate_sse": "cryotools.api.sse",
+    "detect_anchors": "cryotools.api.anchors",
+    "judge_realism": "cryotools.api.realism",
     "read_particles": "cryotools.heterogeneity.particles",
     "backproject": "cryotools.heterogeneity.backproject",
+    "train_drgn": "cryotools.api.heterogeneity",
+    "score_drgn": "cryotools.api.heterogeneity",
+    "simulate_particles": "cryotools.api.heterogeneity",
     "CryotoolsError": "cryotools.core.errors",
     "CryotoolsWarning": "cryotools.core.errors",
     "CryotoolsNote": "cryotools.core.errors",
@@ -75,11 +79,11 @@ _MODULES = {
 if not TYPE_CHECKING:  # type checkers see the imports above, and what is misspelt
 
     def __getattr__(name: str) -> object:
-        if name not in __all__:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        found = getattr(import_module(_MODULES.get(name, "cryotools.api")), name)
+        found = getattr(import_module(_MODULES[name]), name)
         globals()[name] = found  # the next time Python finds it by itself
         return found
 

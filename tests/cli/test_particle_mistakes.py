@@ -18,7 +18,7 @@ import blob_particles as blobs
 import numpy as np
 import pytest
 
-from cryotools.api import write_map
+from cryotools.api.maps import write_map
 from cryotools.core.files.star import read_star, write_star
 from cryotools.core.maps.stackfile import write_stack
 
