@@ -1,0 +1,1 @@
+"""Known structures whose sequences are similar to a query's: search, results and conservation."""
