@@ -16,6 +16,7 @@ from cryotools import __version__
 from cryotools.cli.spelling import spelled
 from cryotools.core import cgroup
 from cryotools.core.errors import UsageError
+from cryotools.core.processes import talks
 
 if TYPE_CHECKING:
     from cryotools.core.progress import NoProgress, StreamProgress
@@ -45,14 +46,14 @@ def spell(text: str) -> str:
 
 
 def note(text: str) -> None:
-    """A line for the user on stderr, unless --quiet."""
-    if not state.quiet:
+    """A line for the user on stderr, unless --quiet; of several processes, the first prints it."""
+    if not state.quiet and talks():
         typer.echo(spell(text), err=True)
 
 
 def detail(text: str) -> None:
     """A line on stderr with --verbose only."""
-    if state.verbose and not state.quiet:
+    if state.verbose and not state.quiet and talks():
         typer.echo(text, err=True)
 
 
@@ -71,7 +72,7 @@ def progress() -> StreamProgress | NoProgress:
     """The progress reporter for long computations."""
     from cryotools.core.progress import NoProgress, StreamProgress
 
-    return NoProgress() if state.quiet or sys.stderr is None else StreamProgress()
+    return StreamProgress() if sys.stderr is not None and not state.quiet and talks() else NoProgress()
 
 
 def set_threads(threads: int | None, *, classical: bool = False) -> int:

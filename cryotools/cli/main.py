@@ -19,6 +19,7 @@ from cryotools import __version__
 from cryotools.cli.console import complain, reset_state, state
 from cryotools.cli.registry import Program
 from cryotools.core.errors import ArgumentError, CryotoolsError, CryotoolsNote, CryotoolsWarning
+from cryotools.core.processes import talks
 
 app = typer.Typer(
     cls=Program,
@@ -114,7 +115,8 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    if str(message) in state.warned:  # Python's own record of shown warnings is cleared whenever filters change
+    # Python's own record of shown warnings is cleared whenever filters change
+    if str(message) in state.warned or not talks():
         return
     state.warned.add(str(message))
     if not isinstance(message, CryotoolsNote):

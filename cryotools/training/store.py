@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from cryotools.core.errors import DataError
+from cryotools.core.processes import own_work
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.training import distributed
 
@@ -74,9 +75,10 @@ class ExampleStore(Generic[Example]):
         progress.start(len(mine), what)
 
         def work() -> None:
-            for name in mine:
-                self.keep_versions(name, makers[name])
-                progress.advance()
+            with own_work():
+                for name in mine:
+                    self.keep_versions(name, makers[name])
+                    progress.advance()
 
         distributed.on_each(work)
 
