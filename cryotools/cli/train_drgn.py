@@ -135,7 +135,6 @@ def command(
         contrast=contrast,
         pose_angle=refine_angles,
         pose_shift=refine_shifts,
-        poses_from=max(1, epochs // 5),
     )
     loop = epochs_of(
         epochs,
@@ -146,15 +145,15 @@ def command(
     )
     options = ReconstructionOptions(training, loop, invert, check, components=components, device=place)
     with distributed.joined(place), progress() as reporter:
-        if distributed.is_first():
-            keep = fit_into_memory(len(read), read.box)
-            kept = "kept in" if keep else "read again in each epoch, as they would take"
-            note(f"{particles}: {len(read)} images, {kept} {described_need(kept_bytes(len(read), read.box))}")
+        keep = fit_into_memory(len(read), read.box)
+        kept = "kept in" if keep else "read again in each epoch, as they would take"
+        note(f"{particles}: {len(read)} images, {kept} {described_need(kept_bytes(len(read), read.box))}")
         found = train_reconstruction(read, Path(out), options, resume=resume, progress=reporter)
         if not distributed.is_first():
             return
     metrics = found.metrics
     if json:
         print_json({"particles": particles, "n_particles": len(read), "folder": out, **metrics})
+    epochs_done = f"{metrics['epoch']:.0f} epoch{'s' * (metrics['epoch'] != 1)}"
     error = f", held-out error {metrics['held_out_error']:.4f}" if "held_out_error" in metrics else ""
-    note(f"{out}: {len(read)} particles of {read.box} px, {metrics['epoch']:.0f} epochs{error}; {found.advice}")
+    note(f"{out}: {len(read)} particles of {read.box} px, {epochs_done}{error}; {found.advice}")

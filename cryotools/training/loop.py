@@ -73,11 +73,15 @@ def train(
     config.json); `workers` processes make its batches, which are the same with any number of them. Snapshots are
     networks as in `folder`, in its subfolders snapshots/STEP.
 
+    A resumed run may get more steps or epochs than before, also when it had come to its end: from there on the learning
+    rate is what it would have been at this step if the run had been started with so many. The rate of a finished run so
+    rises again, as in warm restarts (I. Loshchilov & F. Hutter, ICLR 2017). A run that ended as it had converged stays.
+
     Raises
     ------
     UsageError
-        `resume` is set with another config or `about`, or not set although `folder` contains a run; `epochs` is set for
-        a task that has none.
+        `resume` is set with fewer steps or another config or `about`, or not set although `folder` contains a run;
+        `epochs` is set for a task that has none.
     DataError
         There is nothing to resume, a file cannot be written, a batch does not fit into memory, or a loss is not finite:
         the last good checkpoint is kept.
@@ -92,21 +96,22 @@ def train(
     schedule = Schedule(config.steps, config.learning_rate, config.warmup, config.cooldown)
     run = RunState(task, folder, settings, config.averaging, schedule)
     first, to_keep = run.restore() if resume else 0, snapshot_steps(config)
+    last = config.steps if first < schedule.end else first
     distributed.on_first(_begin, folder, settings, first)
     for network in run.networks():
         distributed.share_weights(network)
     progress = progress if progress and distributed.is_first() else NoProgress()
-    progress.start(config.steps - first, "training")
+    progress.start(last - first, "training")
     made = batches(
         task.batch,
-        range(first, config.steps),
+        range(first, last),
         seed=config.seed,
         rank=distributed.rank(),
         workers=workers,
         pinned=device.type == "cuda",
     )
     with distributed.stop_signals() as asked_to_stop, closing(made), watched():
-        for step in range(first, config.steps):
+        for step in range(first, last):
             run.record.losses.append(_update(run, config, precision, step, next(made)))
             progress.advance()
             done, stopped = step + 1, asked_to_stop()
@@ -143,12 +148,12 @@ def _begin(folder: Path, settings: dict[str, Any], first: int) -> None:
     """Create the folder of a new run, or tidy that of a resumed one."""
     if first:
         forget_metrics_after(folder / "metrics.csv", first)
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "metrics.csv").unlink(missing_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be used as the run's folder: {error.strerror}") from error
+    else:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "metrics.csv").unlink(missing_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be used as the run's folder: {error.strerror}") from error
     write_text(folder / "config.json", json.dumps(settings, indent=1))
 
 

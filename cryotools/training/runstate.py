@@ -15,11 +15,12 @@ import torch
 from torch import nn
 
 from cryotools.core.compute.checkpoint import load_state, save_state
-from cryotools.core.errors import DataError, UsageError
+from cryotools.core.errors import ArgumentError, DataError, UsageError
 from cryotools.training.schedule import Schedule
 from cryotools.training.task import Task
 
 SNAPSHOTS = "snapshots"  # folder
+_LENGTHS = ("steps", "epochs")  # settings that a resumed run may have more of
 
 
 class Record:
@@ -120,22 +121,18 @@ class RunState:
             self.task.save(place, averaged)
 
     def restore(self) -> int:
-        """Restore the task from the last checkpoint; returns the number of steps done.
+        """Restore the task from the last checkpoint; returns the number of steps done. Its run may have been shorter.
 
         Raises
         ------
         UsageError
-            The checkpoint is from a run with other settings.
+            The checkpoint is from a longer run, or one with other settings.
         DataError
             The checkpoint is missing or damaged, or from other networks.
         """
         state = load_state(self.folder / "state.pt")
         try:
-            before, now = _flat(state["config"]), _flat(self.settings)
-            changed = [key for key in now | before if before.get(key) != now.get(key)]
-            if changed:
-                different = f"was started with a different {', '.join(changed)}"
-                raise UsageError(f"{self.folder}: {different}; give the same, or choose a new folder")
+            self._check_settings(state["config"])
             for name, network in self.task.networks.items():
                 network.load_state_dict(state["networks"][name])
                 if self._keep[name] is not None:
@@ -150,6 +147,18 @@ class RunState:
             raise DataError(
                 f"{self.folder}: contains a run of another network or version ({str(error).splitlines()[0]})"
             ) from error
+
+    def _check_settings(self, stored: Mapping[str, Any]) -> None:
+        """Raise UsageError unless the settings are those of the checkpoint, but for more steps or epochs."""
+        before, now = _flat(stored), _flat(self.settings)
+        changed = [key for key in now | before if before.get(key) != now.get(key)]
+        others = [key for key in changed if key not in _LENGTHS or None in (before.get(key), now.get(key))]
+        if others:
+            different = f"was started with a different {', '.join(others)}"
+            raise UsageError(f"{self.folder}: {different}; give the same, or choose a new folder")
+        for key in changed:
+            if now[key] < before[key]:
+                raise ArgumentError(key, now[key], f"give {before[key]}, as the run was started with, or more")
 
     def what_stays(self) -> str:
         """What is left in the folder after a failed step."""

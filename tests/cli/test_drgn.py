@@ -61,6 +61,21 @@ def test_volumes_are_learned_and_made(run, zdim):
         assert (done.code, "the run has a single volume" in done.err) == (1, True)
 
 
+def test_a_finished_run_goes_on_for_more_epochs(run):
+    options = ("--zdim", 2, "--width", 16, "--layers", 1, "--batch", 8, "--as-is", "--refine-angles", 2)
+    words = ("train-drgn", "stack.mrcs", "run", "--poses", "poses.pkl", *options, "--device", "cpu")
+    assert run(*words, "--epochs", 1).code == 0
+    first = Path("run/latent.csv").read_text()
+    done = run(*words, "--epochs", 12, "--resume")
+    assert done.code == 0, done.err
+    epochs = [row.split(",")[1] for row in Path("run/metrics.csv").read_text().splitlines()[1:]]
+    assert epochs == [str(epoch) for epoch in range(1, 13)]
+    assert Path("run/latent.csv").read_text() != first
+    assert json.loads(Path("run/config.json").read_text())["poses_from"] == 1  # poses go on to be corrected
+    done = run(*words, "--epochs", 3, "--resume")
+    assert (done.code, "--epochs 3: give 12, as the run was started with, or more" in done.err) == (2, True), done.err
+
+
 def test_a_run_is_looked_at(run):
     options = ("--zdim", 3, "--width", 16, "--layers", 1, "--epochs", 1, "--batch", 8, "--as-is")
     assert run("train-drgn", "stack.mrcs", "run", "--poses", "poses.pkl", *options, "--device", "cpu").code == 0
@@ -175,3 +190,13 @@ def test_runs_of_cryodrgn_are_analyzed_and_scored_too(run):
     done = run("score-drgn", "peer", "labels.txt", "scores.csv", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out)["n_particles"] == peers.PARTICLES
+
+
+def test_of_several_processes_one_prints_notes_and_warnings(run, monkeypatch):
+    words = ("backproject", "stack.mrcs", "volume.mrc", "--poses", "poses.pkl")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv("RANK", rank)
+        done = run(*words)
+        assert done.code == 0, done.err
+        assert ("note: " in done.err, "written" in done.err) == (rank == "0",) * 2

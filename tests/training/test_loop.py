@@ -197,6 +197,35 @@ def test_resuming_needs_a_run_of_the_same_config_and_network(tmp_path):
         train(other, tmp_path, CONFIG, about=about, resume=True)
 
 
+@pytest.mark.parametrize("done", [20, 17], ids=["finished", "stopped"])
+def test_a_resumed_run_may_get_more_steps(tmp_path, done):
+    def stop(step: int) -> None:
+        if done < 20 and step + 1 == done:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    rates: list[float] = []
+
+    def note_rate(step: int) -> None:
+        rates.append(task.optimizers["line"].param_groups[0]["lr"])
+
+    short = replace(CONFIG, steps=20)
+    try:
+        train(Line(stop), tmp_path, short)
+    except SystemExit:
+        assert done < 20
+    task = Line(note_rate)
+    last = train(task, tmp_path, CONFIG, resume=True)
+    schedule = Schedule(CONFIG.steps, CONFIG.learning_rate, CONFIG.warmup)
+    assert rates == [schedule.rate(step) for step in range(done, 40)]
+    assert last["step"] == 40
+    assert [row["step"] for row in rows(tmp_path)] == ["10", "20", "30", "40"]
+    assert json.loads((tmp_path / "config.json").read_text())["steps"] == 40
+    with pytest.raises(UsageError, match="`steps` 20: give 40, as the run was started with, or more"):
+        train(Line(), tmp_path, short, resume=True)
+    with pytest.raises(UsageError, match="started with a different seed;"):
+        train(Line(), tmp_path, replace(CONFIG, steps=60, seed=4), resume=True)
+
+
 def test_a_run_is_not_overwritten_by_a_new_one(tmp_path):
     train(Line(), tmp_path, CONFIG)
     with pytest.raises(UsageError, match="contains a training run; continue it with `resume=True`"):
@@ -466,5 +495,9 @@ def test_a_run_with_a_cooldown_ends_soon_after_it_has_converged(tmp_path):
     config = LoopConfig(steps=100, validate_every=4, save_every=4, cooldown=0.25, warmup=1)
     last = train(task, tmp_path, config)
     assert last["step"] == 12 + 3
+    for steps in (100, 200):  # it has come to its end, whatever is allowed
+        resumed = Line()
+        assert train(resumed, tmp_path, replace(config, steps=steps), resume=True) == last
+        assert weights(resumed) == weights(task)
     task.n_validated = 0
     assert train(task, tmp_path / "without", replace(config, cooldown=None))["step"] == 100

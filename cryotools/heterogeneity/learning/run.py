@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from cryotools.core.compute.checkpoint import load_network, save_network
+from cryotools.core.errors import DataError
 from cryotools.core.files.output import write_text
 from cryotools.core.progress import Progress
 from cryotools.heterogeneity.backproject import common_voxel_size
@@ -99,7 +100,7 @@ def train_reconstruction(
     if components:
         features = run_features(folder, images, used, components, resume=resume, progress=progress)
     network = replace(options.training.network, box=particles.box, features=2 * components)
-    training = replace(options.training, network=network)
+    training = replace(options.training, network=network, poses_from=_poses_from(folder, options, resume))
     task = ReconstructionTask(images, training, options.device, features)
     about = {"arch": RECONSTRUCTION.name, "particles": particles.name, "n_particles": len(particles), "sign": sign}
     about |= {"whiten": options.whiten, **{f"network_{k}": v for k, v in vars(training.network).items()}}
@@ -123,6 +124,18 @@ def particle_images(
     poses = poses_of(particles)
     source = ImageSource(particles.images.read, transfer, poses.rotations, poses.shifts, particles.box, sign)
     return half_images(source, whiten=whiten, progress=progress)
+
+
+def _poses_from(folder: Path, options: ReconstructionOptions, resume: bool) -> int:
+    """The epoch in which poses begin to be corrected; that of a resumed run does not change with its length."""
+    if options.training.poses_from is not None:
+        return options.training.poses_from
+    if resume:
+        try:
+            return int(json.loads((folder / "config.json").read_text(encoding="utf-8"))["poses_from"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{folder / 'config.json'}: is not that of a run ({error}); start a new one") from error
+    return max(1, (options.loop.epochs or 1) // 5)
 
 
 def _finish(folder: Path, task: ReconstructionTask, particles: Particles, progress: Progress | None) -> None:

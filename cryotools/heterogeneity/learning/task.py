@@ -36,7 +36,8 @@ class ReconstructionTraining:
     trained on.
 
     With `contrast`, each image has a scale of its own, around 1 with this spread. With `pose_angle` (degrees) and
-    `pose_shift` (pixels) poses are corrected within such spreads, from epoch `poses_from` on, from 0.
+    `pose_shift` (pixels) poses are corrected within such spreads, from epoch `poses_from` on, from 0; None is a fifth
+    of the epochs that the run is started with, at least 1.
     """
 
     network: ReconstructionConfig = field(default_factory=lambda: ReconstructionConfig(64))
@@ -50,7 +51,7 @@ class ReconstructionTraining:
     contrast: float = 0.0
     pose_angle: float = 0.0
     pose_shift: float = 0.0
-    poses_from: int = 2
+    poses_from: int | None = None
 
     @property
     def refines_poses(self) -> bool:
@@ -243,7 +244,8 @@ class ReconstructionTask:
         return max(int(np.searchsorted(self.radius, radius)), 1)
 
     def _poses(self, step: int) -> PoseTable | None:
-        began = step >= self.config.poses_from * self.steps_per_epoch
+        first = 1 if self.config.poses_from is None else self.config.poses_from
+        began = step >= first * self.steps_per_epoch
         return self.trained_poses() if began else None
 
     def _watched(self, network: ReconstructionNetwork) -> tuple[np.ndarray, np.ndarray | None]:
