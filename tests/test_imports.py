@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "cryotools"
 FLOORS = (
     ("core.errors",),
     ("core.progress",),
+    ("core.processes",),
     ("core.cgroup",),
     ("core.memory",),
     ("core.files",),
