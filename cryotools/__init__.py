@@ -26,6 +26,7 @@ __all__ = [
     "annotate_sse",
     "detect_anchors",
     "judge_realism",
+    "find_homologs",
     "read_particles",
     "backproject",
     "train_drgn",
@@ -39,6 +40,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cryotools.api.anchors import detect_anchors
     from cryotools.api.heterogeneity import score_drgn, simulate_particles, train_drgn
+    from cryotools.api.homologs import find_homologs
     from cryotools.api.maps import compare_maps, write_map
     from cryotools.api.realism import judge_realism
     from cryotools.api.simulation import molmap, pdb2mrc, simulate_map
@@ -65,6 +67,7 @@ _MODULES = {
     "annotate_sse": "cryotools.api.sse",
     "detect_anchors": "cryotools.api.anchors",
     "judge_realism": "cryotools.api.realism",
+    "find_homologs": "cryotools.api.homologs",
     "read_particles": "cryotools.heterogeneity.particles",
     "backproject": "cryotools.heterogeneity.backproject",
     "train_drgn": "cryotools.api.heterogeneity",

@@ -26,6 +26,12 @@ def trypsin() -> Path:
     return EXAMPLES / "1gbt.cif"
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept in the cache of who runs the tests."""
+    monkeypatch.setenv("CRYOTOOLS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture
 def cpu_takes_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a CPU that multiplies bf16 fast and right, whatever this one does."""

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mutated_structures import backbone, mutated
 from particle_files import cryosparc, relion31
 
 from cryotools.cli.registry import COMMANDS, load
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.volume import Volume
+from cryotools.core.structures.write import cif_text
 from cryotools.heterogeneity.fourier import map_grid
 from cryotools.heterogeneity.truth import write_truth
 
@@ -102,6 +104,14 @@ def _help_examples() -> list[list[str]]:
     return [shlex.split(line) for line in lines if line.startswith("cryotools ")]
 
 
+def write_proteins_and_structures(folder: Path) -> None:
+    """What examples of find-homologs search with, and where."""
+    (folder / "proteins.fasta").write_text(">part\nIVGGYTCGANTVPYQVSLNSGYHFCGGSLINSQWVVSAAHCYKSGIQVRLGEDNIN\n")
+    (folder / "structures").mkdir()
+    near = mutated(backbone(folder / "examples/1gbt.cif"), 0.3)
+    (folder / "structures/near.cif").write_text(cif_text(near))
+
+
 @pytest.mark.slow
 def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatch):
     monkeypatch.chdir(checkout)
@@ -112,6 +122,10 @@ def test_every_command_gives_two_examples_and_they_run(checkout, run, monkeypatc
     )
     relion31(checkout)
     cryosparc(checkout, np.zeros((6, 3)))
+    (checkout / "proteins.fasta").write_text(
+        ">part\nIVGGYTCGANTVPYQVSLNSGYHFCGGSLINSQWVVSAAHCYKSGIQVRLGEDNINVVEGNEQF\n"
+    )
+    shutil.copytree(checkout / "examples", checkout / "structures")
     (checkout / "junk.txt").write_text("0\n3\n")
     states = np.array([0, 1, 0, 1, 0, 1])
     volumes = [np.random.default_rng(seed).normal(size=(8, 8, 8)).astype(np.float32) for seed in (0, 1)]
@@ -200,6 +214,14 @@ def test_the_blocks_of_the_page_on_python_run_one_after_another(checkout):
     assert done.returncode == 0, done.stderr
     promised = re.findall(r"# (<(?:Structure|Volume).*>)", blocks[0])
     assert done.stdout.splitlines() == promised
+
+
+@pytest.mark.slow
+def test_the_python_lines_of_the_page_on_homologs_run(checkout):
+    write_proteins_and_structures(checkout)
+    done = run_python("\n".join(_blocks("homologs.md", "python")), checkout)
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "homologs/part.a3m").exists()
 
 
 @pytest.mark.slow

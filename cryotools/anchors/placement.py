@@ -14,11 +14,11 @@ import numpy as np
 
 from cryotools.anchors.labels import AMINO_ACIDS
 from cryotools.core.errors import DataError
+from cryotools.core.structures.fasta import looks_nucleic
 
 ANY, END = len(AMINO_ACIDS), len(AMINO_ACIDS) + 1  # letters that score 0, and those at which every placement ends
 _NEVER = -1e4  # nats
 _UNKNOWN = "XUOBZJ*-"  # selenocysteine, pyrrolysine, ambiguous ones, stops and gaps
-_NUCLEIC, _LEAST_NUCLEIC = frozenset("ACGTUN"), 12  # letters of RNA and DNA; a shorter protein may be spelled with them
 _UNLIKE = 0.05  # share of residues whose side chains do not show what they are, or are not what the sequence says
 _RARE = 0.02  # chance of a missed residue, and of an extra one, at each residue
 _ENDING = 0.02  # chance of a stretch to end between two residues of a path
@@ -76,7 +76,7 @@ def library(sequences: Mapping[str, str]) -> Library:
         odd = sorted(set(letters) - set(AMINO_ACIDS) - set(_UNKNOWN))
         if odd:
             raise DataError(f"sequence {name}: {odd[0]} stands for no amino acid; give one-letter codes")
-        if not letters or (set(letters) <= _NUCLEIC and len(letters) >= _LEAST_NUCLEIC):
+        if not letters or looks_nucleic(letters):
             continue
         names.setdefault(letters, []).append(name)
     if not names:

@@ -70,9 +70,9 @@ def command(
 ) -> None:
     """Check pairs of maps and models, and build a training set from the good ones."""
     set_threads(threads)
+    from cryotools.core.files.archive import ARCHIVE, Cache
     from cryotools.core.files.shards import parse_shard
     from cryotools.curation.curate import Rules, curate
-    from cryotools.curation.fetch import ARCHIVE, Cache
     from cryotools.curation.pairlist import read_list
     from cryotools.curation.report import DROPPED, FAILED, KEPT, draw_report, write_page, write_report
 

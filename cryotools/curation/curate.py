@@ -17,6 +17,7 @@ import gemmi
 import numpy as np
 
 from cryotools.core.errors import CryotoolsError, CryotoolsWarning, DataError
+from cryotools.core.files.archive import Cache
 from cryotools.core.files.bytestream import open_bytes
 from cryotools.core.maps.distance import near_points
 from cryotools.core.maps.mapfile import read_map
@@ -25,7 +26,6 @@ from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.structures.selection import select
 from cryotools.core.structures.structure import WATER, Structure
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.curation.fetch import Cache
 from cryotools.curation.pairlist import Entry
 from cryotools.curation.report import DROPPED, FAILED, KEPT, PairVerdict, thumbnail
 from cryotools.metrics.correlation import cosine, pearson

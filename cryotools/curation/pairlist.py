@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from cryotools.core.errors import DataError
+from cryotools.core.files.archive import emdb_id, pdb_id
 from cryotools.core.files.table import number, read_table
-from cryotools.curation.fetch import emdb_id, pdb_id
 
 _COLUMNS = ("id", "map", "model", "resolution", "family", "fold", "emdb", "pdb")
 _REQUIRED = ("id", "map|emdb", "model|pdb", "resolution", "family")

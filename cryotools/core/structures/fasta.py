@@ -11,6 +11,8 @@ from cryotools.core.errors import DataError
 from cryotools.core.files.bytestream import open_bytes
 from cryotools.core.files.impostors import impostor
 
+_NUCLEIC, _LEAST_NUCLEIC = frozenset("ACGTUN"), 12  # letters of RNA and DNA; a shorter protein may be spelled with them
+
 
 def read_fasta(path: str | os.PathLike[str]) -> dict[str, str]:
     """The sequences of a FASTA or PIR file, plain or compressed, by the first word of their headers, in upper case.
@@ -43,3 +45,8 @@ def read_fasta(path: str | os.PathLike[str]) -> dict[str, str]:
         names = (name if copy == 1 else f"{name}-{copy}" for copy in count(1))
         sequences[next(free for free in names if free not in sequences)] = letters
     return sequences
+
+
+def looks_nucleic(letters: str) -> bool:
+    """Whether a sequence, in upper case, is more likely RNA or DNA than a protein: it has no other letters."""
+    return len(letters) >= _LEAST_NUCLEIC and set(letters) <= _NUCLEIC

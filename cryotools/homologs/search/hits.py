@@ -100,9 +100,11 @@ class Homolog:
 
 @dataclass(frozen=True)
 class HomologFolder:
-    """Homologs of known structure in `folder`, the best of each query first, and the sequences of all queries."""
+    """Homologs of known structure, the best of each query first, the sequences of all queries, and where files are;
+    `folder` is None if nothing was written.
+    """
 
-    folder: Path
+    folder: Path | None
     homologs: tuple[Homolog, ...]
     sequences: Mapping[str, str] = field(default_factory=dict)
 
@@ -111,7 +113,15 @@ class HomologFolder:
         return tuple(one for one in self.homologs if one.query == query)
 
     def alignment_file(self, query: str) -> Path:
-        """The multiple alignment of all hits of `query` (A3M); it is missing if there are none."""
+        """The multiple alignment of all hits of `query` (A3M); there is no such file if there are none.
+
+        Raises
+        ------
+        DataError
+            Nothing was written.
+        """
+        if self.folder is None:
+            raise DataError("the search wrote no alignments; give it a folder")
         return self.folder / f"{file_stems(self.sequences)[query]}.a3m"
 
 

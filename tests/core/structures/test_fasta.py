@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cryotools.core.errors import DataError
-from cryotools.core.structures.fasta import read_fasta
+from cryotools.core.structures.fasta import looks_nucleic, read_fasta
 
 
 def test_sequences_are_read_by_name_with_copies_told_apart(tmp_path: Path) -> None:
@@ -56,3 +56,10 @@ def test_what_is_no_fasta_is_said_in_one_line(tmp_path: Path, content: bytes, wo
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_fasta(tmp_path / "none.fasta")
+
+
+@pytest.mark.parametrize(
+    ("letters", "nucleic"), [("GGAUCCNNACGT", True), ("GATACCA", False), ("GGAUCCNNACGTK", False), ("", False)]
+)
+def test_long_sequences_of_nucleotide_letters_alone_are_nucleic(letters: str, nucleic: bool) -> None:
+    assert looks_nucleic(letters) is nucleic

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cryotools.core.errors import CryotoolsWarning, DataError, UsageError
-from cryotools.curation.fetch import Cache, emdb_id, pdb_id
+from cryotools.core.files.archive import Cache, emdb_id, pdb_id
 
 MAP = "/pub/emdb/structures/EMD-3488/map/emd_3488.map.gz"
 MODEL = "/pub/pdb/data/structures/divided/mmCIF/ni/5ni1.cif.gz"

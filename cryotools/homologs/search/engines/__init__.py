@@ -1,0 +1,1 @@
+"""Programs and libraries that search sequences, behind one interface: each yields local alignments, query by query."""
