@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from programs import ParticleSet
@@ -35,17 +36,22 @@ def measure(program: str, epochs: int, particles: ParticleSet, command: list[str
         It fails.
     """
     folder = particles.folder(program, epochs)
-    record = folder.with_suffix(".json")
-    if not record.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        seconds = _run(command)
-        record.write_text(json.dumps({"command": command, "seconds": seconds}))
-    seconds = json.loads(record.read_text())["seconds"]
+    seconds = run_once(folder, command)
     scores = score_run(open_run(folder), particles.truth(), images=images).summary()
     return Measured(particles.name, program, epochs, seconds, scores)
 
 
-def _run(command: list[str]) -> float:
+def run_once(folder: Path, command: list[str]) -> float:
+    """Run a program that makes `folder`, unless that was done before; the processor time that it took, in seconds."""
+    record = folder.parent / f"{folder.name}.json"
+    if not record.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        seconds = run_timed(command)
+        record.write_text(json.dumps({"command": command, "seconds": seconds}))
+    return float(json.loads(record.read_text())["seconds"])
+
+
+def run_timed(command: list[str]) -> float:
     """Run a command on one thread; the processor time in seconds that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False, capture_output=True)
