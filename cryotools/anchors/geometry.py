@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from cryotools.anchors.paths import BOND
+from cryotools.core.maps.rotations import spread_directions
 
 _CIS = 3.3  # Å; shorter bonds are those of cis peptides, and are left
 _ROUNDS, _PULL = 20, 0.1  # steps of the relaxation, and how strongly atoms are held where they were found
@@ -52,7 +53,7 @@ def guessed_neighbours(here: np.ndarray, other: np.ndarray, path: np.ndarray) ->
     Positions are voxels (x, y, z) of 1 Å; `path` is the backbone channel (nz, ny, nx). Where `other` is NaN, any
     direction is possible.
     """
-    directions = _sphere(_DIRECTIONS)
+    directions = spread_directions(_DIRECTIONS)
     back = other - here
     back /= np.maximum(np.linalg.norm(back, axis=1, keepdims=True), 1e-6)
     cosine = back @ directions.T
@@ -69,11 +70,3 @@ def centres_of_mass(ca: np.ndarray, axes: np.ndarray, types: np.ndarray) -> np.n
     `types` (n, 20).
     """
     return ca + np.einsum("nk,nkj->nj", types @ CENTRES, axes)
-
-
-def _sphere(count: int) -> np.ndarray:
-    """Unit vectors (count, 3) spread evenly (Fibonacci's lattice)."""
-    turn = np.pi * (3 - np.sqrt(5)) * np.arange(count)
-    z = 1 - (2 * np.arange(count) + 1) / count
-    flat = np.sqrt(1 - z**2)
-    return np.stack([flat * np.cos(turn), flat * np.sin(turn), z], axis=1)

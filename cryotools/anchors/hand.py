@@ -13,6 +13,7 @@ import numpy as np
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.labels import HELIX
 from cryotools.core.maps.check import warn_of_wrong_hand
+from cryotools.core.structures.torsions import torsion_angles
 
 _HELICAL = (20.0, 90.0)  # degrees, of either sign: room for Cα atoms that are .7 Å off
 _SHARED = 4  # consecutive torsion angles have atoms in common: so many count as one
@@ -54,10 +55,3 @@ def warn_if_left_handed(residues: DetectedResidues) -> HelixHand:
             f"{found.left} of {found.left + found.right} torsion angles of CA atoms in them are negative"
         )
     return found
-
-
-def torsion_angles(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
-    """The torsion angles (n,) in degrees of points (n, 3): from a to d seen along b → c, clockwise positive."""
-    along, first, last = c - b, np.cross(b - a, c - b), np.cross(c - b, d - c)
-    sine = np.einsum("ni,ni->n", np.cross(first, last), along) / np.maximum(np.linalg.norm(along, axis=1), 1e-9)
-    return np.degrees(np.arctan2(sine, np.einsum("ni,ni->n", first, last)))

@@ -28,7 +28,7 @@ from cryotools.core.errors import DataError
 from cryotools.core.files.output import write_text
 from cryotools.core.files.table import csv_text
 from cryotools.core.maps.prepare import prepare_map
-from cryotools.core.structures.residues import Residues, find_residues
+from cryotools.core.structures.residues import find_residues, traced_links
 from cryotools.core.structures.structure import PROTEIN, Structure
 from cryotools.core.structures.write import cif_text, pdb_text
 
@@ -43,7 +43,6 @@ CHECK_REMARKS = (
 )
 _NEAR = 3.0  # Å from a residue found in the map, as its presence is calibrated
 _UNSEEN = 0.15  # presence below which there seems to be no residue
-_CA_BOND = (2.7, 4.2)  # Å between bonded Cα atoms: cis to trans, with errors
 _B_RANGE = (-99.99, 999.99)  # of a PDB file's column
 
 
@@ -137,7 +136,7 @@ def check_model(detector: AnchorDetector, detection: Detection, structure: Struc
     inside = detection.volume.grid.contains(ca)
     if not inside.any():
         raise DataError(f"{structure.name}: no amino acid lies in the map; check that both have the same origin")
-    linked = _linked(residues, at)
+    linked = traced_links(residues, at)
     framed = inside & linked & np.append(False, linked[:-1])
     odds, backward = _seen(detector, detection, ca, np.flatnonzero(framed))
     types = np.array([AMINO_ACIDS.find(letter) for letter in residues.letters[at]])
@@ -171,18 +170,6 @@ def write_check(path: str, structure: Structure, check: ModelCheck) -> None:
         write_text(path, text(scored_structure(structure, check), CHECK_REMARKS))
     else:
         write_text(path, csv_text(CHECK_COLUMNS, check.rows()))
-
-
-def _linked(residues: Residues, at: np.ndarray) -> np.ndarray:
-    """Whether each of the residues `at` (n,) is bonded to the next: by its peptide bond, or by the distance of their Cα
-    if the atoms of that are missing.
-    """
-    here, after = at[:-1], at[1:]
-    bonded = residues.linked[here] & (after == here + 1)
-    traced = np.isnan(residues.backbone[here, 2, 0]) | np.isnan(residues.backbone[after, 0, 0])
-    apart = np.linalg.norm(residues.ca[after] - residues.ca[here], axis=1)
-    near = (apart > _CA_BOND[0]) & (apart < _CA_BOND[1]) & (residues.chain[here] == residues.chain[after])
-    return np.append(bonded | (traced & near), False)
 
 
 def _seen(

@@ -9,9 +9,10 @@ import pytest
 from found_residues import found_residues
 
 from cryotools.anchors.detected import DetectedResidues
-from cryotools.anchors.hand import HelixHand, helix_hand, torsion_angles, warn_if_left_handed
+from cryotools.anchors.hand import HelixHand, helix_hand, warn_if_left_handed
 from cryotools.anchors.labels import HELIX, STRAND
 from cryotools.core.errors import CryotoolsWarning
+from cryotools.core.structures.torsions import torsion_angles
 
 
 def helix(count: int, rise: float = 1.5, turn: float = 100.0, radius: float = 2.3) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Cut cubes from volumes and apply the 24 rotations of a cube."""
+"""Cut cubes from volumes, apply the 24 rotations of a cube, and spread directions over a sphere."""
 
 from __future__ import annotations
 
@@ -44,3 +44,11 @@ def start_around(random: np.random.Generator, index: np.ndarray, size: int) -> n
     """The first voxel of a random cube that has one of the voxels `index` (n, 3) anywhere in its middle half."""
     centre = index[random.integers(len(index))]
     return np.rint(centre - size / 2 + random.uniform(-size / 4, size / 4, 3)).astype(int)
+
+
+def spread_directions(count: int) -> np.ndarray:
+    """Unit vectors (count, 3) spread evenly over the sphere (Fibonacci's lattice)."""
+    turn = np.pi * (3 - np.sqrt(5)) * np.arange(count)
+    z = 1 - (2 * np.arange(count) + 1) / count
+    flat = np.sqrt(1 - z**2)
+    return np.stack([flat * np.cos(turn), flat * np.sin(turn), z], axis=1)

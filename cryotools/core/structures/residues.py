@@ -13,6 +13,7 @@ from cryotools.core.structures.selection import PROTEIN_BACKBONE, select
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
 
 PEPTIDE_BOND = 2.5  # Å, as in DSSP; residues whose ends are farther apart are not bonded
+_CA_BOND = (2.7, 4.2)  # Å between bonded Cα atoms: cis to trans, with errors
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,18 @@ def find_residues(structure: Structure) -> Residues:
     backbone[named["kind"] != PROTEIN] = np.nan
     linked = _linked(structure, of_atom, named, backbone)
     return Residues(of_atom=of_atom, **named, backbone=backbone, linked=linked)
+
+
+def traced_links(residues: Residues, at: np.ndarray) -> np.ndarray:
+    """Whether each of the amino acids `at` (n,) is bonded to the next one there, bool (n,): by its peptide bond, or by
+    the distance of their Cα if the atoms of that are missing, as in traces.
+    """
+    here, after = at[:-1], at[1:]
+    bonded = residues.linked[here] & (after == here + 1)
+    traced = np.isnan(residues.backbone[here, 2, 0]) | np.isnan(residues.backbone[after, 0, 0])
+    apart = np.linalg.norm(residues.ca[after] - residues.ca[here], axis=1)
+    near = (apart > _CA_BOND[0]) & (apart < _CA_BOND[1]) & (residues.chain[here] == residues.chain[after])
+    return np.append(bonded | (traced & near), np.zeros(min(len(at), 1), dtype=bool))
 
 
 def polymer_backbone(structure: Structure) -> np.ndarray:

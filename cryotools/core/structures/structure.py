@@ -117,6 +117,15 @@ class Structure:
         starts |= (self.atom_name == self.atom_name[first]) & (self.altloc == self.altloc[first])
         return np.cumsum(starts) - 1
 
+    def most_occupied(self) -> np.ndarray:
+        """Mask (n,) of the atoms without alternate locations, and of the most occupied one of each of the others."""
+        residue, each = self.residue_index(), np.arange(len(self))
+        order = np.lexsort((each, -self.occupancy, self.atom_name, residue))
+        residue, name = residue[order], self.atom_name[order]
+        mask = np.zeros(len(self), dtype=bool)
+        mask[order[np.append(True, (residue[1:] != residue[:-1]) | (name[1:] != name[:-1]))[: len(self)]]] = True
+        return mask
+
 
 ATOM_FIELDS = tuple(field.name for field in fields(Structure) if field.name != "name")
 
