@@ -27,6 +27,7 @@ __all__ = [
     "detect_anchors",
     "judge_realism",
     "find_homologs",
+    "score_model",
     "read_particles",
     "backproject",
     "train_drgn",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from cryotools.api.heterogeneity import score_drgn, simulate_particles, train_drgn
     from cryotools.api.homologs import find_homologs
     from cryotools.api.maps import compare_maps, write_map
+    from cryotools.api.modelling import score_model
     from cryotools.api.realism import judge_realism
     from cryotools.api.simulation import molmap, pdb2mrc, simulate_map
     from cryotools.api.sse import annotate_sse
@@ -68,6 +70,7 @@ _MODULES = {
     "detect_anchors": "cryotools.api.anchors",
     "judge_realism": "cryotools.api.realism",
     "find_homologs": "cryotools.api.homologs",
+    "score_model": "cryotools.api.modelling",
     "read_particles": "cryotools.heterogeneity.particles",
     "backproject": "cryotools.heterogeneity.backproject",
     "train_drgn": "cryotools.api.heterogeneity",

@@ -61,6 +61,8 @@ COMMANDS = {
     "compare-maps": ("compare-maps", "map.mrc", "map.mrc", "--around", "bad", "--csv", "out.csv"),
     "annotate-sse": ("annotate-sse", "map.mrc", "out", "--structure", "bad", *NETWORK),
     "eval-sse": ("eval-sse", "map.mrc", "bad", "--csv", "out.csv", *NETWORK),
+    "score-model": ("score-model", "bad", "-o", "out.csv"),
+    "score-model's reference": ("score-model", "model.pdb", "--reference", "bad", "-o", "out.csv"),
 }
 
 
@@ -82,6 +84,7 @@ MAP_COMMANDS = {
     "info": ("info", "bad"),
     "annotate-sse": ("annotate-sse", "bad", "out", *NETWORK),
     "eval-sse": ("eval-sse", "bad", "model.pdb", "--csv", "out.csv", *NETWORK),
+    "score-model": ("score-model", "model.pdb", "--map", "bad", "-o", "out.csv"),
 }
 
 

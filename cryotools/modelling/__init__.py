@@ -1,0 +1,1 @@
+"""Atomic models in maps: what good ones look like, and how good one is."""

@@ -1,0 +1,1 @@
+"""How good a model is: against another one, against a map, and by itself."""
