@@ -7,7 +7,7 @@ Biol. 333, 721, 2003; Scheres, J. Mol. Biol. 415, 406, 2012).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from cryotools.heterogeneity.fourier import map_grid, move_images, slice_frequen
 from cryotools.heterogeneity.gridding import HalfGrid
 from cryotools.heterogeneity.halfspace import half_circle, half_values, soft_window
 from cryotools.heterogeneity.particles import Particles
+from cryotools.heterogeneity.poses import Poses
 from cryotools.heterogeneity.sample import poses_of
 from cryotools.metrics.fsc import ShellCorrelation, fourier_shell_correlation
 
@@ -87,14 +88,49 @@ def backproject(
     halves = [Deposits.on(grid), Deposits.on(grid)]
     reporter = progress or NoProgress()
     reporter.start(len(particles), "backprojection")
-    mask = soft_window(particles.box)
-    for which in _batches(len(particles), particles.box):
-        images = move_images(particles.images.read(which), poses.shifts[which]) * np.float32(look.sign)
-        if window:
-            images = _windowed(images, mask)
-        _deposit(halves, particles, which, images, voxel_size)
-        reporter.advance(len(which))
-    return _solve(halves, voxel_size, look)
+    for batch in centred_slices(particles, poses, look.sign, voxel_size, window=window):
+        for half, deposits in enumerate(halves):
+            here = batch.which % 2 == half
+            deposits.add(batch.values[here], batch.ctf[here], batch.points[here])
+        reporter.advance(len(batch.which))
+    return solve_halves(halves, voxel_size, look)
+
+
+@dataclass(frozen=True, eq=False)
+class CentredSlices:
+    """Images with the numbers `which` (n,), as central slices of a volume.
+
+    Attributes
+    ----------
+    values : complex64 (n, m), of the centred images
+    ctf : float32 (n, m)
+    points : float32 (n, m, 3), frequencies in the volume, x, y, z, cycles per voxel
+    """
+
+    which: np.ndarray
+    values: np.ndarray
+    ctf: np.ndarray
+    points: np.ndarray
+
+
+def centred_slices(
+    particles: Particles, poses: Poses, sign: int, voxel_size: float, *, window: bool = True
+) -> Iterator[CentredSlices]:
+    """All images in batches, centred, times `sign` and, if `window`, 0 outside the circle in the box, as slices of a
+    volume with this `voxel_size` in Å.
+    """
+    box = particles.box
+    mask, whole = soft_window(box), half_circle(box, rim=False)
+    frequencies = whole / box
+    for which in _batches(len(particles), box):
+        images = move_images(particles.images.read(which), poses.shifts[which]) * np.float32(sign)
+        values = half_values(_windowed(images, mask) if window else images, whole)
+        steps = particles.voxel_size[which, None, None]
+        transfer = np.ones(values.shape, dtype=np.float32)
+        if particles.ctf is not None:
+            transfer = ctf(particles.ctf[which], frequencies / steps).astype(np.float32)
+        points = slice_frequencies(frequencies, poses.rotations[which]) * (voxel_size / steps)
+        yield CentredSlices(which, values, transfer, points.astype(np.float32))
 
 
 def common_voxel_size(voxel_size: np.ndarray) -> float:
@@ -113,24 +149,8 @@ def _windowed(images: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (images - images[:, mask == 0].mean(axis=1)[:, None, None]) * mask
 
 
-def _deposit(
-    halves: list[Deposits], particles: Particles, which: np.ndarray, images: np.ndarray, voxel_size: float
-) -> None:
-    """Add centred images, those with even numbers to the first half, the others to the second."""
-    whole = half_circle(particles.box, rim=False)
-    frequencies, values = whole / particles.box, half_values(images, whole)
-    steps = particles.voxel_size[which, None, None]
-    transfer = np.ones(values.shape, dtype=np.float32)
-    if particles.ctf is not None:
-        transfer = ctf(particles.ctf[which], frequencies / steps).astype(np.float32)
-    assert particles.poses is not None
-    points = slice_frequencies(frequencies, particles.poses.rotations[which]) * (voxel_size / steps)
-    for half, deposits in enumerate(halves):
-        here = which % 2 == half
-        deposits.add(values[here], transfer[here], points[here].astype(np.float32))
-
-
-def _solve(deposits: list[Deposits], voxel_size: float, look: FirstLook) -> Reconstruction:
+def solve_halves(deposits: Sequence[Deposits], voxel_size: float, look: FirstLook) -> Reconstruction:
+    """The reconstruction from the sums over two halves of the images."""
     grid = map_grid(deposits[0].grid.box, voxel_size)
     first, second = (Volume.on(grid, one.volume(_HALF_NOISE) * (1 + _HALF_NOISE)) for one in deposits)
     fsc = fourier_shell_correlation(first.data, second.data, grid.voxel_size)

@@ -47,8 +47,7 @@ class Deposits:
         noise : noise-to-signal ratio of the reconstruction, one number or (k,) at distances 0 to 0.5 cycles per voxel
         """
         values, power = self.grid.completed(self.values), self.grid.completed(self.power)
-        radius = self.grid.radius()
-        shell = np.rint(radius * self.grid.size).astype(np.int64)
+        radius, shell = self.grid.radius(), self.grid.shells()
         count = np.bincount(shell.ravel())
         mean = np.bincount(shell.ravel(), power.ravel()) / np.maximum(count, 1)
         if isinstance(noise, np.ndarray):

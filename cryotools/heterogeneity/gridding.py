@@ -38,6 +38,10 @@ class HalfGrid:
         whole, half = (f(self.size).astype(np.float32) ** 2 for f in (np.fft.fftfreq, np.fft.rfftfreq))
         return np.sqrt(whole[:, None, None] + whole[:, None] + half)
 
+    def shells(self) -> np.ndarray:
+        """The distances of all points from frequency 0 in whole steps of the grid, int64 `shape`."""
+        return np.rint(self.radius() * self.size).astype(np.int64)
+
     def corners(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The grid points around frequencies `points` (n, 3), x, y, z, in cycles per voxel, each shorter than 0.5.
 

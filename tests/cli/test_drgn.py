@@ -200,3 +200,25 @@ def test_of_several_processes_one_prints_notes_and_warnings(run, monkeypatch):
         done = run(*words)
         assert done.code == 0, done.err
         assert ("note: " in done.err, "written" in done.err) == (rank == "0",) * 2
+
+
+def test_volumes_come_from_the_images_near_a_place(run):
+    given = ("stack.mrcs", "--poses", "poses.pkl")
+    done = run("train-drgn", *given[:1], "run", *given[1:], "--decoder", "linear", "--zdim", 2, "--as-is")
+    assert done.code == 0, done.err
+    done = run("eval-drgn", "run", "near.mrc", "--particle", 3, "--from-images", *given, "--json")
+    assert done.code == 0, done.err
+    figures = json.loads(done.out)
+    assert figures["outputs"] == ["near_half1.mrc", "near_half2.mrc", "near_fsc.csv", "near.mrc"]
+    assert figures["volumes"][0]["images"] == [N] * (BOX // 2 + 1)  # too few for a smaller ball
+    first, second, whole = (read_map(name).data for name in ("near_half1.mrc", "near_half2.mrc", "near.mrc"))
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.8
+    assert np.corrcoef(first.ravel(), whole.ravel())[0, 1] > 0.9
+    for options, said in (
+        (("--poses", "poses.pkl"), "--poses is of images"),
+        (("--from-images", "stack.mrcs", "--box", 8), "--box is of volumes"),
+    ):
+        done = run("eval-drgn", "run", "other.mrc", *options)
+        assert done.code == 2
+        assert said in done.err
+        assert not Path("other.mrc").exists()
