@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cryotools.cli import options as opt
-from cryotools.cli.console import detail, note, print_json, progress, set_threads
+from cryotools.cli.console import detail, note, print_json, progress, set_threads, skip_existing
 from cryotools.core.errors import UsageError
 
 NAME = "find-homologs"
@@ -67,6 +67,7 @@ def command(
             show_default=False,
         ),
     ] = None,
+    no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -88,6 +89,8 @@ def command(
 ) -> None:
     """Find known structures of homologs of proteins, by their sequences."""
     threads = set_threads(threads)
+    if skip_existing(str(Path(folder) / "homologs.csv"), no_clobber):
+        return
     from cryotools.core.files.archive import ARCHIVE, Cache
     from cryotools.core.structures.fasta import read_fasta
     from cryotools.homologs.search.database import default_cache, open_database

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from mutated_structures import homolog_database, shuffled
@@ -26,6 +30,9 @@ def test_the_summary_counts_homologs_and_damaged_files(query, run):
     assert figures["n_chains_searched"] == 5
     assert "damaged.pdb" in done.err
     assert "3 homologs of 1 of 1 sequences among 5 chains" in done.err
+    assert len(read_homologs("out").homologs) == 3
+    again = run("find-homologs", "gone.fasta", "out", "--db", "gone", "--no-clobber")
+    assert again.code == 0
     assert len(read_homologs("out").homologs) == 3
 
 
@@ -69,3 +76,33 @@ def test_only_the_sequences_that_are_proteins_are_searched(query, run, tmp_path)
     assert done.code == 0
     assert "warning: RNA or DNA is left out: rna" in done.err
     assert list(read_homologs("out").sequences) == ["q", "q-2"]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A web server without a log."""
+
+    def log_message(self, *_):
+        pass
+
+
+def test_homologs_known_by_their_ids_are_downloaded_once(query, run, tmp_path, trypsin, monkeypatch):
+    place = tmp_path / "archive/pdb/data/structures/divided/mmCIF/gb"
+    place.mkdir(parents=True)
+    (place / "1gbt.cif.gz").write_bytes(gzip.compress(trypsin.read_bytes()))
+    (tmp_path / "seqres.fasta").write_text(f">1gbt_A mol:protein length:223 TRYPSIN\n{query}\n")
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "archive"))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        words = ("find-homologs", "q.fasta", "out", "--db", "seqres.fasta", "--cache", "cache", "--fetch")
+        done = run(*words, "--archive", address)
+        server.shutdown()
+        thread.join()
+    assert done.code == 0, done.err
+    (one,) = read_homologs("out").homologs
+    assert (one.chain, one.identity, one.source.name) == ("A", 1, "1gbt.cif.gz")
+    assert run(*words, "--archive", "http://127.0.0.1:9").code == 0  # nobody is there, and nobody is asked
+    done = run(*words[:-1])
+    assert done.code == 0
+    assert "structures are missing for 1 of the homologs (1gbt_A); add --fetch" in done.err

@@ -187,8 +187,7 @@ class _Placing:
         if self.without:
             advice = "" if self.downloads else "; add `fetch=True` to download entries of the PDB"
             warnings.warn(
-                f"{len(self.without)} homologs have no structure beside the database's sequences "
-                f"({listing(self.without)}){advice}",
+                f"structures are missing for {len(self.without)} of the homologs ({listing(self.without)}){advice}",
                 CryotoolsWarning,
                 stacklevel=3,
             )

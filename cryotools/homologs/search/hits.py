@@ -118,10 +118,12 @@ class HomologFolder:
         Raises
         ------
         DataError
-            Nothing was written.
+            Nothing was written, or the folder is not that of a search for this query.
         """
         if self.folder is None:
             raise DataError("the search wrote no alignments; give it a folder")
+        if query not in self.sequences:
+            raise DataError(f"{self.folder}: has no alignment of {query}; search for its homologs")
         return self.folder / f"{file_stems(self.sequences)[query]}.a3m"
 
 

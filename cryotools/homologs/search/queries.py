@@ -19,11 +19,13 @@ def protein_queries(sequences: Mapping[str, str]) -> dict[str, str]:
     Raises
     ------
     DataError
-        A sequence is empty or has letters of no amino acid, or none is a protein's.
+        A name has blanks, a sequence is empty or has letters of no amino acid, or none is a protein's.
     """
     proteins: dict[str, str] = {}
     nucleic: list[str] = []
     for name, text in sequences.items():
+        if name.split() != [name]:
+            raise DataError(f"sequence {name!r}: a name must be one word")
         letters = "".join(text.split()).upper().rstrip("*")
         if not letters:
             raise DataError(f"sequence {name}: is empty")

@@ -168,7 +168,7 @@ def test_structures_known_by_their_ids_are_downloaded(query: str, trypsin: Path,
     near = query[:60] + "WWW" + query[63:]
     known = [KnownChain("1gbt_A", query, None, "A"), KnownChain("9zzz_A", near, None, "A")]
     database = ChainDatabase("seqres.fasta", tuple(known))
-    with pytest.warns(CryotoolsWarning, match=r"2 homologs have no structure .*`fetch=True`"):
+    with pytest.warns(CryotoolsWarning, match=r"structures are missing for 2 of the homologs .*`fetch=True`"):
         assert search_homologs({"q": query}, tmp_path / "without", database).homologs == ()
     assert (tmp_path / "without/homologs.csv").read_text().count("\nq,") == 2
     with pytest.warns(CryotoolsWarning, match="homologs without a structure: PDB 9ZZZ"):

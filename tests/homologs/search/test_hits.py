@@ -50,6 +50,9 @@ def test_each_protein_chain_of_a_plain_folder_is_a_homolog(trypsin: Path, tmp_pa
         found = read_homologs(tmp_path)
     assert [(one.path.name, one.chain, one.query) for one in found.homologs] == [("one.cif", "A", "")]
     assert found.homologs[0].source == tmp_path / "one.cif"
+    assert found.homologs[0].pairs().shape == (0, 2)
+    with pytest.raises(DataError, match="has no alignment of q"):
+        found.alignment_file("q")
 
 
 @pytest.mark.parametrize(

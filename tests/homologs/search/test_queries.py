@@ -21,6 +21,8 @@ def test_proteins_are_taken_in_upper_case_and_nucleic_acids_named() -> None:
         ({}, "none of the sequences is that of a protein"),
         ({"p": "MKV1"}, "sequence p: 1 stands for no amino acid; give one-letter codes"),
         ({"p": "MK-V"}, "sequence p: - stands for no amino acid; remove the gaps"),
+        ({"a b": "MKV"}, "sequence 'a b': a name must be one word"),
+        ({"": "MKV"}, "sequence '': a name must be one word"),
         ({"p": " *"}, "sequence p: is empty"),
     ],
 )
