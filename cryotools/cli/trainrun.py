@@ -17,6 +17,7 @@ from cryotools.core.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
+    from cryotools.training.loop import LoopConfig
     from cryotools.training.pairs import Pair
     from cryotools.training.task import Task
 
@@ -82,7 +83,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
     threads = share_threads(run.threads)
     from cryotools.core.compute.device import resolve_device
     from cryotools.training import distributed
-    from cryotools.training.loop import LoopConfig, check_folder, train, training_precision
+    from cryotools.training.loop import check_folder, train, training_precision
     from cryotools.training.pairs import hold_out, load_folder
     from cryotools.training.store import examples_of_run
 
@@ -90,16 +91,7 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
     check_folder(folder, run.resume)
     place = resolve_device(distributed.local_device(run.device))
     training_precision(run.precision.value, place)
-    config = LoopConfig(
-        steps=run.steps,
-        learning_rate=run.learning_rate,
-        warmup=min(100, run.steps),
-        validate_every=run.every,
-        save_every=run.every,
-        seed=run.seed,
-        precision=run.precision.value,
-        snapshots=run.snapshots,
-    )
+    config = loop_config(run)
     with distributed.joined(place), progress() as reporter:
         every = load_folder(run.data)
         pairs, held_out = ([], every) if run.only_judged else hold_out(every, held)
@@ -115,21 +107,45 @@ def train_and_report(run: Run, build: Build, as_json: bool) -> None:
                 about=about | ids,
                 resume=run.resume,
                 progress=reporter,
-                workers=_workers(run.workers, place, threads),
+                workers=workers_of(run.workers, place, threads),
             )
         if not distributed.is_first():
             return
-    scores = {name: value for name, value in metrics.items() if name.startswith("held_out")}
     if as_json:
         counts = {"n_trained_on": len(ids["trained_on"]), "n_held_out": len(ids["held_out"])}
         print_json({"folder": run.out, "arch": about["arch"], **counts, **metrics, "step": int(metrics["step"])})
         return
-    for name, value in scores.items():
-        typer.echo(f"{name.removeprefix('held_out_')} {value:.4f}")
     judged = (
-        f"scores are means over {len(ids['held_out'])} held-out maps" if scores else "no scores, as no map was held out"
+        f"scores are means over {len(ids['held_out'])} held-out maps"
+        if any(name.startswith("held_out") for name in metrics)
+        else "no scores, as no map was held out"
     )
-    note(f"{folder / 'model.safetensors'}: trained on {len(ids['trained_on'])} maps; {judged}")
+    trained = f"{folder / 'model.safetensors'}: trained on {len(ids['trained_on'])} maps"
+    print_scores(metrics, f"{trained}; {judged}")
+
+
+def loop_config(run: Run) -> LoopConfig:
+    """The loop's part of what the command line specifies."""
+    from cryotools.training.loop import LoopConfig
+
+    return LoopConfig(
+        steps=run.steps,
+        learning_rate=run.learning_rate,
+        warmup=min(100, run.steps),
+        validate_every=run.every,
+        save_every=run.every,
+        seed=run.seed,
+        precision=run.precision.value,
+        snapshots=run.snapshots,
+    )
+
+
+def print_scores(metrics: dict[str, float], words: str) -> None:
+    """Print the held-out scores of the last validation, and `words` to say what they are."""
+    for name, value in metrics.items():
+        if name.startswith("held_out"):
+            typer.echo(f"{name.removeprefix('held_out_')} {value:.4f}")
+    note(words)
 
 
 def _fold(text: str) -> int | None:
@@ -140,7 +156,7 @@ def _fold(text: str) -> int | None:
     return int(text)
 
 
-def _workers(asked: int | None, place: torch.device, threads: int) -> int:
+def workers_of(asked: int | None, place: torch.device, threads: int) -> int:
     """Number of processes that make batches: as given, else none on a CPU, where they would compete with the network,
     and for a GPU one fewer than the threads, up to 8.
     """
