@@ -34,6 +34,8 @@ def test_the_wheel_holds_weights_pages_and_examples(tmp_path):
         pattern = "*.md" if folder == "docs" else "*"
         expected = {path.name for path in source.glob(pattern) if path.is_file()}
         assert {path.name for path in (built / folder).iterdir() if path.is_file()} == expected
+    assert (built / "modelling/geometry/ideal.csv").is_file()
+    assert (built / "modelling/geometry/ramachandran.npz").is_file()
 
 
 def test_the_version_stands_in_one_place():

@@ -104,7 +104,7 @@ def check_geometry(structure: Structure, residues: Residues) -> Geometry:
     volume = measure.chiral_volumes(structure.xyz, targets.chiral.atoms)
     wrong = np.sign(volume) != np.sign(targets.chiral.value)
     mirrored = np.bincount(targets.chiral.residue[wrong], minlength=count)
-    clashes = find_clashes(structure, residues, table)
+    clashes = find_clashes(structure, residues, targets.bonds.atoms)
     owner = residues.of_atom[clashes.atoms]
     clashing = np.bincount(np.append(owner[owner >= 0], []).astype(int), minlength=count)
     bond_z, angle_z = bonds / targets.bonds.sigma, angles / targets.angles.sigma

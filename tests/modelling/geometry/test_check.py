@@ -15,7 +15,7 @@ from cryotools.modelling.geometry.check import Geometry, check_geometry
 from cryotools.modelling.geometry.clashes import find_clashes
 from cryotools.modelling.geometry.ideal import ideal_values, peptide_ideals
 from cryotools.modelling.geometry.measure import chiral_volumes, placed_atoms
-from cryotools.modelling.geometry.targets import AtomTable, geometry_targets
+from cryotools.modelling.geometry.targets import geometry_targets
 
 
 def _check(structure: Structure) -> Geometry:
@@ -134,7 +134,7 @@ def test_placed_atoms_have_the_length_angle_and_torsion_asked_for():
 
 def _clash_count(structure: Structure) -> int:
     residues = find_residues(structure)
-    return len(find_clashes(structure, residues, AtomTable(structure, residues)))
+    return len(find_clashes(structure, residues, geometry_targets(structure, residues).bonds.atoms))
 
 
 def test_two_chains_clash_where_atoms_come_too_near():
@@ -160,7 +160,7 @@ def test_hydrogen_bonds_and_neighbours_along_the_chain_are_no_clashes(trypsin):
 def test_metal_ions_and_waters_take_no_part_in_clashes(trypsin):
     structure = read_structure(trypsin)
     residues = find_residues(structure)
-    clashes = find_clashes(structure, residues, AtomTable(structure, residues))
+    clashes = find_clashes(structure, residues, geometry_targets(structure, residues).bonds.atoms)
     names = set(structure.residue_name[clashes.atoms].ravel().tolist())
     assert not names & {"HOH", "CA"}
     assert clashes.count == np.sum((structure.element > 1) & ~np.isin(structure.residue_name, ("HOH", "CA")))
