@@ -22,6 +22,7 @@ def score_model(
     resolution: float | None = None,
     voxel_size: VoxelSize | None = None,
     superpose: bool = False,
+    confidence: bool = False,
 ) -> ModelScores:
     """Scores of a protein model: its geometry, and its agreement with a reference and with a map.
 
@@ -32,13 +33,16 @@ def score_model(
         that the model would make
     voxel_size : Å, of an array; replaces that of a file or a volume
     superpose : first bring the model onto the reference by their sequences
+    confidence : judge the B factors of Cα atoms as confidences in per cent, against the reference
 
     Raises
     ------
     UsageError
-        There is a resolution without a map, `superpose` without a reference, or an option is out of range.
+        There is a resolution without a map, `superpose` or `confidence` without a reference, or an option is out of
+        range.
     DataError
-        A structure has no Cα, lies outside the map altogether, or cannot be superposed.
+        A structure has no Cα, lies outside the map altogether, or cannot be superposed, or its B factors are no
+        percentages.
     """
     from cryotools.modelling.scoring.score import score_structure
 
@@ -48,4 +52,5 @@ def score_model(
         volume=None if volume is None else as_volume(volume, voxel_size),
         resolution=resolution,
         superpose=superpose,
+        confidence=confidence,
     )

@@ -32,6 +32,9 @@ def command(
         bool,
         opt.main("--superpose", metavar="", help="First superpose MODEL on --reference by sequence."),
     ] = False,
+    confidence: Annotated[
+        bool, opt.main("--confidence", metavar="", help="Judge B factors as confidences (%), against --reference.")
+    ] = False,
     map_file: Annotated[str | None, opt.main("--map", metavar="FILE", help="The map that MODEL should fit.")] = None,
     res: opt.ReportedResolution = None,
     output: Annotated[
@@ -54,8 +57,9 @@ def command(
         raise UsageError("--json and --output - both write to standard output; give one")
     if res is not None and map_file is None:
         raise UsageError("--res is the resolution of a map; give --map")
-    if superpose and reference is None:
-        raise UsageError("--superpose needs --reference")
+    for name, wanted in (("--superpose", superpose), ("--confidence", confidence)):
+        if wanted and reference is None:
+            raise UsageError(f"{name} needs --reference")
     set_threads(threads, classical=True)
     from cryotools.core.files.output import check_output, write_text
     from cryotools.core.maps.mapfile import read_map
@@ -72,7 +76,13 @@ def command(
         volume = read_map(map_file, voxel_size=voxel_size, replace_non_finite=replace_nan)
     with progress() as reporter:
         scores = score_structure(
-            structure, reference=other, volume=volume, resolution=res, superpose=superpose, progress=reporter
+            structure,
+            reference=other,
+            volume=volume,
+            resolution=res,
+            superpose=superpose,
+            confidence=confidence,
+            progress=reporter,
         )
     if output == "-":
         typer.echo(scores.csv_text(), nl=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,8 @@ def test_atoms_outside_density_are_warned_of(run, here):
     [
         (["ideal.pdb", "--res", "3"], 2, "give --map"),
         (["ideal.pdb", "--superpose"], 2, "--superpose needs --reference"),
+        (["ideal.pdb", "--confidence"], 2, "--confidence needs --reference"),
+        (["hot.pdb", "--reference", "ideal.pdb", "--confidence"], 1, "B factors of 120 to 120 are no confidences"),
         (["ideal.pdb", "--json", "-o", "-"], 2, "both write to standard output"),
         (["ideal.pdb", "-o", "ideal.pdb"], 2, "ideal.pdb"),
         (["ideal.pdb", "--map", "gone.mrc"], 1, "gone.mrc"),
@@ -129,10 +132,19 @@ def test_what_makes_no_sense_is_refused_in_one_line(run, here, arguments, code, 
         for n, name in enumerate(names, 1)
     ]
     (here / "rna.pdb").write_text("".join(lines))
+    ideal = chain(LETTERS, *STRAND)
+    (here / "hot.pdb").write_text(pdb_text(replace(ideal, b_factor=ideal.b_factor * 6)))
     done = run("score-model", *arguments)
     assert (done.code, done.out) == (code, "")
     assert words in done.err
     assert done.err.count("\n") == 1
+
+
+def test_b_factors_can_be_judged_as_confidences(run, here):
+    found, _ = _json(run, "ideal.pdb", "--reference", "ideal.pdb", "--confidence")
+    assert found["confidence"]["mean"] == pytest.approx(0.2)  # B factors of 20
+    assert found["confidence"]["ece"] == pytest.approx(0.8)
+    assert "error (ECE) 0.800" in run("score-model", "ideal.pdb", "--reference", "ideal.pdb", "--confidence").out
 
 
 def test_an_existing_table_is_kept_with_no_clobber(run, here):

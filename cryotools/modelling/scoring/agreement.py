@@ -43,6 +43,7 @@ class Agreement:
     Attributes
     ----------
     matching : one-to-one pairs of Cα within 3 Å
+    right : bool (n,), residues of the model that are matched and have the reference's type
     recall, precision : of Cα within 1, 2 and 3 Å, one-to-one
     rmsd, mean_distance : Å, of the pairs within 3 Å
     forward, backward, astray : fractions of bonded pairs of residues, both matched, whose partners follow one another
@@ -59,6 +60,7 @@ class Agreement:
     n_model: int
     n_reference: int
     matching: Matching
+    right: np.ndarray
     recall: tuple[float, ...]
     precision: tuple[float, ...]
     rmsd: float
@@ -119,6 +121,7 @@ def agreement(model: ModelTrace, reference: ModelTrace) -> Agreement:
         n_model=len(model),
         n_reference=len(reference),
         matching=near,
+        right=right,
         recall=tuple(len(one) / len(reference) for one in matched),
         precision=tuple(len(one) / len(model) for one in matched),
         rmsd=float(np.sqrt(np.mean(near.distance**2))) if len(near) else float("nan"),

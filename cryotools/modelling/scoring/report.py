@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cryotools.modelling.geometry.check import GeometrySummary
 from cryotools.modelling.scoring.agreement import RADII, Agreement
+from cryotools.modelling.scoring.confidence import ConfidenceScores
 from cryotools.modelling.scoring.mapfit import MapFit
 from cryotools.modelling.scoring.score import ModelScores
 
@@ -14,6 +15,8 @@ def scores_report(scores: ModelScores) -> str:
     lines += _geometry(scores.geometry.summary)
     if scores.agreement is not None:
         lines += _agreement(scores.agreement)
+    if scores.confidence is not None:
+        lines += _confidence(scores.confidence)
     if scores.fit is not None:
         lines += _fit(scores.fit)
     return "\n".join(lines)
@@ -53,6 +56,15 @@ def _agreement(found: Agreement) -> list[str]:
             f"{phenix.found:.1f} % found, rmsd {phenix.rmsd:.2f} Å, match {phenix.match:.1f} %, CA score "
             f"{phenix.ca_score:.2f}, SEQ score {phenix.seq_score:.2f}",
         ),
+    ]
+
+
+def _confidence(found: ConfidenceScores) -> list[str]:
+    return [
+        "B factors as confidences",
+        _line("calibration", f"mean {found.mean:.3f}, right {found.right:.3f}, error (ECE) {found.ece:.3f}"),
+        _line("0.9 or more", f"{_percent(found.sure)} of the residues, of these right {_percent(found.sure_right)}"),
+        _line("risk-coverage", f"area {found.risk:.3f}"),
     ]
 
 

@@ -18,6 +18,7 @@ from cryotools.core.structures.structure import Structure
 from cryotools.modelling.geometry.check import Geometry, check_geometry
 from cryotools.modelling.geometry.ramachandran import VERDICTS
 from cryotools.modelling.scoring.agreement import Agreement, agreement
+from cryotools.modelling.scoring.confidence import ConfidenceScores, confidence_scores
 from cryotools.modelling.scoring.frame import onto_reference, warn_if_elsewhere
 from cryotools.modelling.scoring.mapfit import MapFit, map_fit
 from cryotools.modelling.scoring.trace import ModelTrace, model_trace
@@ -43,6 +44,7 @@ class ModelScores:
     geometry : bonds, angles, Ramachandran, clashes
     agreement : with the reference, None without one
     fit : to the map, None without one
+    confidence : of the B factors as confidences, None unless asked for
     """
 
     structure: Structure
@@ -53,6 +55,7 @@ class ModelScores:
     reference: Residues | None = None
     reference_trace: ModelTrace | None = None
     fit: MapFit | None = None
+    confidence: ConfidenceScores | None = None
 
     def figures(self) -> dict[str, Any]:
         """The figures of the whole model: `geometry`, and `reference` and `map` if there was one."""
@@ -63,6 +66,8 @@ class ModelScores:
             found["reference"] = self.agreement.figures()
         if self.fit is not None:
             found["map"] = self.fit.figures()
+        if self.confidence is not None:
+            found["confidence"] = asdict(self.confidence)
         return found
 
     def columns(self) -> tuple[str, ...]:
@@ -80,7 +85,7 @@ class ModelScores:
         if self.agreement is not None:
             partner[self.agreement.matching.found] = self.agreement.matching.truth
             distance[self.agreement.matching.found] = self.agreement.matching.distance
-        b_factor = self._b_factors()
+        b_factor = _b_factors(self.structure, self.residues)
         peptides = self.geometry.peptides
         for index, at in enumerate(self.trace.row.tolist()):
             row = self._geometry_row(at, str(peptides[at])) | {"b_factor": float(b_factor[at])}
@@ -125,13 +130,6 @@ class ModelScores:
             "right_type": int(self.trace.letters[index] == self.reference_trace.letters[partner] != "X"),
         }
 
-    def _b_factors(self) -> np.ndarray:
-        """The B factor of each residue's Cα (m,), in which models often store their confidence."""
-        found = np.full(len(self.residues), np.nan)
-        atoms = np.flatnonzero((self.structure.atom_name == "CA") & (self.residues.of_atom >= 0))[::-1]
-        found[self.residues.of_atom[atoms]] = self.structure.b_factor[atoms]
-        return found
-
 
 def score_structure(
     structure: Structure,
@@ -140,6 +138,7 @@ def score_structure(
     volume: Volume | None = None,
     resolution: float | None = None,
     superpose: bool = False,
+    confidence: bool = False,
     progress: Progress | None = None,
 ) -> ModelScores:
     """Score the first model of `structure`.
@@ -149,15 +148,17 @@ def score_structure(
     reference : a model in the same frame to compare with
     volume, resolution : a map that the model should fit, and its resolution in Å; without it only Q-scores are computed
     superpose : first bring the model onto the reference by their sequences
+    confidence : judge the B factors of Cα atoms as confidences in per cent, against the reference
 
     Raises
     ------
     UsageError
-        There is a resolution without a map, or `superpose` without a reference.
+        There is a resolution without a map, or `superpose` or `confidence` without a reference.
     DataError
-        A structure has no Cα, lies outside the map altogether, or cannot be superposed.
+        A structure has no Cα, lies outside the map altogether, or cannot be superposed, or its B factors are no
+        percentages.
     """
-    _check_options(resolution, volume, superpose, reference)
+    _check_options(resolution, volume, reference, superpose=superpose, confidence=confidence)
     structure = _first_model(structure)
     trace = model_trace(find_residues(structure), structure.name or "the model")
     target, theirs = None, None
@@ -183,18 +184,36 @@ def score_structure(
     if volume is not None:
         fit = map_fit(volume, structure, residues, resolution, progress)
         _warn_if_out(fit, structure.name)
-    return ModelScores(structure, residues, trace, geometry, found, target, theirs, fit)
+    trust = _confidence(structure, residues, trace, found) if confidence and found is not None else None
+    return ModelScores(structure, residues, trace, geometry, found, target, theirs, fit, trust)
+
+
+def _b_factors(structure: Structure, residues: Residues) -> np.ndarray:
+    """The B factor of each residue's Cα (m,), in which models often store their confidence."""
+    found = np.full(len(residues), np.nan)
+    atoms = np.flatnonzero((structure.atom_name == "CA") & (residues.of_atom >= 0))[::-1]
+    found[residues.of_atom[atoms]] = structure.b_factor[atoms]
+    return found
+
+
+def _confidence(structure: Structure, residues: Residues, trace: ModelTrace, found: Agreement) -> ConfidenceScores:
+    percent = _b_factors(structure, residues)[trace.row]
+    if not (percent.min() >= 0 and percent.max() <= 100):
+        span = f"{percent.min():g} to {percent.max():g}"
+        raise DataError(f"{structure.name}: B factors of {span} are no confidences in per cent")
+    return confidence_scores(percent / 100, found.right)
 
 
 def _check_options(
-    resolution: float | None, volume: Volume | None, superpose: bool, reference: Structure | None
+    resolution: float | None, volume: Volume | None, reference: Structure | None, **against: bool
 ) -> None:
     if resolution is not None and volume is None:
         raise UsageError("a resolution is that of a map; give `volume`")
     if resolution is not None and not 0 < resolution < np.inf:
         raise ArgumentError("resolution", resolution, "give a positive number of angstroms")
-    if superpose and reference is None:
-        raise UsageError("`superpose` needs `reference`")
+    for name, wanted in against.items():
+        if wanted and reference is None:
+            raise UsageError(f"`{name}` needs `reference`")
 
 
 def _first_model(structure: Structure) -> Structure:

@@ -13,6 +13,7 @@ import numpy as np
 from cryotools.modelling.scoring.superpose import superposition
 
 _LEAST = 0.5  # Å, of d0
+_REFERENCE, _MODEL = 1, 2  # whose residue an alignment leaves out
 _ROUNDS, _STEPS = 5, 20  # of realigning, and of superposing again what is near
 
 
@@ -52,22 +53,21 @@ def tm_score(model: np.ndarray, reference: np.ndarray) -> TmScore:
 
 def _align(model: np.ndarray, reference: np.ndarray, d0: float) -> tuple[float, np.ndarray]:
     """The highest TM-score in place, and the aligned pairs (k, 2) of model and reference that give it."""
-    apart = np.linalg.norm(model[None] - reference[:, None], axis=2)
-    gain = 1 / (1 + (apart / d0) ** 2)
-    total = np.zeros((len(reference) + 1, len(model) + 1))
-    for row, values in enumerate(gain):
-        total[row + 1, 1:] = np.maximum(total[row, 1:], total[row, :-1] + values)
-        np.maximum.accumulate(total[row + 1], out=total[row + 1])
+    best = np.zeros(len(model) + 1)  # of the reference so far and of each beginning of the model
+    skips = np.zeros((len(reference), len(model)), dtype=np.uint8)
+    for row, here in enumerate(reference):
+        apart = np.linalg.norm(model - here, axis=1)
+        paired = best[:-1] + 1 / (1 + (apart / d0) ** 2)
+        total = np.maximum.accumulate(np.maximum(best[1:], paired))
+        skips[row] = np.where(total == best[1:], _REFERENCE, np.where(total == paired, 0, _MODEL))
+        best[1:] = total
     pairs, i, j = [], len(reference), len(model)
     while i and j:
-        if total[i, j] == total[i - 1, j]:
-            i -= 1
-        elif total[i, j] == total[i, j - 1]:
-            j -= 1
-        else:
-            i, j = i - 1, j - 1
-            pairs.append((j, i))
-    return float(total[-1, -1] / len(reference)), np.array(pairs[::-1], dtype=int).reshape(-1, 2)
+        skip = skips[i - 1, j - 1]
+        if not skip:
+            pairs.append((j - 1, i - 1))
+        i, j = i - (skip != _MODEL), j - (skip != _REFERENCE)
+    return float(best[-1] / len(reference)), np.array(pairs[::-1], dtype=int).reshape(-1, 2)
 
 
 def _superposed(model: np.ndarray, reference: np.ndarray, pairs: np.ndarray, d0: float) -> tuple[float, np.ndarray]:

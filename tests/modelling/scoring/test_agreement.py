@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from ideal_chains import STRAND, backbone, ca_trace, chain
@@ -110,6 +112,19 @@ def test_tm_aligns_in_order_and_skips_what_is_missing():
     assert tm_score(gap, XYZ).in_place == pytest.approx(30 / COUNT)
     swapped = np.concatenate([XYZ[20:], XYZ[:20]])
     assert tm_score(swapped, XYZ).in_place == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_alignment_is_the_best_of_all_in_chain_order():
+    rng = np.random.default_rng(7)
+    model, reference = rng.normal(size=(2, 6, 3)) * 2
+    d0 = tm_distance(6)
+    best = max(
+        sum(1 / (1 + (np.linalg.norm(model[i] - reference[j]) / d0) ** 2) for i, j in zip(one, other, strict=True))
+        for count in range(7)
+        for one in itertools.combinations(range(6), count)
+        for other in itertools.combinations(range(6), count)
+    )
+    assert tm_score(model, reference).in_place == pytest.approx(best / 6)
 
 
 def test_superposition_finds_the_motion_that_was_made():
