@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -23,12 +24,32 @@ from cryotools.core.compute.checkpoint import load_shipped
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.wrappers import check_rotations
 from cryotools.core.maps.check import check_values, check_voxels
-from cryotools.core.maps.prepare import prepare_map
+from cryotools.core.maps.prepare import PreparedMap, prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 
 _NUCLEOTIDE = {"P": P, "C4'": C4, "C1'": C1}
 _LEAST_NUCLEOTIDE, _APART_NUCLEOTIDE = 0.3, 4.0  # probability, and Å between atoms of one kind
+
+
+@dataclass(frozen=True)
+class TracedMap:
+    """What the network of chains finds in a map.
+
+    Attributes
+    ----------
+    prepared : the map in the form that networks see
+    channels : float32 (11, nz, ny, nx), the network's output on its grid, see CHANNELS
+    candidates : possible Cα atoms
+    chain : paths through them
+    resolution : Å; None if unknown
+    """
+
+    prepared: PreparedMap
+    channels: np.ndarray
+    candidates: Candidates
+    chain: Chain
+    resolution: float | None
 
 
 class AnchorDetector:
@@ -88,20 +109,29 @@ class AnchorDetector:
         self, volume: Volume, resolution: float | None = None, progress: Progress | None = None
     ) -> tuple[Detection, Evidence]:
         """`detect`, and what its confidences are calculated from."""
+        traced = self.traced(volume, resolution, progress)
+        residues, evidence = self.named(traced)
+        return Detection(volume, residues, self.nucleotides(traced), traced.prepared.levels, resolution), evidence
+
+    def nucleotides(self, traced: TracedMap) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Positions (k, 3) in Å of each kind of nucleotide atoms, and their probabilities (k,)."""
+        return {name: _atoms(traced.channels, number, traced.prepared.volume) for name, number in _NUCLEOTIDE.items()}
+
+    def traced(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> TracedMap:
+        """The paths through a map, before types are known; errors as those of `detect`."""
         warn_if_coarse(resolution)
         check_voxels(volume)
         prepared = prepare_map(volume, resolution, check_values(volume))
         density = prepared.volume.data
         channels = trace_map(self.trace, density, resolution, self.compute, self.rotations, progress)
         candidates, chain = trace_chain(find_candidates(channels, density), channels, density)
-        residues, evidence = self._named(chain, candidates, density, prepared.volume, resolution)
-        nucleotides = {name: _atoms(channels, number, prepared.volume) for name, number in _NUCLEOTIDE.items()}
-        return Detection(volume, residues, nucleotides, prepared.levels, resolution), evidence
+        return TracedMap(prepared, channels, candidates, chain, resolution)
 
-    def _named(
-        self, chain: Chain, candidates: Candidates, density: np.ndarray, volume: Volume, resolution: float | None
-    ) -> tuple[DetectedResidues, Evidence]:
+    def named(self, traced: TracedMap) -> tuple[DetectedResidues, Evidence]:
         """The residues of paths in their more probable direction, with types and confidences."""
+        chain, candidates, resolution = traced.chain, traced.candidates, traced.resolution
+        volume = traced.prepared.volume
+        density = volume.data
         axes = frames(chain.previous, chain.here, chain.following)
         logits = [
             types_in_frames(self.types, density, chain.here, turned, resolution, self.compute)

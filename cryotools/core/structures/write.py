@@ -56,7 +56,11 @@ def pdb_text(structure: Structure, remarks: Iterable[str] = (), bonds: Sequence[
 
 
 def cif_text(
-    structure: Structure, remarks: Iterable[str] = (), sequences: Mapping[str, Sequence[str]] | None = None
+    structure: Structure,
+    remarks: Iterable[str] = (),
+    sequences: Mapping[str, Sequence[str]] | None = None,
+    *,
+    numbered: bool = False,
 ) -> str:
     """All atoms of all models as mmCIF text, with the entities and sequences of the chains.
 
@@ -68,6 +72,7 @@ def cif_text(
     remarks : sentences about the model
     sequences : the residue names of each full chain, including residues without atoms; for other chains they are taken
         from the atoms
+    numbered : residue numbers are positions in `sequences`, from 1; otherwise residues are aligned to these
 
     Raises
     ------
@@ -84,7 +89,7 @@ def cif_text(
     for number in dict.fromkeys(structure.model.tolist()):
         whole.add_model(_model(structure[structure.model == number], number))
     whole.merge_chain_parts()
-    _set_entities(whole, sequences or {}, structure.name)
+    _set_entities(whole, sequences or {}, structure.name, numbered)
     document = whole.make_mmcif_document(gemmi.MmcifOutputGroups(True, auth_all=True, symmetry=False, cell=False))
     about = "\n".join(" ".join(sentence.split()) for sentence in remarks)
     if about:
@@ -101,7 +106,7 @@ def _named(structure: Structure) -> Structure:
     return replace(structure, chain=np.where(structure.chain == "", free, structure.chain))
 
 
-def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]], name: str) -> None:
+def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]], name: str, numbered: bool) -> None:
     """Assign chains to entities by type, and set the sequences of polymers."""
     whole.assign_subchains()
     whole.ensure_entities()
@@ -119,6 +124,8 @@ def _set_entities(whole: gemmi.Structure, sequences: Mapping[str, Sequence[str]]
         for model in whole:
             for subchain in entity.subchains:
                 for one in _polymer(model, subchain):
+                    if numbered and chain_of[subchain] in sequences:
+                        one.label_seq = one.seqid.num
                     if one.label_seq is None or full.get(one.label_seq) != one.name:
                         where = f"{one.name} {chain_of[subchain]}{one.seqid}"
                         raise DataError(f"{name}: {where} does not match the sequence given for its chain")

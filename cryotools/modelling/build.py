@@ -1,0 +1,180 @@
+"""From a map, and sequences if there are any, to an atomic model.
+
+Cα atoms, paths and types are those of `detect-anchors`. The backbones of paths are refined in the density, types are
+looked up again in the better frames, and what fits the sequences becomes chains of them; other paths become chains of
+unknown residues. All get all their atoms.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from cryotools.anchors.detected import DetectedResidues, Detection
+from cryotools.anchors.hand import HelixHand, warn_if_left_handed
+from cryotools.anchors.network import PATH
+from cryotools.anchors.placement import library
+from cryotools.anchors.predict import AnchorDetector, TracedMap
+from cryotools.anchors.reweight import apply_sequences
+from cryotools.anchors.sequence import SequenceFit, fit_sequences
+from cryotools.core.errors import CryotoolsWarning, DataError
+from cryotools.core.maps.volume import Volume
+from cryotools.core.progress import Progress
+from cryotools.core.structures.residues import Residues, find_residues
+from cryotools.core.structures.structure import Structure
+from cryotools.modelling.assemble import ChainPlan, registered_chains, unregistered_chains
+from cryotools.modelling.check import check_resolution, check_trace
+from cryotools.modelling.fullatoms import broken_bonds, full_atoms, refined_ca
+from cryotools.modelling.names import chain_name, residue_names
+
+LEAST = 8  # residues of a chain without a sequence
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """An atomic model of a map.
+
+    Attributes
+    ----------
+    structure : all atoms, in Å; B factors are confidence × 100
+    residues : of the structure
+    chains : by the structure's chain names
+    sequences : by the names that the chains' sequences have; equal ones are joined by slashes
+    detection : what was found in the map, with what the sequences say of it
+    fits : where the sequences fit
+    prepared : the map as it was refined in
+    hand : of the helices
+    """
+
+    structure: Structure
+    residues: Residues
+    chains: dict[str, ChainPlan]
+    sequences: dict[str, str]
+    detection: Detection
+    fits: list[SequenceFit]
+    prepared: Volume
+    hand: HelixHand
+
+    def full_sequences(self) -> dict[str, list[str]]:
+        """The residue names of each chain's whole sequence; of a chain of unknown ones, those of its residues."""
+        known = {name: residue_names(letters) for name, letters in self.sequences.items()}
+        return {name: known.get(plan.sequence, residue_names(plan.letters)) for name, plan in self.chains.items()}
+
+
+def build_in_map(
+    detector: AnchorDetector,
+    volume: Volume,
+    resolution: float | None = None,
+    sequences: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> BuiltModel:
+    """Build an atomic model into a map.
+
+    Parameters
+    ----------
+    sequences : one-letter codes by name, a record for each copy or one for all; None for a model of unknown sequence,
+        whose residues have their most probable types
+
+    Raises
+    ------
+    DataError
+        No chain of a protein is found in the map, its resolution is too low, or a sequence has letters that are none.
+    """
+    check_resolution(resolution)
+    known = _by_names(sequences) if sequences else {}
+    traced = detector.traced(volume, resolution, progress)
+    residues, _ = detector.named(traced)
+    check_trace(traced, residues)
+    traced = _with_refined(traced, residues)
+    residues, _ = detector.named(traced)
+    hand = warn_if_left_handed(residues)
+    fits: list[SequenceFit] = []
+    if sequences:
+        fits = fit_sequences(residues, sequences, gapped=True)
+        residues, fits = apply_sequences(residues, fits, sequences)
+    plans = _plans(residues, fits, known, traced)
+    if not plans:
+        raise DataError(
+            "no chain of a protein is found; check the map's voxel size, contrast and hand, or whether it is one of "
+            "nucleic acid"
+        )
+    structure, plans = _built(plans, traced.prepared.volume, progress)
+    detection = Detection(volume, residues, detector.nucleotides(traced), traced.prepared.levels, resolution)
+    chains = {chain_name(number): plan for number, plan in enumerate(plans)}
+    return BuiltModel(structure, find_residues(structure), chains, known, detection, fits, traced.prepared.volume, hand)
+
+
+def _by_names(sequences: Mapping[str, str]) -> dict[str, str]:
+    """Sequences by the names of the fits."""
+    names = library(sequences).names
+    plain = {name: "".join(text.split()).upper() for name, text in sequences.items()}
+    return {joined: next(text for name, text in plain.items() if name == _first(joined, plain)) for joined in names}
+
+
+def _first(joined: str, plain: Mapping[str, str]) -> str:
+    """The first of the names that are joined by slashes; names may have slashes themselves."""
+    return next(name for name in plain if joined == name or joined.startswith(f"{name}/"))
+
+
+def _with_refined(traced: TracedMap, residues: DetectedResidues) -> TracedMap:
+    """The traced map with Cα atoms where the refinement of their paths puts them."""
+    plans = [
+        ChainPlan("", np.arange(len(at)), at, residues.ca[at], "X" * len(at), np.ones(len(at)))
+        for at in (np.flatnonzero(residues.path == number) for number in range(int(residues.path.max(initial=-1)) + 1))
+        if len(at) >= 4
+    ]
+    if not plans:
+        return traced
+    volume, chain = traced.prepared.volume, traced.chain
+    ca = residues.ca.copy()
+    ca[np.concatenate([plan.residue for plan in plans])] = refined_ca(plans, volume)
+    order = cKDTree(residues.ca).query(volume.grid.index_to_world(chain.here))[1]
+    here = volume.grid.world_to_index(ca)[order]
+    previous = np.where((chain.before >= 0)[:, None], here[chain.before], chain.previous)
+    following = np.where((chain.after >= 0)[:, None], here[chain.after], chain.following)
+    return replace(traced, chain=replace(chain, here=here, previous=previous, following=following))
+
+
+def _plans(
+    residues: DetectedResidues, fits: list[SequenceFit], known: Mapping[str, str], traced: TracedMap
+) -> list[ChainPlan]:
+    plans = registered_chains(residues, fits, known, traced.channels[PATH], np.array(traced.prepared.volume.origin))
+    taken = np.zeros(len(residues), dtype=bool)
+    for plan in plans:
+        taken[plan.residue[plan.residue >= 0]] = True
+    others = unregistered_chains(residues, taken, LEAST)
+    if not known:
+        others = [replace(one, letters="".join(residues.letters[at] for at in one.residue)) for one in others]
+    return plans + others
+
+
+def _built(plans: list[ChainPlan], prepared: Volume, progress: Progress | None) -> tuple[Structure, list[ChainPlan]]:
+    """All atoms, without added residues whose bonds cannot be closed."""
+    structure, bonded = full_atoms(plans, prepared, progress)
+    bad = broken_bonds(structure, bonded)
+    if not bad.any():
+        return structure, plans
+    pruned, begin = [], 0
+    for plan in plans:
+        keep = np.ones(len(plan), dtype=bool)
+        added = plan.residue < 0
+        for at in np.flatnonzero(bad[begin : begin + len(plan)]):
+            for way in (np.arange(at, -1, -1), np.arange(at + 1, len(plan))):
+                for one in way:
+                    if not added[one]:
+                        break
+                    keep[one] = False
+        begin += len(plan)
+        pruned.append(plan.part(keep))
+    if all(len(a) == len(b) for a, b in zip(plans, pruned, strict=True)):
+        return structure, plans
+    warnings.warn(
+        f"{sum(map(len, plans)) - sum(map(len, pruned))} residues between ends too far apart are left out",
+        CryotoolsWarning,
+        stacklevel=3,
+    )
+    return full_atoms(pruned, prepared, progress)[0], pruned

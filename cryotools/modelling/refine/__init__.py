@@ -1,0 +1,1 @@
+"""Real-space refinement of atomic models by gradients."""
