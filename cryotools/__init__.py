@@ -25,6 +25,7 @@ __all__ = [
     "compare_maps",
     "annotate_sse",
     "detect_anchors",
+    "build_model",
     "judge_realism",
     "find_homologs",
     "score_model",
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from cryotools.api.heterogeneity import score_drgn, simulate_particles, train_drgn
     from cryotools.api.homologs import find_homologs
     from cryotools.api.maps import compare_maps, write_map
-    from cryotools.api.modelling import score_model
+    from cryotools.api.modelling import build_model, score_model
     from cryotools.api.realism import judge_realism
     from cryotools.api.simulation import molmap, pdb2mrc, simulate_map
     from cryotools.api.sse import annotate_sse
@@ -68,6 +69,7 @@ _MODULES = {
     "compare_maps": "cryotools.api.maps",
     "annotate_sse": "cryotools.api.sse",
     "detect_anchors": "cryotools.api.anchors",
+    "build_model": "cryotools.api.modelling",
     "judge_realism": "cryotools.api.realism",
     "find_homologs": "cryotools.api.homologs",
     "score_model": "cryotools.api.modelling",

@@ -1,16 +1,18 @@
-"""Atomic models from Python: how good one is."""
+"""Atomic models from Python: built into maps, and how good one is."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cryotools.api.arguments import VoxelSize
+from cryotools.api.arguments import Path, VoxelSize
 from cryotools.core.maps.maplike import MapLike, as_volume
 from cryotools.core.structures.structurefile import StructureLike, as_structure
 
 if TYPE_CHECKING:
+    from cryotools.modelling.build import BuiltModel
     from cryotools.modelling.scoring.score import ModelScores
 
 
@@ -54,3 +56,43 @@ def score_model(
         superpose=superpose,
         confidence=confidence,
     )
+
+
+def build_model(
+    volume: MapLike | np.ndarray,
+    resolution: float | None = None,
+    *,
+    sequences: Mapping[str, str] | Path | None = None,
+    voxel_size: VoxelSize | None = None,
+    weights: Path | None = None,
+    trace_weights: Path | None = None,
+    rotations: Literal[1, 4, 24] = 1,
+    device: str = "auto",
+    precision: str = "fp32",
+) -> BuiltModel:
+    """An atomic model of the proteins in a map: `.structure` has its atoms, `.chains` the confidence of each residue.
+
+    Parameters
+    ----------
+    resolution : Å; None where it is not known
+    sequences : of the map's proteins, one-letter codes by name or a FASTA file; None for most probable types
+    voxel_size : Å, of an array; replaces that of a file or a volume
+    weights, trace_weights : files of networks made by train-anchors: of amino acids, and of chains
+    rotations : average the network of chains over so many rotations of the map, at as many times its cost
+
+    Raises
+    ------
+    UsageError
+        The resolution is not a positive number, or another option is out of range.
+    DataError
+        No chain of a protein is found, the resolution is 6 Å or worse, the sequences are not those of proteins, or the
+        weights are missing or damaged.
+    """
+    from cryotools.anchors.predict import AnchorDetector
+    from cryotools.core.compute.runner import Compute
+    from cryotools.core.structures.fasta import read_fasta
+    from cryotools.modelling.build import build_in_map
+
+    known = sequences if sequences is None or isinstance(sequences, Mapping) else read_fasta(sequences)
+    detector = AnchorDetector(weights, trace_weights, Compute(device, precision), rotations)
+    return build_in_map(detector, as_volume(volume, voxel_size), resolution, known)

@@ -28,9 +28,9 @@ along x.
 
 Examples:
 
-cryotools build-model map.mrc model.cif --sequence chains.fasta --res 3
+cryotools build-model map.mrc model.cif --sequence proteins.fasta --res 3
 
-cryotools build-model map.mrc model.cif --sequence chains.fasta --res 3 --report model.md
+cryotools build-model map.mrc model.cif --sequence proteins.fasta --res 3 --report model.md
 """
 
 
@@ -118,9 +118,9 @@ def _write(out: str, report: str | None, model: BuiltModel, source: Any, flip: b
     names = []
     with output_set():
         if report:
-            from cryotools.modelling.report import write_report
+            from cryotools.modelling.report import write_model_report
 
-            names += write_report(report, model, source.file)
+            names += write_model_report(report, model, source.file)
         names += write_model(out, model, source, flipped=flip)
     return names
 

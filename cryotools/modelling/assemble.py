@@ -22,6 +22,8 @@ from cryotools.modelling.stretches import SLACK, SPAN, Stretch
 
 _FARTHEST = 40  # residues, between stretches of a chain that are told to be one by their distance
 _LOOP = 10  # residues that are searched in the density
+_AROUND, _OWN = 30.0, 0.5  # Å, within which a loop minds others, and of its own ends
+_ADDED = 0.5  # confidence of residues that are put between others
 _LEAST = 5  # residues of a registered chain
 
 
@@ -57,8 +59,9 @@ class ChainPlan:
     def part(self, keep: np.ndarray) -> ChainPlan:
         """The residues selected by a mask (n,)."""
         text = "".join(one for one, there in zip(self.letters, keep, strict=True) if there)
-        arrays = (one[keep] for one in (self.position, self.residue, self.ca))
-        return ChainPlan(self.sequence, *arrays, text, self.confidence[keep])
+        return ChainPlan(
+            self.sequence, self.position[keep], self.residue[keep], self.ca[keep], text, self.confidence[keep]
+        )
 
 
 def registered_chains(
@@ -131,44 +134,50 @@ def _compatible(residues: DetectedResidues, ordered: Sequence[Stretch]) -> bool:
 def _joined(
     residues: DetectedResidues, group: Sequence[Stretch], letters: str, path: np.ndarray, origin: np.ndarray
 ) -> ChainPlan:
+    """The chain of stretches in sequence order, with what can be found between them."""
     position, residue, ca = _filled(residues, group[0])
-    everything = residues.ca[residues.path >= 0]
     for other in group[1:]:
         following = _filled(residues, other)
         missing = int(following[0][0] - position[-1] - 1)
-        between = _between(residues, residue, following[1], missing)
-        places = None
-        if missing and between is not None:
-            places = (
-                residues.ca[between]
-                if len(between) == missing
-                else respaced(np.concatenate([ca[-1:], residues.ca[between], following[2][:1]]), missing)
-            )
-            marks = between if len(between) == missing else np.full(missing, -1)
-        elif 0 < missing <= _LOOP and len(ca) > 1 and len(following[2]) > 1:
-            near = np.linalg.norm(everything - (ca[-1] + following[2][0]) / 2, axis=1) < 30
-            own = np.concatenate([ca[-2:], following[2][:2]])
-            others = everything[near]
-            others = others[np.linalg.norm(others[:, None] - own, axis=2).min(axis=1) > 0.5]
-            loop = find_loop(
-                (ca[-1] - origin, following[2][0] - origin),
-                (ca[-2] - origin, following[2][1] - origin),
-                missing,
-                path,
-                others - origin,
-            )
-            if loop is not None:
-                places, marks = loop.ca + origin, np.full(missing, -1)
-        if places is not None:
+        found = _missing(residues, (residue, ca), following[1:], missing, path, origin) if missing else None
+        if found is not None:
             position = np.concatenate([position, position[-1] + 1 + np.arange(missing)])
-            residue, ca = np.concatenate([residue, marks]), np.concatenate([ca, places])
+            residue, ca = np.concatenate([residue, found[0]]), np.concatenate([ca, found[1]])
         position = np.concatenate([position, following[0]])
         residue, ca = np.concatenate([residue, following[1]]), np.concatenate([ca, following[2]])
-    here = residue >= 0
-    confidence = np.full(len(position), 0.5)
-    confidence[here] = residues.confidence[residue[here]]
+    confidence = np.where(residue >= 0, residues.confidence[residue], _ADDED).astype(np.float64)
     text = "".join(letters[at] for at in position)
     return ChainPlan(group[0].sequence, position, residue, ca, text, confidence)
+
+
+def _missing(
+    residues: DetectedResidues,
+    before: tuple[np.ndarray, np.ndarray],
+    after: tuple[np.ndarray, np.ndarray],
+    missing: int,
+    path: np.ndarray,
+    origin: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The residues (k,), -1 if they are not on the path, and Cα atoms (k, 3) between two pieces of a chain, each given
+    by its residues and Cα atoms; None if they are not found.
+    """
+    (residue, ca), (following, there) = before, after
+    added = np.full(missing, -1)
+    between = _between(residues, residue, following, missing)
+    if between is not None:
+        if len(between) == missing:
+            return between, residues.ca[between]
+        return added, respaced(np.concatenate([ca[-1:], residues.ca[between], there[:1]]), missing)
+    if missing > _LOOP or len(ca) < 2 or len(there) < 2:
+        return None
+    others = residues.ca[residues.path >= 0]
+    others = others[np.linalg.norm(others - (ca[-1] + there[0]) / 2, axis=1) < _AROUND]
+    own = np.concatenate([ca[-2:], there[:2]])
+    others = others[np.linalg.norm(others[:, None] - own, axis=2).min(axis=1) > _OWN]
+    loop = find_loop(
+        (ca[-1] - origin, there[0] - origin), (ca[-2] - origin, there[1] - origin), missing, path, others - origin
+    )
+    return None if loop is None else (added, loop.ca + origin)
 
 
 def _filled(residues: DetectedResidues, one: Stretch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -183,12 +192,12 @@ def _filled(residues: DetectedResidues, one: Stretch) -> tuple[np.ndarray, np.nd
     ca = np.full((len(whole), 3), np.nan)
     ca[at >= 0] = residues.ca[at[at >= 0]]
     uneven = np.flatnonzero((step != 1) | (np.abs(np.diff(residue)) != 1))
-    for k in uneven:  # spread two residues on either side, too
+    for k in uneven.tolist():  # spread two residues on either side, too
         low, high = max(k - 2, 0), min(k + 3, len(position) - 1)
-        rows = np.arange(
-            residue[low], residue[high] + np.sign(residue[high] - residue[low]), np.sign(residue[high] - residue[low])
-        )
-        first, last = position[low] - position[0], position[high] - position[0]
+        begin, end = int(residue[low]), int(residue[high])
+        way = 1 if end > begin else -1
+        rows = np.arange(begin, end + way, way)
+        first, last = int(position[low] - position[0]), int(position[high] - position[0])
         ca[first + 1 : last] = respaced(residues.ca[rows], last - first - 1)
     return whole, at, ca
 

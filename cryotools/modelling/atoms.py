@@ -28,7 +28,7 @@ class BuiltChain:
     confidence: np.ndarray
 
 
-def as_structure(chains: Sequence[BuiltChain], name: str = "") -> Structure:
+def structure_of_chains(chains: Sequence[BuiltChain], name: str = "") -> Structure:
     """All atoms of the `chains`, with confidence × 100 as B factors."""
     return concatenate([_atoms(one, name) for one in chains])
 

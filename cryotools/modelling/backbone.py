@@ -132,15 +132,15 @@ def _with_ends(atoms: np.ndarray, density: Sampler | None) -> np.ndarray:
     """The backbone with N of its first residue and C and O of its last."""
     n, ca, c, o = (atoms[:, k] for k in range(4))
     trial = np.linspace(-180, 180, STATES, endpoint=False)
-    first = place_atom(*_repeated(STATES, atoms[1, 0], c[0], ca[0]), 1.459, 111.0, trial)
+    first = place_atom(*_repeated(atoms[1, 0], c[0], ca[0]), 1.459, 111.0, trial)
     score = _values(density, first)
     helix = np.abs((trial + 40 + 180) % 360 - 180)  # ψ of a helix if the density does not tell
     n[0] = first[int(np.argmax(_PER_DENSITY * score - helix / 180))]
-    last = place_atom(*_repeated(STATES, c[-2], n[-1], ca[-1]), 1.525, 111.0, trial)
+    last = place_atom(*_repeated(c[-2], n[-1], ca[-1]), 1.525, 111.0, trial)
     score = _values(density, last)
     helix = np.abs((trial + 63 + 180) % 360 - 180)
     c[-1] = last[int(np.argmax(_PER_DENSITY * score - helix / 180))]
-    final = place_atom(*_repeated(STATES, n[-1], ca[-1], c[-1]), 1.231, 120.1, trial)
+    final = place_atom(*_repeated(n[-1], ca[-1], c[-1]), 1.231, 120.1, trial)
     score = _values(density, final)
     helix = np.abs((trial - 140 + 180) % 360 - 180)
     o[-1] = final[int(np.argmax(_PER_DENSITY * score - helix / 180))]
@@ -173,8 +173,10 @@ def _lone(atoms: np.ndarray) -> np.ndarray:
     return atoms[:, 1:2] + shape if len(atoms) else atoms
 
 
-def _repeated(count: int, *points: np.ndarray) -> list[np.ndarray]:
-    return [np.broadcast_to(point, (count, 3)) for point in points]
+def _repeated(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three points (3,) for each turn."""
+    shape = (STATES, 3)
+    return np.broadcast_to(a, shape), np.broadcast_to(b, shape), np.broadcast_to(c, shape)
 
 
 def _values(density: Sampler | None, places: np.ndarray) -> np.ndarray:

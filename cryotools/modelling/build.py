@@ -27,7 +27,7 @@ from cryotools.core.progress import Progress
 from cryotools.core.structures.residues import Residues, find_residues
 from cryotools.core.structures.structure import Structure
 from cryotools.modelling.assemble import ChainPlan, registered_chains, unregistered_chains
-from cryotools.modelling.check import check_resolution, check_trace
+from cryotools.modelling.check import check_trace, refuse_coarse
 from cryotools.modelling.fullatoms import broken_bonds, full_atoms, refined_ca
 from cryotools.modelling.names import chain_name, residue_names
 
@@ -84,7 +84,7 @@ def build_in_map(
     DataError
         No chain of a protein is found in the map, its resolution is too low, or a sequence has letters that are none.
     """
-    check_resolution(resolution)
+    refuse_coarse(resolution)
     known = _by_names(sequences) if sequences else {}
     traced = detector.traced(volume, resolution, progress)
     residues, _ = detector.named(traced)

@@ -15,11 +15,16 @@ from cryotools.core.errors import CryotoolsWarning, DataError
 
 COARSEST = 6.0  # Å
 _FEWEST = 12  # residues on paths
+# mean confidence of a residue's type: noise has .07 to .09, nucleic acid .08, protein .11 to .5 up to 3.8 Å; at 4.3 Å
+# it may be as low as in noise
+_LEAST_SURE, _SIDE_CHAINS = 0.1, 4.0
 _NUCLEOTIDE, _APART = 0.5, 4.0  # probability, and voxels between
-_SCALE = 0.03  # relative error of the voxel size that is told
+# bond_factor of six experimental maps is .974 to 1.000; with voxels of 0.9 and 1.1 times the size .917 to .988 and
+# 1.000 to 1.056, as the network expects bonds of the usual length
+_SHORTEST, _LONGEST, _USUAL, _RESPONSE = 0.945, 1.03, 0.99, 2.2
 
 
-def check_resolution(resolution: float | None) -> None:
+def refuse_coarse(resolution: float | None) -> None:
     """Refuse maps whose chains cannot be seen.
 
     Raises
@@ -40,7 +45,8 @@ def check_trace(traced: TracedMap, residues: DetectedResidues) -> None:
     Raises
     ------
     DataError
-        Fewer than twelve residues are on paths.
+        Fewer than twelve residues are on paths, or their types are as unclear as in noise, although the resolution is
+        better than 4 Å.
     """
     on_path = int(np.sum((residues.path >= 0) & (residues.presence >= 0.5)))
     if on_path < _FEWEST:
@@ -50,11 +56,19 @@ def check_trace(traced: TracedMap, residues: DetectedResidues) -> None:
             f"only {on_path} residues are found on likely chains{seen}; check the map's contrast, voxel size and "
             "resolution"
         )
+    sure, resolution = float(residues.confidence[residues.path >= 0].mean()), traced.resolution
+    if sure < _LEAST_SURE and (resolution is None or resolution < _SIDE_CHAINS):
+        raise DataError(
+            "no density like a protein's: chains are found, but their amino acids cannot be told apart, as in noise or "
+            f"nucleic acid; check the map's contrast, voxel size and hand, and give its resolution if it is worse than "
+            f"{_SIDE_CHAINS:g} A"
+        )
     factor = bond_factor(traced)
-    if abs(factor - 1) > _SCALE:
+    if not _SHORTEST <= factor <= _LONGEST:
+        scale = 1 / (1 + _RESPONSE * (factor - _USUAL))
         warnings.warn(
-            f"neighbouring CA atoms are {factor * BOND:.2f} A apart, {factor:.3f} times as far as in proteins: the "
-            f"voxel size is probably {1 / factor:.3f} times that of the header; correct it with `voxel_size`",
+            f"neighbouring CA atoms are found {factor * BOND:.2f} A apart ({_USUAL * BOND:.2f} A are usual): the voxel "
+            f"size may be wrong by a factor of about {1 / scale:.2f}; check it, and correct it with `voxel_size`",
             CryotoolsWarning,
             stacklevel=3,
         )

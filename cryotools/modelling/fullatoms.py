@@ -11,7 +11,7 @@ from cryotools.core.progress import Progress
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import Structure
 from cryotools.modelling.assemble import ChainPlan
-from cryotools.modelling.atoms import BuiltChain, as_structure
+from cryotools.modelling.atoms import BuiltChain, structure_of_chains
 from cryotools.modelling.backbone import backbone_from_ca
 from cryotools.modelling.names import chain_name, residue_names
 from cryotools.modelling.refine.run import RefinementPlan, refine
@@ -77,4 +77,4 @@ def _built(plans: Sequence[ChainPlan], backbone: np.ndarray, prepared: Volume, *
         built.append(
             BuiltChain(chain_name(number), flat[part], plan.position + 1, backbone[part], atoms[part], plan.confidence)
         )
-    return as_structure(built)
+    return structure_of_chains(built)

@@ -15,7 +15,7 @@ _REACH = 3.85  # Å per residue that a chain can span
 _SLACK = 1.0  # Å
 _CLASH = 3.4  # Å from Cα atoms that are there already
 _DISTINCT = 0.7  # Å, between two beams' last atoms
-_UNLIKELY = -2.0  # mean log-odds of the bonds of a loop, below which density does not join the ends
+_UNLIKELY = -0.6  # mean log-odds of the bonds of a loop, below which density does not join the ends
 
 
 @dataclass(frozen=True)

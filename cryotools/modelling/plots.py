@@ -23,8 +23,8 @@ def draw_model(path: str, model: BuiltModel, title: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 8), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(5, 3))
-    for panel, (name, plane) in zip(top.subplots(1, 3), _VIEWS.items(), strict=True):
+    top, bottom = figure.subfigures(2, 1, height_ratios=(5, 3), squeeze=False)[:, 0]
+    for panel, (name, plane) in zip(top.subplots(1, 3).flat, _VIEWS.items(), strict=True):
         _trace(panel, model, *plane)
         panel.set_title(f"seen along {name}", fontsize=9)
     _along(bottom.subplots(1, 1), model)

@@ -48,7 +48,7 @@ def _coverage(model: BuiltModel, name: str) -> float:
     return sum(len(plan) for plan in model.chains.values() if plan.sequence == name) / len(model.sequences[name])
 
 
-def write_report(path: str, model: BuiltModel, title: str) -> list[str]:
+def write_model_report(path: str, model: BuiltModel, title: str) -> list[str]:
     """Write the page (Markdown) and its picture; returns their names."""
     picture = str(Path(path).with_suffix(".png"))
     with output_set():
@@ -67,7 +67,7 @@ def report_text(model: BuiltModel, title: str, picture: str) -> str:
         "on the sequences": f"{figures['n_placed']} residues, {figures['n_added']} of all added between traced ones",
         "expected to be right": f"{figures['expected_right']:.0f} residues, by their confidence",
         "mean density": f"{figures['density']:.2f} of the molecule's",
-        "Ramachandran": f"{figures['favoured']:.1%} favoured, {figures['outliers']:.1%} outliers (refined against them)",
+        "Ramachandran": f"{figures['favoured']:.1%} favoured, {figures['outliers']:.1%} outliers (they are refined)",
         "bonds, angles": f"{figures['bond_rmsd_A']:.3f} Å, {figures['angle_rmsd']:.2f}° from ideal (rms)",
         "clashes": f"{figures['clashscore']:.1f} per 1,000 atoms, without hydrogens",
     }

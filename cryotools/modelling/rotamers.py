@@ -1,4 +1,4 @@
-"""Side chains from a library of rotamers: for each residue the one that density and neighbours allow, and that is common.
+"""Side chains from a library of rotamers: for each residue one that density and neighbours allow, and that is common.
 
 The library (`rotamers.npz`) has for each amino acid the commonest conformations of crystal structures and their shares;
 docs/build-model-notes.md says how it is measured.

@@ -33,7 +33,7 @@ class Neighbours:
         self.radius = np.array([_RADIUS.get(number, _RADIUS[6]) for number in range(256)])[structure.element]
 
     def pairs(self, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs (k, 2) of atoms at `xyz` (n, 3) that may come too near, and the distances (k,) in Å they should keep."""
+        """Pairs (k, 2) of atoms at `xyz` (n, 3) that may come too near, and the distances (k,) in Å to keep."""
         found = cKDTree(xyz).query_pairs(_REACH, output_type="ndarray").astype(np.int64)
         found = found[~np.isin(found[:, 0] * len(xyz) + found[:, 1], self.bonded)]
         least = self.radius[found].sum(axis=1) - _OVERLAP

@@ -1,8 +1,8 @@
 """Real-space refinement: atoms move up the density as far as their stereochemistry allows.
 
 The map is blurred at first, so that atoms find density from farther away. Its weight follows from gradients: the
-map's is a small part of that of the stereochemistry of a model that is shaken by 0.1 Å. If bonds end up too far from ideal, the rest is
-done again at half the weight.
+map's is a small part of that of the stereochemistry of a model that is shaken by 0.1 Å. If bonds end up too far from
+ideal, the rest is done again at half the weight.
 """
 
 from __future__ import annotations
@@ -60,7 +60,16 @@ def refine(
     plan = plan or RefinementPlan()
     if len(structure) < 3:
         return structure
-    engine = _Engine(structure, volume, plan, bonded)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the tensors are small
+    try:
+        return structure.with_xyz(_refined(_Engine(structure, volume, plan, bonded), plan))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _refined(engine: _Engine, plan: RefinementPlan) -> np.ndarray:
+    """The positions (n, 3) after all steps."""
     engine.relax(60)
     weight = plan.map_weight * engine.balance()
     each = max(plan.steps // (len(plan.blurs) + 1), 1)
@@ -73,7 +82,7 @@ def refine(
         if engine.bond_rmsd() <= plan.bond_limit:
             break
         weight /= 2
-    return structure.with_xyz(engine.positions())
+    return engine.positions()
 
 
 class _Engine:
