@@ -28,6 +28,7 @@ __all__ = [
     "build_model",
     "judge_realism",
     "find_homologs",
+    "locate_sites",
     "score_model",
     "read_particles",
     "backproject",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from cryotools.api.modelling import build_model, score_model
     from cryotools.api.realism import judge_realism
     from cryotools.api.simulation import molmap, pdb2mrc, simulate_map
+    from cryotools.api.sites import locate_sites
     from cryotools.api.sse import annotate_sse
     from cryotools.core.errors import CryotoolsError, CryotoolsNote, CryotoolsWarning
     from cryotools.core.maps.mapfile import read_map
@@ -72,6 +74,7 @@ _MODULES = {
     "build_model": "cryotools.api.modelling",
     "judge_realism": "cryotools.api.realism",
     "find_homologs": "cryotools.api.homologs",
+    "locate_sites": "cryotools.api.sites",
     "score_model": "cryotools.api.modelling",
     "read_particles": "cryotools.heterogeneity.particles",
     "backproject": "cryotools.heterogeneity.backproject",

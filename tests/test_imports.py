@@ -42,6 +42,8 @@ INFERENCE = (
     "anchors.predict",
     "heterogeneity.predict",
     "heterogeneity.runs",
+    "sites.evidence",
+    "sites.predict",
     "sse.predict",
     "realism.predict",
     "simulate.learned.predict",
@@ -142,7 +144,7 @@ def test_applying_a_network_needs_nothing_of_training(module: str) -> None:
 def test_tests_lie_in_the_rooms_of_what_they_test() -> None:
     tests = Path(__file__).parent
     rooms = {name for name, path in _modules().items() if path.name == "__init__.py"}
-    benchmarks = ("benchmarks.anchors", "benchmarks.drgn", "benchmarks.homologs", "benchmarks.sse")
+    benchmarks = ("benchmarks.anchors", "benchmarks.drgn", "benchmarks.homologs", "benchmarks.sites", "benchmarks.sse")
     stray = [
         path.relative_to(tests).as_posix()
         for path in tests.rglob("test_*.py")

@@ -13,6 +13,7 @@ from cryotools.core.compute.checkpoint import SHIPPED, load_network
 from cryotools.realism.network import EVALUATOR
 from cryotools.simulate.learned.network import GENERATOR
 from cryotools.simulate.learned.vae_network import VAE_GENERATOR
+from cryotools.sites.network import BINDING_SITES
 from cryotools.sse.network import SECONDARY_STRUCTURE
 
 FOLDER = Path(cryotools.__file__).with_name("weights")
@@ -33,5 +34,6 @@ def test_a_network_is_what_its_card_says(path):
     assert card["name"] == path.stem
     assert not set(card["trained_on"]) & set(card["held_out"])
     assert path.stat().st_size < 12e6
-    _, config, _ = load_network(path, [GENERATOR, VAE_GENERATOR, EVALUATOR, SECONDARY_STRUCTURE, TRACE, RESIDUE_TYPE])
+    known = [GENERATOR, VAE_GENERATOR, EVALUATOR, SECONDARY_STRUCTURE, TRACE, RESIDUE_TYPE, BINDING_SITES]
+    _, config, _ = load_network(path, known)
     assert {key: getattr(config, key) for key in card["config"]} == card["config"]

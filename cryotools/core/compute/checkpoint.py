@@ -31,6 +31,7 @@ from cryotools.core.files.output import atomic_path
 _FORMAT = "cryotools-network-1"
 WEIGHTS_FOLDER = Path(__file__).parents[2] / "weights"
 SHIPPED = (
+    "binding-sites",
     "evaluation-discriminator",
     "map-generator",
     "residue-trace",

@@ -138,7 +138,9 @@ def _around(of_atom: np.ndarray, labels: SiteLabels, random: np.random.Generator
     """Mask (n,) of the atoms around which a box may lie: those of one kind of site, or of residues of which something
     is known.
     """
-    known: np.ndarray = np.logical_and(of_atom >= 0, labels.known.any(axis=0)[of_atom])
+    told = labels.known.max(axis=0)
+    known = np.zeros(len(of_atom), dtype=bool)
+    known[of_atom >= 0] = told[of_atom[of_atom >= 0]]
     present = [site for site, members in enumerate(labels.sites) if (known & members[of_atom]).any()]
     if present and random.random() < _AT_SITE:
         rarest = [site for site in present if site != INTERFACE_SITE] or present
