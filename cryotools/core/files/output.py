@@ -22,6 +22,9 @@ from cryotools.core.errors import DataError, UsageError
 
 _SUFFIX = ".cryotools-tmp"
 _EARLIER = "-earlier"
+_LEFTOVERS: ContextVar[dict[Path, list[str]] | None] = ContextVar(
+    "temporary files by folder, in an output set", default=None
+)
 _WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("temporary files by target, in an output set", default=None)
 
 
@@ -106,12 +109,13 @@ def output_set() -> Iterator[None]:
         yield
         return
     waiting: dict[Path, Path] = {}
-    token = _WAITING.set(waiting)
+    token, listed = _WAITING.set(waiting), _LEFTOVERS.set({})
     try:
         yield
         _appear(waiting)
     finally:
         _WAITING.reset(token)
+        _LEFTOVERS.reset(listed)
         for temporary in waiting.values():
             _unlink(temporary)
 
@@ -198,12 +202,23 @@ def _prefix(target: Path) -> str:
 def _remove_stale(target: Path) -> None:
     """Remove temporary files for the same target left by dead processes of this machine."""
     prefix = _prefix(target)
-    for leftover in target.parent.iterdir():
-        if not (leftover.name.startswith(prefix) and leftover.name.endswith(_SUFFIX)):
-            continue
-        process = leftover.name[len(prefix) : -len(_SUFFIX)].removesuffix(_EARLIER)
-        if process.isdigit() and not _is_running(int(process)):
-            leftover.unlink(missing_ok=True)
+    for name in _temporary_names(target.parent):
+        process = name[len(prefix) : -len(_SUFFIX)].removesuffix(_EARLIER)
+        if name.startswith(prefix) and process.isdigit() and not _is_running(int(process)):
+            target.with_name(name).unlink(missing_ok=True)
+
+
+def _temporary_names(folder: Path) -> list[str]:
+    """The temporary files in a folder; in an output set, those that were there when it was first written to, since
+    listing a folder for each of thousands of files takes longer than writing them.
+    """
+    listed = _LEFTOVERS.get()
+    if listed is not None and folder in listed:
+        return listed[folder]
+    names = [path.name for path in folder.iterdir() if path.name.endswith(_SUFFIX)]
+    if listed is not None:
+        listed[folder] = names
+    return names
 
 
 def _is_running(process: int) -> bool:

@@ -7,7 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -259,10 +262,12 @@ def test_a_set_within_a_set_is_part_of_it(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_set_leaves_is_cleaned_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [output_set, nullcontext])
+def test_what_a_killed_set_leaves_is_cleaned_up(tmp_path: Path, together: Callable[[], Any]) -> None:
     program = """
 import os, sys
 from pathlib import Path
+from typing import Any
 from cryotools.core.files.output import output_set, write_text
 moved, replace = [], Path.replace
 def dying(self, target):
@@ -280,8 +285,9 @@ with output_set():
     assert subprocess.run([sys.executable, "-c", program, tmp_path], check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "c").exists()
     assert len(list(tmp_path.iterdir())) == 6
-    for name in "abc":
-        write_text(tmp_path / name, "again")
+    with together():
+        for name in "abc":
+            write_text(tmp_path / name, "again")
     assert _texts(tmp_path) == dict.fromkeys("abc", "again")
 
 
