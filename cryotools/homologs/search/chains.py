@@ -60,7 +60,7 @@ def residues_at(letters: str, residues: Residues, chain: str) -> np.ndarray:
     """The residue of `chain` at each position of the sequence `letters`, int (n,), -1 where the chain has none.
 
     Residues of the chain are a part of the sequence, or it of them; what is missing or differs is found by a global
-    alignment in which only equal letters count.
+    alignment in which only equal letters count. There are no residues if fewer than half of the shorter are equal.
     """
     which = np.flatnonzero((residues.chain == chain) & (residues.kind == PROTEIN))
     which = which[residues.model[which] == residues.model[which[:1]]] if len(which) else which
@@ -73,19 +73,23 @@ def residues_at(letters: str, residues: Residues, chain: str) -> np.ndarray:
         start = letters.index(seen)
         found[start : start + len(seen)] = which
         return found
-    for (first, end), (begin, _) in _equal_stretches(letters, seen):
-        found[first:end] = which[begin : begin + end - first]
+    at, to = _equal_pairs(letters, seen)
+    found[at] = which[to]
     return found
 
 
-def _equal_stretches(letters: str, seen: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+def _equal_pairs(letters: str, seen: str) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of equal letters in an alignment of both, int (k,) each; none if they are not half of the shorter."""
     from Bio.Align import PairwiseAligner
 
     if not letters or not seen:
-        return []
-    aligner = PairwiseAligner(mode="global", match_score=2, mismatch_score=-3, open_gap_score=-3, extend_gap_score=0)
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    aligner = PairwiseAligner(mode="global", match_score=2, mismatch_score=-3, open_gap_score=-6, extend_gap_score=0)
     aligner.end_gap_score = 0
-    best = aligner.align(letters, seen)[0]
-    return [
-        ((int(a), int(b)), (int(c), int(d))) for (a, b), (c, d) in zip(best.aligned[0], best.aligned[1], strict=True)
-    ]
+    blocks = aligner.align(letters, seen)[0].aligned
+    none = np.zeros(0, dtype=int)
+    at, to = (np.concatenate([none, *(np.arange(begin, end) for begin, end in side)]) for side in blocks)
+    same = np.array(list(letters))[at] == np.array(list(seen))[to]
+    if 2 * np.count_nonzero(same) < min(len(letters), len(seen)):
+        same[:] = False
+    return at[same], to[same]

@@ -47,8 +47,9 @@ class StructureCutter:
             raise DataError(f"{path}: has no chain with this sequence")
         return best
 
-    def cut(self, path: Path, chain: str, aligned: str) -> Structure:
-        """What is kept of a chain with the letters `aligned`: the first model, to the first and last residue of these.
+    def cut(self, path: Path, chain: str, letters: str, aligned: slice) -> Structure:
+        """What is kept of a chain with the sequence `letters`, of which a part is `aligned`: the first model, from the
+        first to the last residue of that part.
 
         Raises
         ------
@@ -56,7 +57,7 @@ class StructureCutter:
             The structure cannot be read, or none of the residues has coordinates.
         """
         structure, residues = self._read(path)
-        found = residues_at(aligned, residues, chain)
+        found = residues_at(letters, residues, chain)[aligned]
         there = found[found >= 0]
         if not len(there):
             raise DataError(f"{path}: chain {chain} has no coordinates where it is aligned")

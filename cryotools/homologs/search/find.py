@@ -155,7 +155,7 @@ class _Placing:
                     self.without.append(known.name)
                 else:
                     chain = self.cutter.chain_of(source, known.letters, known.chain)
-                    path = self._cut(query, source, chain, hit)
+                    path = self._cut(query, source, chain, known.letters, hit)
             except DataError as error:
                 self.faults.append(str(error))
                 if known.path is not None:
@@ -196,8 +196,8 @@ class _Placing:
         entry = pdb_id(name_parts(name)[0]) or pdb_id(name)
         return self.downloads.model_file(entry) if self.downloads and entry else None
 
-    def _cut(self, query: str, source: Path, chain: str, hit: Match) -> Path:
-        part = self.cutter.cut(source, chain, hit.target_aligned.replace("-", ""))
+    def _cut(self, query: str, source: Path, chain: str, letters: str, hit: Match) -> Path:
+        part = self.cutter.cut(source, chain, letters, slice(hit.target_start, hit.target_end))
         if self.writer is None:
             return source
         target = self.writer.structure_file(query, source, chain)

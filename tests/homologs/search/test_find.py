@@ -186,6 +186,20 @@ def test_a_chain_that_has_nothing_where_it_is_aligned_is_left_out(query: str, tr
     assert found.homologs == ()
 
 
+def test_a_homolog_whose_aligned_part_has_no_coordinates_is_left_out(query: str, trypsin: Path, tmp_path: Path) -> None:
+    unseen = shuffled(query)[:80]
+    other = ChainDatabase("x", (KnownChain("1gbt:A", unseen + query, trypsin, "A"),))
+    with (
+        pytest.warns(CryotoolsWarning, match="chain A has no coordinates where it is aligned"),
+        pytest.warns(CryotoolsWarning, match="no homolog of sequence q"),
+    ):
+        search_homologs({"q": unseen}, tmp_path / "out", other)
+    found = search_homologs({"q": unseen + query[:100]}, tmp_path / "out", other).homologs[0]
+    at, which = found.aligned_residues(find_residues(read_structure(found.path)))
+    assert at.tolist() == list(range(80, 180))
+    assert which.tolist() == list(range(100))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
