@@ -8,7 +8,8 @@ weighted least squares at each point of the Fourier grid; the two alternate (Tip
 Two halves of the images have volumes of their own, and the z of each half come from the volumes of the other. So no
 image's noise reinforces itself, the covariance of the halves is that of the signal, which sets the Wiener filter of
 each component (as regularisation by half sets in Gilles & Singer, PNAS 122, e2419140122, 2025), and the likelihood of
-images under the other half's volumes says when to stop.
+images under the other half's volumes says when to stop. At full resolution the halves also show, voxel by voxel, where
+each component is and where there is only solvent.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from cryotools.heterogeneity.learning.dataset import HalfImages
 from cryotools.heterogeneity.linear.posterior import InnerProducts, Posterior, posterior
 from cryotools.heterogeneity.linear.prior import ShellPrior, round_mask
 from cryotools.heterogeneity.linear.slices import Corners, SliceGrid
+from cryotools.heterogeneity.linear.solvent import shared_share
 from cryotools.heterogeneity.linear.sums import NormalSums
 
 _AT_ONCE = 1 << 18  # Fourier values of images
@@ -205,20 +207,37 @@ class _Halves:
             self._order()
         if estimate:
             self.prior.update((self.volumes[0], self.volumes[1]), (left[0], left[1]))
+            if not only_mean and self.slices.grid.radius >= self.slices.images.box / 2:
+                self._clear_solvent()
         return Sweep(self.slices.grid.radius, likelihood / n, error / (2 * n * len(self.slices.pixels)), self.spread)
 
+    def _clear_solvent(self) -> None:
+        """Leave of each volume, voxel by voxel, what the halves share."""
+        for first, second in zip(*self.volumes, strict=True):
+            share = shared_share(first, second)
+            first *= share
+            second *= share
+
     def joined(self) -> Subspace:
-        """The mean of the halves."""
-        return Subspace((self.volumes[0] + self.volumes[1]) / 2, self.spread)
+        """The mean of the halves, which are compared a last time."""
+        self._clear_solvent()
+        volumes = (self.volumes[0] + self.volumes[1]) / 2
+        components = volumes[1:].reshape(self.count - 1, -1).astype(np.float64)
+        volumes[1:] = np.tensordot(_principal(components @ components.T), volumes[1:], 1)
+        return Subspace(volumes, self.spread)
 
     def _order(self) -> None:
         """Turn the components of both halves so that they are orthogonal, those that vary most first."""
         first, second = (volumes[1:].reshape(self.count - 1, -1).astype(np.float64) for volumes in self.volumes)
-        common = first @ second.T
-        values, axes = np.linalg.eigh((common + common.T) / 2)
-        turn = axes[:, np.argsort(-values)].T
+        turn = _principal(first @ second.T)
         for volumes in self.volumes:
             volumes[1:] = np.tensordot(turn, volumes[1:], 1)
+
+
+def _principal(common: np.ndarray) -> np.ndarray:
+    """The rotation (q, q) of components with these inner products (q, q) to orthogonal ones, the largest first."""
+    values, axes = np.linalg.eigh((common + common.T) / 2)
+    return axes[:, np.argsort(-values)].T
 
 
 class _Totals:

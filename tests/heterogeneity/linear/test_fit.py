@@ -30,12 +30,14 @@ def test_mean_components_and_places_are_recovered() -> None:
     sweeps: list[Sweep] = []
     found = fit_linear(images.images, LinearTraining(zdim=2, sweeps=12, contrast=0), after=sweeps.append)
     assert np.corrcoef(found.volumes[0].ravel(), known.MEAN.ravel())[0, 1] > 0.97
-    assert angle(found) < 25
+    assert angle(found) < 14  # 16 with the noise of the solvent
     table = describe_images(images.images, found)
     assert table.latent is not None
     assert explained(table.latent, images.latent).min() > 0.8
     norms = np.linalg.norm(known.COMPONENTS.reshape(2, -1), axis=1)
     assert np.allclose(found.deviations, norms, rtol=0.2)
+    products = found.volumes[1].ravel() @ found.volumes[2].ravel()
+    assert abs(products) < 1e-3 * found.deviations.prod()
     assert np.allclose(table.scale, 1)
     assert np.median(table.support) > 5
     # each half is judged by the volumes of the other, so that perfect volumes leave the noise
@@ -49,7 +51,7 @@ def test_likelihood_rises_at_each_radius_and_components_without_signal_vanish() 
         likelihoods = [each.log_likelihood for each in sweeps if each.radius == radius]
         assert max(likelihoods) >= likelihoods[0]
         assert likelihoods[-1] > max(likelihoods) - 0.1
-    assert np.all(found.deviations[2:] < 0.5 * found.deviations[1])
+    assert np.all(found.deviations[2:] < 0.25 * found.deviations[1])
 
 
 def test_scales_are_told_from_components() -> None:
