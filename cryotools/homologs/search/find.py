@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +105,8 @@ def search_homologs(
     names = [known.name for known in database.chains]
     task = SearchTask(queries, targets, options.evalue, options.iterations, options.threads)
     found: list[Homolog] = []
-    with_hits: set[str] = set()
+    found_by: set[str] = set()
+    alike: set[str] = set()  # queries of which there are hits
     with nullcontext() if folder is None else homolog_writer(folder, queries) as writer:
         placing = _Placing(database.chains, StructureCutter(options.keep), writer, downloads)
         for name, matches in engine.search(task, reporter or NoProgress()):
@@ -113,22 +114,30 @@ def search_homologs(
             kept = [one for one in hits if options.is_kept(one, len(queries[name]))][: options.max_hits]
             homologs = list(placing.homologs(name, queries[name], kept))
             found += [one for one in homologs if one.path.name]
+            alike.add(name)
             if homologs:
-                with_hits.add(name)
+                found_by.add(name)
             if writer is not None:
                 writer.add(homologs)
                 writer.write_alignment(name, hits, names)
         placing.warn()
-    without = [name for name in queries if name not in with_hits]
-    if without:
-        some = f"{len(without)} of {len(queries)} sequences" if len(without) > 1 else f"sequence {without[0]}"
-        warnings.warn(
-            f"no homolog of {some} is in {database.name}{f' ({listing(without)})' if len(without) > 1 else ''}; "
-            "try a larger `evalue`, `iterations=3`, or another database",
-            CryotoolsWarning,
-            stacklevel=2,
-        )
+    _warn_of_none([name for name in queries if name not in found_by], len(queries), alike, database.name)
     return HomologFolder(folder, tuple(found), queries)
+
+
+def _warn_of_none(without: Sequence[str], count: int, alike: Collection[str], database: str) -> None:
+    """Name the queries without homologs, and say how many of them have hits that are not kept."""
+    if not without:
+        return
+    some = f"{len(without)} of {count} sequences" if len(without) > 1 else f"sequence {without[0]}"
+    named = f" ({listing(without)})" if len(without) > 1 else ""
+    left_out = sum(name in alike for name in without)
+    if left_out == len(without):
+        advice = "there are hits, but the limits of identity and coverage or the lack of a structure leave them out"
+    else:
+        also = f"; {left_out} of them have hits that are left out" if left_out else ""
+        advice = f"try a larger `evalue`, `iterations=3`, or another database{also}"
+    warnings.warn(f"no homolog of {some} is in {database}{named}; {advice}", CryotoolsWarning, stacklevel=3)
 
 
 @dataclass

@@ -138,6 +138,13 @@ def test_a_query_without_homologs_is_named_and_leaves_an_empty_table(
     assert (tmp_path / "none/homologs.csv").read_text().count("\n") == 1
 
 
+def test_hits_that_the_limits_leave_out_are_mentioned(database: ChainDatabase, query: str) -> None:
+    options = SearchOptions(min_identity=0.99, min_coverage=1)
+    part = query[:90]
+    with pytest.warns(CryotoolsWarning, match="no homolog of sequence n is in .*there are hits, but the limits"):
+        search_homologs({"q": query, "n": part[:45] + shuffled(part[45:])}, None, database, options)
+
+
 def test_many_queries_are_searched_in_one_pass(database: ChainDatabase, query: str, tmp_path: Path) -> None:
     queries = {f"s{seed}": shuffled(query, seed=100 + seed) for seed in range(40)} | {"real": query}
     with pytest.warns(CryotoolsWarning, match=r"no homolog of 40 of 41 sequences .*\(s0, s1, .*, \.\.\.\)"):
