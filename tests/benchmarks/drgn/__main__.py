@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         points: list[curves.Point] = []
         for name in names:
             particles = ParticleSet(name, chosen.sets, chosen.work)
-            points += curves.curve(particles, counts, chosen.width, chosen.peer, chosen.images)
+            points += curves.curve(particles, counts, chosen.width, chosen.images, chosen.peer, chosen.peer_epochs)
         print(curves.curve_table(points), curves.times_table(points), sep="\n\n")
         return
     found: list[Measured] = []

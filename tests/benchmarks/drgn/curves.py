@@ -44,8 +44,12 @@ class Point:
     fsc: float
 
 
-def curve(particles: ParticleSet, epochs: Sequence[int], width: int, peer: str | None, images: int) -> list[Point]:
-    """Points of every program: runs of cryotools with so many `epochs` each, and one of cryoDRGN on the same images."""
+def curve(
+    particles: ParticleSet, epochs: Sequence[int], width: int, images: int, peer: str | None = None, last: int = 20
+) -> list[Point]:
+    """Points of every program: runs of cryotools with so many `epochs` each, and one of cryoDRGN with `last`, after as
+    many and on the same images.
+    """
     read = particles.particles()
     judge = Judge(particle_images(read, image_contrast(take_sample(read)).sign))
     held, used = parts(len(read))
@@ -59,10 +63,9 @@ def curve(particles: ParticleSet, epochs: Sequence[int], width: int, peer: str |
         both = (used, places[used]), (held, places[held])
         found.append(_point(particles, judge, run, NETWORK, count, seconds, both, images))
     if peer:
-        last = max(epochs)
         folder = particles.folder(PART, last)
         whole = run_once(folder, command_of(PART, particles, last, width, peer))
-        for count in epochs:
+        for count in sorted({*(each for each in epochs if each < last), last}):
             run = _after(folder, count)
             command, output = places_command(particles, folder, count, peer)
             if not output.exists():
