@@ -23,6 +23,7 @@ def score_model(
     volume: MapLike | np.ndarray | None = None,
     resolution: float | None = None,
     voxel_size: VoxelSize | None = None,
+    q_sigma: float = 0.6,
     superpose: bool = False,
     confidence: bool = False,
 ) -> ModelScores:
@@ -34,6 +35,7 @@ def score_model(
     volume, resolution : a map, and its resolution in Å: Q-scores, and with the resolution correlations with the map
         that the model would make
     voxel_size : Å, of an array; replaces that of a file or a volume
+    q_sigma : Å, width of the Q-score's reference Gaussian; EMDB's reports have 0.4
     superpose : first bring the model onto the reference by their sequences
     confidence : judge the B factors of Cα atoms as confidences in per cent, against the reference
 
@@ -53,6 +55,7 @@ def score_model(
         reference=None if reference is None else as_structure(reference),
         volume=None if volume is None else as_volume(volume, voxel_size),
         resolution=resolution,
+        q_sigma=q_sigma,
         superpose=superpose,
         confidence=confidence,
     )

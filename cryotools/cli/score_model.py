@@ -44,6 +44,10 @@ def command(
     json: opt.Json = False,
     quiet: opt.Quiet = False,
     threads: opt.ClassicalThreads = None,
+    q_sigma: Annotated[
+        float,
+        opt.advanced("--q-sigma", metavar="S", help="Width of the Q-score's Gaussian, Å; 0.4 as in EMDB's reports."),
+    ] = 0.6,
     voxel_size: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
@@ -80,6 +84,7 @@ def command(
             reference=other,
             volume=volume,
             resolution=res,
+            q_sigma=q_sigma,
             superpose=superpose,
             confidence=confidence,
             progress=reporter,

@@ -113,6 +113,7 @@ def test_atoms_outside_density_are_warned_of(run, here):
     [
         (["ideal.pdb", "--res", "3"], 2, "give --map"),
         (["ideal.pdb", "--superpose"], 2, "--superpose needs --reference"),
+        (["ideal.pdb", "--q-sigma", "0"], 2, "--q-sigma 0.0: give a positive number"),
         (["ideal.pdb", "--confidence"], 2, "--confidence needs --reference"),
         (["hot.pdb", "--reference", "ideal.pdb", "--confidence"], 1, "B factors of 120 to 120 are no confidences"),
         (["ideal.pdb", "--json", "-o", "-"], 2, "both write to standard output"),

@@ -11,7 +11,7 @@ from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.residues import Residues
 from cryotools.core.structures.structure import WATER, Structure
-from cryotools.modelling.scoring.qscore import q_scores
+from cryotools.modelling.scoring.qscore import SIGMA, q_scores
 
 _AROUND = 2.0  # Å from an atom: the voxels that count for it
 _CUTOFF = 4.0  # standard deviations
@@ -52,6 +52,7 @@ def map_fit(
     structure: Structure,
     residues: Residues,
     resolution: float | None = None,
+    q_sigma: float = SIGMA,
     progress: Progress | None = None,
 ) -> MapFit:
     """Q-scores of the heavy atoms of `structure` in a map, and, with its `resolution` in Å, correlations with the map
@@ -59,7 +60,7 @@ def map_fit(
     """
     use = np.flatnonzero(structure.most_occupied() & (structure.element > 1) & (structure.kind != WATER))
     owner, count = residues.of_atom[use], len(residues)
-    q = q_scores(volume, structure.xyz[use], progress)
+    q = q_scores(volume, structure.xyz[use], q_sigma, progress)
     scored = np.isfinite(q)
     backbone = np.isin(structure.atom_name[use], ("N", "CA", "C", "O")) & (owner >= 0)
     correlation, whole = np.full(count, np.nan), float("nan")

@@ -21,6 +21,7 @@ from cryotools.modelling.scoring.agreement import Agreement, agreement
 from cryotools.modelling.scoring.confidence import ConfidenceScores, confidence_scores
 from cryotools.modelling.scoring.frame import onto_reference, warn_if_elsewhere
 from cryotools.modelling.scoring.mapfit import MapFit, map_fit
+from cryotools.modelling.scoring.qscore import SIGMA
 from cryotools.modelling.scoring.trace import ModelTrace, model_trace
 
 _NO_DENSITY = 0.1  # Q-score
@@ -137,6 +138,7 @@ def score_structure(
     reference: Structure | None = None,
     volume: Volume | None = None,
     resolution: float | None = None,
+    q_sigma: float = SIGMA,
     superpose: bool = False,
     confidence: bool = False,
     progress: Progress | None = None,
@@ -147,6 +149,7 @@ def score_structure(
     ----------
     reference : a model in the same frame to compare with
     volume, resolution : a map that the model should fit, and its resolution in Å; without it only Q-scores are computed
+    q_sigma : Å, width of the Q-score's reference Gaussian; EMDB's reports have 0.4
     superpose : first bring the model onto the reference by their sequences
     confidence : judge the B factors of Cα atoms as confidences in per cent, against the reference
 
@@ -158,6 +161,8 @@ def score_structure(
         A structure has no Cα, lies outside the map altogether, or cannot be superposed, or its B factors are no
         percentages.
     """
+    if not 0 < q_sigma < np.inf:
+        raise ArgumentError("q_sigma", q_sigma, "give a positive number of angstroms")
     _check_options(resolution, volume, reference, superpose=superpose, confidence=confidence)
     structure = _first_model(structure)
     trace = model_trace(find_residues(structure), structure.name or "the model")
@@ -182,7 +187,7 @@ def score_structure(
         if not superpose:
             warn_if_elsewhere(found, trace, theirs, structure.name)
     if volume is not None:
-        fit = map_fit(volume, structure, residues, resolution, progress)
+        fit = map_fit(volume, structure, residues, resolution, q_sigma, progress)
         _warn_if_out(fit, structure.name)
     trust = _confidence(structure, residues, trace, found) if confidence and found is not None else None
     return ModelScores(structure, residues, trace, geometry, found, target, theirs, fit, trust)

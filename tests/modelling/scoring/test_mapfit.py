@@ -27,6 +27,12 @@ def test_a_lone_gaussian_of_the_reference_width_scores_one():
     assert q == pytest.approx(1, abs=0.002)  # of linear interpolation
 
 
+def test_the_reference_can_be_narrower():
+    atom = np.array([[1.0, 2.0, 3.0]])
+    (q,) = q_scores(_density(atom, 0.4, apix=0.15), atom, sigma=0.4)
+    assert q == pytest.approx(1, abs=0.002)
+
+
 @pytest.mark.parametrize("scale", [-1.0, 3.0])
 def test_the_score_is_free_of_scale_and_offset_but_not_of_sign(scale):
     atom = np.array([[0.0, 0.0, 0.0]])
