@@ -11,13 +11,14 @@ from scipy.spatial import cKDTree
 
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.structure import LIGAND, Structure
+from cryotools.sites.confidence import of_whole_proteins
 from cryotools.sites.labels import SITE_NAMES
 
 CENTRE_COLUMNS = ("site", "kind", "chain", "residue", "x_A", "y_A", "z_A", "confidence", "volume_A3")
 CENTRE_REMARKS = (
     "Pseudo-atoms at binding sites that locate-sites of cryotools sees.",
     "Chain I, residues IFC: interfaces with proteins. Chain L, LIG: ligand sites. Chain N, NUC: nucleic acid contacts.",
-    "B factors are confidence x 100, the mean probability of the site over the probable voxels around each centre.",
+    "B factors are confidence x 100, the calibrated mean probability of the site's voxels.",
 )
 SITE_CHAINS = ("I", "L", "N")
 _RESIDUES = ("IFC", "LIG", "NUC")
@@ -32,7 +33,7 @@ _FALLS = 0.5  # of the centre's probability, at which its voxels end
 @dataclass(frozen=True, eq=False)
 class SiteCentre:
     """A centre of a site of `kind`, one of `SITE_NAMES`, by number: its position `xyz` (3,) in Å, `confidence` (the
-    mean calibrated probability of its voxels) and their `volume`, Å³.
+    mean probability of its voxels, calibrated) and their `volume`, Å³.
     """
 
     kind: int
@@ -74,7 +75,7 @@ def find_centres(probabilities: np.ndarray, grid: Grid) -> list[SiteCentre]:
                 continue
             weights = values[near]
             middle = (where[near] * weights[:, None]).sum(axis=0) / weights.sum()
-            found.append(SiteCentre(kind, middle, float(weights.mean()), len(near) * each))
+            found.append(SiteCentre(kind, middle, _confidence(kind, float(weights.mean())), len(near) * each))
         centres += sorted(found, key=lambda one: -one.confidence)
     return centres
 
@@ -115,6 +116,12 @@ def centre_structure(centres: list[SiteCentre]) -> Structure:
         kind=np.full(n, LIGAND, dtype=np.uint8),
         model=np.ones(n, dtype=np.int32),
     )
+
+
+def _confidence(kind: int, mean: float) -> float:
+    means = np.zeros(len(SITE_NAMES))
+    means[kind] = mean
+    return float(of_whole_proteins(means)[kind])
 
 
 def _numbers(centres: list[SiteCentre]) -> list[int]:

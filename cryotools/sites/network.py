@@ -24,7 +24,7 @@ from cryotools.sse.predict import classify
 class BindingSitesConfig:
     """Channels at the finest level and number of levels of the U-Net. The calibrated logit of a site is `scale` × the
     network's + `offset`, one number for each kind of site, fitted after training. `combination` holds for each kind of
-    site the coefficients of `sites.evidence`, one after another; empty if none were fitted.
+    site the coefficients of `sites.evidence`, one after another; empty for those fitted to the shipped network.
     """
 
     width: int = 20

@@ -29,7 +29,8 @@ from cryotools.core.structures.structure import PROTEIN, Structure
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
 from cryotools.sites.centres import SiteCentre, find_centres
-from cryotools.sites.evidence import HomologEvidence, combined
+from cryotools.sites.confidence import of_whole_proteins
+from cryotools.sites.evidence import COEFFICIENTS, HomologEvidence, combined
 from cryotools.sites.labels import SITE_NAMES
 from cryotools.sites.network import BINDING_SITES, BindingSites, SiteFinder, site_channels
 from cryotools.sites.residues import SiteResidues
@@ -49,14 +50,14 @@ class LocatedSites:
         nucleic
     levels : background and molecule density, on the map's own scale
     resolution : Å, as given to the network; None if unknown
-    combination : coefficients of `sites.evidence`, (3, k); None if the network has none
+    combination : coefficients of `sites.evidence`, (3, 5)
     """
 
     volume: Volume
     probabilities: np.ndarray = field(repr=False)
     levels: Levels
     resolution: float | None
-    combination: np.ndarray | None = field(repr=False, default=None)
+    combination: np.ndarray = field(repr=False, default_factory=COEFFICIENTS.copy)
 
     @cached_property
     def centres(self) -> list[SiteCentre]:
@@ -76,12 +77,12 @@ class LocatedSites:
 
     def residues(self, structure: Structure, evidence: HomologEvidence | None = None) -> SiteResidues:
         """The probability of each residue of a protein model to belong to a site: the mean over its heavy atoms in the
-        map, and, with `evidence` from homologs, combined with that.
+        map, calibrated (`sites.confidence`), and, with `evidence` from homologs, combined with that.
 
         Raises
         ------
         DataError
-            The model has no protein, does not lie in the map, or the network has no coefficients for evidence.
+            The model has no protein or does not lie in the map.
         """
         residues = find_residues(structure)
         protein = residues.kind == PROTEIN
@@ -101,11 +102,8 @@ class LocatedSites:
             total = np.bincount(of, self.volume.with_data(probability).sample(structure.xyz[atoms]), count)
             np.divide(total, number, out=means[site], where=(number > 0) & protein)
         if evidence is None:
-            return SiteResidues(residues, means.astype(np.float32), means.astype(np.float32))
-        if self.combination is None:
-            raise DataError(
-                "these weights have no coefficients for homologs; use the shipped network, or leave them out"
-            )
+            alone = of_whole_proteins(means).astype(np.float32)
+            return SiteResidues(residues, alone, means.astype(np.float32))
         both = combined(means, evidence, self.combination)
         return SiteResidues(residues, both.astype(np.float32), means.astype(np.float32), evidence)
 
@@ -136,7 +134,7 @@ class SiteLocator:
         network, config, _ = load_shipped("binding-sites", [BINDING_SITES], weights)
         self.network, self.rotations = cast(BindingSites, network), rotations
         per_site = np.array(config.combination).reshape(len(SITE_NAMES), -1)
-        self.combination = per_site if per_site.size else None
+        self.combination = per_site if per_site.size else COEFFICIENTS
 
     def locate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> LocatedSites:
         """The sites in a map of any voxel size; see `locate_in`.

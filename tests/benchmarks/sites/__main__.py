@@ -150,8 +150,7 @@ def _scores(kind, case, found, evidence, coefficients) -> Iterator[dict]:
     if evidence is not None:
         values["conservation"] = np.tile(evidence.conservation, (len(SITE_NAMES), 1))
         values["homologs alone"] = np.nan_to_num(evidence.transferred) + 0.01 * evidence.standard
-        if coefficients is not None:
-            values["map + homologs"] = combined(found.network, evidence, coefficients)
+        values["map + homologs"] = combined(found.network, evidence, coefficients)
     for site in partners(case.labels):
         truth, known = case.labels.sites[site, index], case.labels.known[site, index]
         known = known & np.isfinite(found.network[site])
