@@ -39,6 +39,10 @@ from cryotools.training.augment import DISTANT, blurred_unevenly, masked, random
 from cryotools.training.store import Example, ExampleStore, Kept
 
 MakeExample = Callable[[Structure, np.random.Generator], Example]
+Experiment = Callable[[np.ndarray, np.ndarray, float, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+"""Degrades a clean map (nz, ny, nx), given the distance of each voxel to the nearest atom and the resolution in Å: the
+map in the form of `core.maps.prepare` without noise, and with noise and a mask.
+"""
 
 BOX = 64  # voxels along a box's edge
 _MARGIN = 8  # extra voxels on each side; the network's padding may spoil some
@@ -98,8 +102,10 @@ def simulate_box(
     random: np.random.Generator,
     around: np.ndarray | None = None,
     style: BoxStyle = BoxStyle(),
+    experiment: Experiment | None = None,
 ) -> SimulatedBox:
-    """A random box of `structure`, around one of the atoms in the mask `around` (n,); None means all atoms.
+    """A random box of `structure`, around one of the atoms in the mask `around` (n,); None means all atoms. It is
+    degraded by `experiment`, None for one that covers what experiments do.
 
     Raises
     ------
@@ -116,7 +122,7 @@ def simulate_box(
     part = structure[atoms]
     resolution = float(random.uniform(*(style.finer, style.coarser)[int(random.random() > style.fine)]))
     clean = _clean(part, grid, resolution, random, style)
-    volume, density = degraded_box(clean, grid, part.xyz, resolution, random)
+    volume, density = degraded_box(clean, grid, part.xyz, resolution, random, experiment)
     return SimulatedBox(volume, density, part, atoms, resolution)
 
 
@@ -127,12 +133,18 @@ def reaching(grid: Grid, xyz: np.ndarray) -> np.ndarray:
 
 
 def degraded_box(
-    clean: np.ndarray, grid: Grid, xyz: np.ndarray, resolution: float, random: np.random.Generator
+    clean: np.ndarray,
+    grid: Grid,
+    xyz: np.ndarray,
+    resolution: float,
+    random: np.random.Generator,
+    experiment: Experiment | None = None,
 ) -> tuple[Volume, np.ndarray]:
     """A clean map on a grid of `box_grid`, its atoms at `xyz` (n, 3), degraded as experiments do, without its margin:
     the map without noise or mask, and with both (64, 64, 64).
     """
-    smooth, density = _as_experiments_give(clean, distance_to_points(grid, xyz, DISTANT), resolution, random)
+    degrade = experiment or _as_experiments_give
+    smooth, density = degrade(clean, distance_to_points(grid, xyz, DISTANT), resolution, random)
     start, shape = (_MARGIN,) * 3, (BOX,) * 3
     return Volume.on(grid, smooth).crop(start, shape), Volume.on(grid, density).crop(start, shape).data
 
@@ -211,17 +223,17 @@ def _as_experiments_give(
     shells = Shells(clean.shape, (SPACING,) * 3)
     end = random_end(shells, resolution, random)
     smooth = shells.scale(blurred_unevenly(clean, resolution, random), end)
-    smooth /= _strength(smooth)
+    smooth /= box_strength(smooth)
     noisy = with_noise(smooth, distance, end, random)
     blur = soften.blur_needed(noisy, resolution, SPACING, soften.STANDARD + random.uniform(*_ABOVE_STANDARD))
     if blur > 0:
         smooth, noisy = soften.blurred(smooth, blur), soften.blurred(noisy, blur)
-        strength = _strength(smooth)
+        strength = box_strength(smooth)
         smooth, noisy = smooth / strength, noisy / strength
     return smooth, np.clip(masked(noisy, distance, random), *PREPARED_RANGE)
 
 
-def _strength(data: np.ndarray) -> np.float32:
+def box_strength(data: np.ndarray) -> np.float32:
     """The molecule density of a cubic box with background 0, even if the box contains no background."""
     around = np.pad(data, data.shape[0] // 4)
     return np.float32(find_levels(Volume(around, (SPACING,) * 3)).strength)

@@ -125,12 +125,16 @@ def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: 
     return data
 
 
-def masked(data: np.ndarray, distance: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def masked(
+    data: np.ndarray, distance: np.ndarray, random: np.random.Generator, *, always: bool = False
+) -> np.ndarray:
     """`data` masked as deposited maps are; `distance` in Å is that of each voxel to the nearest atom.
 
-    A third is left unmasked, a third has a soft mask around the atoms, the rest is cut off at a distance or a level.
+    A third is left unmasked unless masked `always`, a third has a soft mask around the atoms, the rest is cut off at a
+    distance or a level.
     """
-    kind = random.choice(["none", "soft", "zone", "level"], p=[0.35, 0.3, 0.2, 0.15])
+    kinds, share = ["none", "soft", "zone", "level"], np.array([0.0 if always else 0.35, 0.3, 0.2, 0.15])
+    kind = random.choice(kinds, p=share / share.sum())
     if kind == "soft":
         begins = random.uniform(3, 7)
         return data * np.clip(1 - (distance - begins) / random.uniform(2, 6), 0, 1).astype(np.float32)

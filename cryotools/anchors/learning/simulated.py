@@ -12,7 +12,7 @@ from cryotools.anchors.learning.examples import COARSEST, ResidueExample, make_r
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import NUCLEIC, PROTEIN, Structure
 from cryotools.core.structures.structurelist import stem
-from cryotools.simulate.boxes import BoxStyle, keep_boxes, simulate_box, without_solvent
+from cryotools.simulate.boxes import BoxStyle, Experiment, keep_boxes, simulate_box, without_solvent
 from cryotools.training.store import ExampleStore
 
 WAY = "residues-1"  # change it when the simulation changes; stored boxes are then not reused
@@ -27,8 +27,13 @@ def residue_boxes(
     return keep_boxes(store, structures, count, residue_box, way=WAY, seed=seed, progress=progress)
 
 
-def residue_box(structure: Structure, random: np.random.Generator) -> ResidueExample:
-    """One random box simulated from `structure`.
+def residue_box(
+    structure: Structure,
+    random: np.random.Generator,
+    style: BoxStyle = STYLE,
+    experiment: Experiment | None = None,
+) -> ResidueExample:
+    """One random box simulated from `structure`; see `simulate.boxes.simulate_box`.
 
     Raises
     ------
@@ -37,6 +42,6 @@ def residue_box(structure: Structure, random: np.random.Generator) -> ResidueExa
     """
     structure = without_solvent(structure)
     residue_truth(structure)  # raises if there is none
-    box = simulate_box(structure, random, np.isin(structure.kind, (PROTEIN, NUCLEIC)), STYLE)
+    box = simulate_box(structure, random, np.isin(structure.kind, (PROTEIN, NUCLEIC)), style, experiment)
     truth = residue_truth(box.structure)
     return make_residue_example(box.volume.grid, box.density, truth, box.resolution, stem(structure.name))

@@ -77,12 +77,15 @@ class TraceTask:
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
-        density, conditions, points, offset, state, counts = batch
         network = self.networks["trace"].train()
-        found = network(density.to(memory_format=torch.channels_last_3d), conditions).float()
-        losses = _losses(found, points, offset, state, counts)
+        losses = _losses(network, batch)
         update(network, self.optimizers["trace"], cast(Tensor, sum(losses.values())))
         return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def judge(self, network: nn.Module, batch: Batch) -> float:
+        """The loss of a network on a batch, without an update."""
+        with torch.inference_mode():
+            return float(cast(Tensor, sum(_losses(network, batch).values())))
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
         """Recall, precision and RMSD of Cα atoms within 3 Å, means over the held-out maps."""
@@ -140,7 +143,9 @@ def _at_residues(ca: np.ndarray, states: np.ndarray, size: int) -> tuple[np.ndar
     return offset.reshape(3, size, size, size), state.reshape(size, size, size)
 
 
-def _losses(found: Tensor, points: Tensor, offset: Tensor, state: Tensor, counts: Tensor) -> dict[str, Tensor]:
+def _losses(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    density, conditions, points, offset, state, counts = batch
+    found = network(density.to(memory_format=torch.channels_last_3d), conditions).float()
     at = list(_POINTS)
     each = functional.binary_cross_entropy_with_logits(found[:, at], points, reduction="none")
     counted = counts[:, None]

@@ -10,7 +10,7 @@ import numpy as np
 
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
-from cryotools.simulate.boxes import digest_boxes, keep_boxes, simulate_box, without_solvent
+from cryotools.simulate.boxes import BoxStyle, Experiment, digest_boxes, keep_boxes, simulate_box, without_solvent
 from cryotools.sse.learning.examples import ClassifierExample, make_classifier_example
 from cryotools.sse.truth.assign import assign
 from cryotools.training.store import ExampleStore
@@ -31,8 +31,13 @@ def digest(structures: Sequence[Path], seed: int) -> str:
     return digest_boxes(structures, seed, _WAY)
 
 
-def simulated_example(structure: Structure, random: np.random.Generator) -> ClassifierExample:
-    """One random box simulated from `structure`.
+def simulated_example(
+    structure: Structure,
+    random: np.random.Generator,
+    style: BoxStyle = BoxStyle(),
+    experiment: Experiment | None = None,
+) -> ClassifierExample:
+    """One random box simulated from `structure`; see `simulate.boxes.simulate_box`.
 
     Raises
     ------
@@ -41,6 +46,6 @@ def simulated_example(structure: Structure, random: np.random.Generator) -> Clas
     """
     structure = without_solvent(structure)
     residues = assign(structure)
-    box = simulate_box(structure, random, residues.of_atom >= 0)
+    box = simulate_box(structure, random, residues.of_atom >= 0, style, experiment)
     residues = replace(residues, of_atom=residues.of_atom[box.atoms])
     return make_classifier_example(box.volume, box.density, box.structure, residues, box.resolution)

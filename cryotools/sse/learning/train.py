@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from scipy.ndimage import distance_transform_edt
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
@@ -89,16 +89,18 @@ class ClassifierTask:
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
-        density, conditions, classes, counted = batch
-        network = self.networks["classifier"]
-        network.train()
-        logits = network(density.to(memory_format=torch.channels_last_3d), conditions)
-        each = functional.cross_entropy(logits.float(), classes, reduction="none")
-        loss = (each * counted).sum() / counted.sum()
+        _, _, classes, counted = batch
+        network = self.networks["classifier"].train()
+        loss, logits = _loss(network, batch)
         update(network, self.optimizers["classifier"], loss)
         chain = counted == 1
         right = ((logits.argmax(dim=1) == classes) & chain).sum() / chain.sum().clamp(min=1)
         return {"cross_entropy": float(loss.detach()), "accuracy": float(right)}
+
+    def judge(self, network: nn.Module, batch: Batch) -> float:
+        """The cross-entropy of a network on a batch, without an update."""
+        with torch.inference_mode():
+            return float(_loss(network, batch)[0])
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
         """Means of the residue scores over the held-out maps, at the temperature fitted to them; a map that lacks a
@@ -170,3 +172,11 @@ class ClassifierTask:
         density = prepare_map(pair.target, pair.resolution).volume.data
         logits = apply_network(told, density[None], compute=Compute(str(self.device), "fp32"))
         return backbone_logits(logits, pair.target, pair.structure, residues)
+
+
+def _loss(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The weighted cross-entropy of a batch, and the logits."""
+    density, conditions, classes, counted = batch
+    logits = network(density.to(memory_format=torch.channels_last_3d), conditions)
+    each = functional.cross_entropy(logits.float(), classes, reduction="none")
+    return (each * counted).sum() / counted.sum(), logits
