@@ -15,7 +15,7 @@ define in_two_processes
 	wait $$!; commands=$$?; cat $(BIN)/../commands.log; exit $$((rest | commands))
 endef
 
-.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse bench-anchors bench-drgn bench-homologs bench-sites docs clean
+.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse bench-anchors bench-drgn bench-homologs bench-finetune bench-sites docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -65,6 +65,9 @@ bench-drgn: .venv/.ready  ## reconstructions of simulated particle sets, also cr
 
 bench-sites: .venv/.ready  ## binding sites of residues against exposure and conservation: make bench-sites LIST=complexes.csv
 	$(BIN)/python tests/benchmarks/sites $(LIST) $(OPTIONS)
+
+bench-finetune: .venv/.ready  ## what homologs add to annotate-sse, by fine-tuning and by docking: make bench-finetune LIST=cases.csv
+	$(BIN)/python tests/benchmarks/finetune $(LIST) $(OPTIONS)
 
 bench-homologs: .venv/.ready  ## listed homologs that each engine finds: make bench-homologs PAIRS=homolog_pairs.csv STRUCTURES=FOLDER
 	$(BIN)/python tests/benchmarks/homologs $(PAIRS) $(STRUCTURES) $(OPTIONS)

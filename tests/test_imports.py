@@ -144,7 +144,8 @@ def test_applying_a_network_needs_nothing_of_training(module: str) -> None:
 def test_tests_lie_in_the_rooms_of_what_they_test() -> None:
     tests = Path(__file__).parent
     rooms = {name for name, path in _modules().items() if path.name == "__init__.py"}
-    benchmarks = ("benchmarks.anchors", "benchmarks.drgn", "benchmarks.homologs", "benchmarks.sites", "benchmarks.sse")
+    names = ("anchors", "drgn", "finetune", "homologs", "sites", "sse")
+    benchmarks = {f"benchmarks.{name}" for name in names}
     stray = [
         path.relative_to(tests).as_posix()
         for path in tests.rglob("test_*.py")

@@ -9,6 +9,7 @@ import typer
 from cryotools.cli import options as opt
 from cryotools.cli import sserun
 from cryotools.cli.console import detail, label, note, print_json, progress, set_threads, skip_existing
+from cryotools.core.errors import UsageError
 
 if TYPE_CHECKING:
     from cryotools.core.maps.volume import Volume
@@ -31,6 +32,10 @@ PREFIX_elements.csv and PREFIX_elements.pdb hold helix axes (chain H) and points
 are confidence × 100, the mean probability around each point.
 
 Give the resolution if it is known. The network was trained on maps from 2 to 8 Å. Empty solvent costs no time.
+
+--homologs is a folder made by `cryotools find-homologs`, or of structures, and needs --res. They are docked rigidly;
+where they fit significantly, auto multiplies the probabilities by those of their classes, and dock replaces them.
+finetune fits the network to the map instead; it is kept in the user's cache folder for the next call.
 
 Examples:
 
@@ -62,11 +67,26 @@ def command(
     precision: opt.ResultPrecision = opt.Precision.fp32,
     threads: opt.Threads = None,
     rotations: opt.Rotations = 1,
+    homologs: Annotated[
+        str | None, opt.main("--homologs", metavar="FOLDER", help="Also use these structures of homologs; see below.")
+    ] = None,
+    method: Annotated[
+        sserun.Method,
+        opt.main("--method", metavar="NAME", help="How homologs are used: auto, dock or finetune; see below."),
+    ] = sserun.Method.auto,
+    copies: Annotated[
+        int | None,
+        opt.main("--copies", min=1, metavar="N", help="Copies of each homolog to dock; default: all significant."),
+    ] = None,
     voxel_size: opt.VoxelSize = None,
     replace_nan: opt.ReplaceNan = None,
     debug: opt.Debug = False,
 ) -> None:
     """Find helices, sheets and nucleotides in a map."""
+    if homologs and resolution is None:
+        raise UsageError("--homologs needs the map's resolution; give --res")
+    if not homologs and copies is not None:
+        raise UsageError("--copies is for homologs that are docked; add --homologs")
     threads = set_threads(threads)
     from cryotools.sse.output import output_files
 
@@ -84,7 +104,11 @@ def command(
     volume = reading.volume(map_file)
     model = _read_model(structure, reading, volume) if structure else None
     with progress() as reporter, naming(map_file):
-        annotation = annotator.annotate(volume, resolution, reporter)
+        if homologs:
+            used = sserun.HomologUse(homologs, method, copies, weights)
+            annotation, told = used.annotate(annotator, volume, resolution, reporter)
+        else:
+            annotation, told = annotator.annotate(volume, resolution, reporter), {}
     found = _find(annotation, model)
     names = _write(files, annotation, found, map_file, structure, reading)
     if preview:
@@ -92,7 +116,7 @@ def command(
 
         draw_annotation(preview, annotation, map_file)
         names.append(preview)
-    figures = {"map": map_file, "resolution_A": resolution, **_figures(annotation, found), "outputs": names}
+    figures = {"map": map_file, "resolution_A": resolution, **told, **_figures(annotation, found), "outputs": names}
     if json:
         print_json(figures)
     _summarise(map_file, figures, found)
@@ -106,7 +130,6 @@ def _check_arguments(
     files: Files, map_file: str, structure: str | None, weights: str | None, preview: str | None, *, by_author: bool
 ) -> None:
     """Reject arguments that make no sense, before reading anything."""
-    from cryotools.core.errors import UsageError
     from cryotools.core.files.output import check_output
     from cryotools.view.picture import check_can_draw
 

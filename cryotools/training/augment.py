@@ -125,9 +125,7 @@ def with_noise(data: np.ndarray, distance: np.ndarray, end: np.ndarray, random: 
     return data
 
 
-def masked(
-    data: np.ndarray, distance: np.ndarray, random: np.random.Generator, *, always: bool = False
-) -> np.ndarray:
+def masked(data: np.ndarray, distance: np.ndarray, random: np.random.Generator, *, always: bool = False) -> np.ndarray:
     """`data` masked as deposited maps are; `distance` in Å is that of each voxel to the nearest atom.
 
     A third is left unmasked unless masked `always`, a third has a soft mask around the atoms, the rest is cut off at a

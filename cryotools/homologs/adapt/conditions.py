@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from cryotools.core.errors import ArgumentError
 from cryotools.core.maps import soften
 from cryotools.core.maps.check import check_values, check_voxels

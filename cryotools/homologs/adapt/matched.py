@@ -36,7 +36,7 @@ class MatchedExperiment:
     def __call__(
         self, clean: np.ndarray, distance: np.ndarray, resolution: float, random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        shells = Shells(clean.shape, (SPACING,) * 3)  # type: ignore[arg-type]
+        shells = Shells(clean.shape, (SPACING,) * 3)
         end = random_end(shells, resolution, random)
         smooth = shells.scale(clean, end)
         have = soften.slope(smooth, resolution, self.conditions.voxel_size)

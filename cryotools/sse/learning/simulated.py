@@ -15,6 +15,7 @@ from cryotools.sse.learning.examples import ClassifierExample, make_classifier_e
 from cryotools.sse.truth.assign import assign
 from cryotools.training.store import ExampleStore
 
+STYLE = BoxStyle()
 _WAY = 3  # increase when the simulation changes; stored boxes are then not reused
 
 
@@ -34,7 +35,7 @@ def digest(structures: Sequence[Path], seed: int) -> str:
 def simulated_example(
     structure: Structure,
     random: np.random.Generator,
-    style: BoxStyle = BoxStyle(),
+    style: BoxStyle = STYLE,
     experiment: Experiment | None = None,
 ) -> ClassifierExample:
     """One random box simulated from `structure`; see `simulate.boxes.simulate_box`.

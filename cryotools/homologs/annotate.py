@@ -1,0 +1,163 @@
+"""Secondary structure of a map with the help of homologs: by docking, by a fine-tuned network, or without any."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cryotools.core.compute.checkpoint import shipped
+from cryotools.core.compute.runner import Compute
+from cryotools.core.errors import CryotoolsError, DataError, check_choice
+from cryotools.core.maps.prepare import prepare_map
+from cryotools.core.maps.volume import Volume
+from cryotools.core.progress import Progress
+from cryotools.core.structures.structure import Structure
+from cryotools.homologs.adapt.conditions import check_simulated_resolution
+from cryotools.homologs.adapt.finetune import FineTune, finetune
+from cryotools.homologs.docking.dock import Placement, dock
+from cryotools.homologs.docking.transfer import docked_classes, with_docked
+from cryotools.homologs.search.database import default_cache
+from cryotools.sse.predict import Annotation, Annotator
+
+AUTO, DOCK, FINETUNE = "auto", "dock", "finetune"
+METHODS = (AUTO, DOCK, FINETUNE)
+_MOST = 3  # homologs that are docked
+
+
+@dataclass(frozen=True)
+class HomologAnnotation:
+    """Class maps of a map, and what homologs contributed: docked `placements`, or the `weights` file of a fine-tuned
+    network and whether it was there already (`cached`).
+    """
+
+    annotation: Annotation
+    placements: tuple[Placement, ...] = ()
+    weights: Path | None = None
+    cached: bool = False
+
+
+def annotate_with_homologs(
+    volume: Volume,
+    resolution: float,
+    homologs: Sequence[Structure],
+    *,
+    method: str = AUTO,
+    copies: int | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    compute: Compute | None = None,
+    rotations: int = 1,
+    bias: float = 0.0,
+    settings: FineTune | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> HomologAnnotation:
+    """The classes of a map's voxels, with `homologs`, the best first; without any, the network's alone.
+
+    `auto` multiplies the network's probabilities by those of homologs that dock significantly; `dock` puts the docked
+    classes in their place. `finetune` applies a network fitted to homologs and map, kept in `cache` (None: the user's
+    cache folder) under a name made from all that it depends on.
+
+    Raises
+    ------
+    DataError
+        The map or the weights are broken.
+    UsageError
+        There is no such method, or the resolution is not between 1.5 and 10 Å.
+    """
+    check_choice("method", method, METHODS)
+    check_simulated_resolution(resolution)
+    compute = compute or Compute()
+    if method == FINETUNE and homologs:
+        chosen = replace(
+            settings or FineTune(), task="sse", weights=os.fspath(weights) if weights else None, device=compute.device
+        )
+        path, cached = _tuned(volume, resolution, homologs, chosen, Path(cache or cache_folder()), progress)
+        found = Annotator(path, compute, rotations, bias).annotate(volume, resolution, progress)
+        return HomologAnnotation(found, weights=path, cached=cached)
+    found = Annotator(weights, compute, rotations, bias).annotate(volume, resolution, progress)
+    if not homologs:
+        return HomologAnnotation(found)
+    placements = place_homologs(volume, resolution, homologs, copies=copies, progress=progress)
+    if not placements:
+        return HomologAnnotation(found)
+    both = with_docked(found.probabilities, docked_classes(placements, volume.grid), only_docked=method == DOCK)
+    return HomologAnnotation(replace(found, probabilities=both), tuple(placements))
+
+
+def place_homologs(
+    volume: Volume,
+    resolution: float,
+    homologs: Sequence[Structure],
+    *,
+    copies: int | None = None,
+    progress: Progress | None = None,
+) -> list[Placement]:
+    """The best three homologs docked into a map; of overlapping placements that of the higher score is kept, and none
+    that is not significant.
+    """
+    prepared = prepare_map(volume, resolution).volume
+    found = [
+        one
+        for structure in homologs[:_MOST]
+        for one in dock(prepared, structure, resolution, copies=copies, progress=progress)
+        if one.significant
+    ]
+    kept: list[Placement] = []
+    for one in sorted(found, key=lambda each: -each.correlation):
+        if not any(one.overlaps(other) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def cache_folder() -> Path:
+    """Where fine-tuned networks are kept, in the user's cache folder.
+
+    Raises
+    ------
+    DataError
+        There is no home.
+    """
+    place = default_cache()
+    if place is None:
+        raise DataError("there is no home folder to keep networks in; name a folder by CRYOTOOLS_CACHE")
+    return place / "finetuned"
+
+
+def _tuned(
+    volume: Volume,
+    resolution: float,
+    homologs: Sequence[Structure],
+    settings: FineTune,
+    cache: Path,
+    progress: Progress | None,
+) -> tuple[Path, bool]:
+    place = cache / _digest(volume, resolution, homologs, settings)
+    path = place / "model.safetensors"
+    if (place / "model.json").exists():  # written last
+        return path, True
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        finetune(volume, resolution, homologs, place, settings, progress=progress)
+    except CryotoolsError:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return path, False
+
+
+def _digest(volume: Volume, resolution: float, homologs: Sequence[Structure], settings: FineTune) -> str:
+    """Sixteen characters that identify the map, the homologs, the base network and the settings."""
+    whole = hashlib.sha256(np.ascontiguousarray(volume.data).tobytes())
+    whole.update(Path(settings.weights or shipped("secondary-structure")).read_bytes())
+    for one in homologs:
+        whole.update(np.ascontiguousarray(one.xyz).tobytes())
+        whole.update("".join(one.residue_name.tolist()).encode())
+    facts = asdict(settings) | {"weights": "", "resolution": resolution, "voxel_size": list(volume.voxel_size)}
+    whole.update(json.dumps(facts, sort_keys=True).encode())
+    return whole.hexdigest()[:16]

@@ -1,0 +1,51 @@
+"""`make bench-finetune LIST=cases.csv`: what homologs add to annotate-sse, measured.
+
+LIST has the columns id, set, map, model, resolution, identity (of the best homolog, 0 to 1) and homologs, FILE:CHAIN
+separated by semicolons, the best first. Rows are added to `--rows FILE` (JSON lines) as they are measured, and methods
+that it has are not measured again. Tables are printed as Markdown, for docs/homologs-accuracy.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import tables
+from measured import cases, measure
+
+from cryotools.homologs.adapt.finetune import FineTune
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("list")
+    options.add_argument("--rows", metavar="FILE")
+    options.add_argument("--steps", type=int, default=FineTune.steps)
+    options.add_argument("--boxes", type=int, default=FineTune.boxes)
+    options.add_argument("--layers", default=str(FineTune.layers))
+    options.add_argument("--weights")
+    chosen = options.parse_args(arguments)
+    layers = None if chosen.layers == "all" else int(chosen.layers)
+    settings = FineTune(layers=layers, steps=chosen.steps, boxes=chosen.boxes, weights=chosen.weights, device="cpu")
+    kept = Path(chosen.rows) if chosen.rows else None
+    rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept and kept.exists() else []
+    done = {row["id"] for row in rows if row["method"] == "finetune+auto"}
+    with TemporaryDirectory() as folder:
+        for case in cases(chosen.list):
+            if case.id in done:
+                continue
+            for row in measure(case, Path(folder), settings):
+                rows.append(row)
+                if kept:
+                    with kept.open("a") as stream:
+                        stream.write(json.dumps(row) + "\n")
+                print(f"{case.id}: {row['method']} f1 {row['f1']:.3f}", file=sys.stderr, flush=True)
+    print(tables.by_map(rows), tables.gains(rows), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main()
