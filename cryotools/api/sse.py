@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cryotools.api.arguments import Path, VoxelSize
+from cryotools.core.errors import UsageError
 from cryotools.core.maps.maplike import MapLike, as_volume
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def annotate_sse(
     weights: Path | None = None,
     rotations: Literal[1, 4, 24] = 1,
     bias: float = 0.0,
+    homologs: Path | None = None,
+    method: Literal["dock", "both", "finetune"] = "dock",
     device: str = "auto",
     precision: str = "fp32",
 ) -> Annotation:
@@ -32,6 +35,8 @@ def annotate_sse(
     voxel_size : Å, of an array; replaces that of a file or a volume
     weights : file of a network made by train-sse
     rotations : average over so many rotations of the map, at as many times the cost
+    homologs : folder of homologs that help, made by find-homologs or of structures; it needs the resolution
+    method : dock them and put their classes in the place of the network's, or multiply both, or fine-tune the network
     bias : logit bias of helix, sheet and nucleotide: above 0 finds more of them, below 0 fewer
 
     Raises
@@ -44,5 +49,14 @@ def annotate_sse(
     from cryotools.core.compute.runner import Compute
     from cryotools.sse.predict import Annotator
 
-    annotator = Annotator(weights, Compute(device, precision), rotations, bias)
-    return annotator.annotate(as_volume(volume, voxel_size), resolution)
+    compute, given = Compute(device, precision), as_volume(volume, voxel_size)
+    if homologs is None:
+        return Annotator(weights, compute, rotations, bias).annotate(given, resolution)
+    if resolution is None:
+        raise UsageError("homologs need the map's resolution; give `resolution`")
+    from cryotools.homologs.adapt.finetune import homolog_structures
+    from cryotools.homologs.annotate import annotate_with_homologs
+
+    known = homolog_structures(homologs)
+    options = {"weights": weights, "compute": compute, "rotations": rotations, "bias": bias}
+    return annotate_with_homologs(given, resolution, known, method=method, **options).annotation  # type: ignore[arg-type]

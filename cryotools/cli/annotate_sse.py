@@ -34,8 +34,8 @@ are confidence × 100, the mean probability around each point.
 Give the resolution if it is known. The network was trained on maps from 2 to 8 Å. Empty solvent costs no time.
 
 --homologs is a folder made by `cryotools find-homologs`, or of structures, and needs --res. They are docked rigidly;
-where they fit significantly, auto multiplies the probabilities by those of their classes, and dock replaces them.
-finetune fits the network to the map instead; it is kept in the user's cache folder for the next call.
+where they fit significantly, their classes replace the network's, or with --method both the two are multiplied. With
+--method finetune the network is fitted to the map instead, and kept in the user's cache folder for the next call.
 
 Examples:
 
@@ -72,8 +72,8 @@ def command(
     ] = None,
     method: Annotated[
         sserun.Method,
-        opt.main("--method", metavar="NAME", help="How homologs are used: auto, dock or finetune; see below."),
-    ] = sserun.Method.auto,
+        opt.main("--method", metavar="NAME", help="How homologs are used: dock, both or finetune; see below."),
+    ] = sserun.Method.dock,
     copies: Annotated[
         int | None,
         opt.main("--copies", min=1, metavar="N", help="Copies of each homolog to dock; default: all significant."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -59,6 +60,7 @@ def command(
     verbose: opt.Verbose = False,
     seed: opt.Seed = 0,
     device: opt.Device = "auto",
+    precision: opt.TrainingPrecision = opt.Precision.auto,
     threads: opt.Threads = None,
     voxel_size: opt.VoxelSize = None,
     debug: opt.Debug = False,
@@ -74,7 +76,8 @@ def command(
     if not structures:
         note(f"{homologs}: nothing to learn from; the shipped network stays as it is, and no file is written")
         return
-    settings = FineTune(task.value, chosen, boxes, steps, learning_rate, batch, every, weights, seed, device)
+    learning = FineTune(task.value, chosen, boxes, steps, learning_rate, batch, every, weights, seed, device)
+    settings = replace(learning, precision=precision.value)
     volume = read_map(map_file, voxel_size=voxel_size)
     with progress() as reporter, naming(map_file):
         tuned = finetune(volume, resolution, structures, out, settings, resume=resume, progress=reporter)

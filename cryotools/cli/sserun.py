@@ -25,8 +25,8 @@ class Classes(StrEnum):
 class Method(StrEnum):
     """How homologs are used."""
 
-    auto = "auto"
     dock = "dock"
+    both = "both"
     finetune = "finetune"
 
 

@@ -21,13 +21,13 @@ from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
 from cryotools.homologs.adapt.conditions import check_simulated_resolution
 from cryotools.homologs.adapt.finetune import FineTune, finetune
-from cryotools.homologs.docking.dock import Placement, dock
+from cryotools.homologs.docking.dock import DockedStructure, dock
 from cryotools.homologs.docking.transfer import docked_classes, with_docked
 from cryotools.homologs.search.database import default_cache
 from cryotools.sse.predict import Annotation, Annotator
 
-AUTO, DOCK, FINETUNE = "auto", "dock", "finetune"
-METHODS = (AUTO, DOCK, FINETUNE)
+DOCK, BOTH, FINETUNE = "dock", "both", "finetune"
+METHODS = (DOCK, BOTH, FINETUNE)
 _MOST = 3  # homologs that are docked
 
 
@@ -38,7 +38,7 @@ class HomologAnnotation:
     """
 
     annotation: Annotation
-    placements: tuple[Placement, ...] = ()
+    placements: tuple[DockedStructure, ...] = ()
     weights: Path | None = None
     cached: bool = False
 
@@ -48,7 +48,7 @@ def annotate_with_homologs(
     resolution: float,
     homologs: Sequence[Structure],
     *,
-    method: str = AUTO,
+    method: str = DOCK,
     copies: int | None = None,
     weights: str | os.PathLike[str] | None = None,
     compute: Compute | None = None,
@@ -60,9 +60,9 @@ def annotate_with_homologs(
 ) -> HomologAnnotation:
     """The classes of a map's voxels, with `homologs`, the best first; without any, the network's alone.
 
-    `auto` multiplies the network's probabilities by those of homologs that dock significantly; `dock` puts the docked
-    classes in their place. `finetune` applies a network fitted to homologs and map, kept in `cache` (None: the user's
-    cache folder) under a name made from all that it depends on.
+    `dock` puts the classes of homologs that dock significantly in the place of the network's, `both` multiplies the
+    probabilities of the two, and elsewhere the network's stay. `finetune` applies a network fitted to homologs and map,
+    kept in `cache` (None: the user's cache folder) under a name made from all that it depends on.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def place_homologs(
     *,
     copies: int | None = None,
     progress: Progress | None = None,
-) -> list[Placement]:
+) -> list[DockedStructure]:
     """The best three homologs docked into a map; of overlapping placements that of the higher score is kept, and none
     that is not significant.
     """
@@ -109,7 +109,7 @@ def place_homologs(
         for one in dock(prepared, structure, resolution, copies=copies, progress=progress)
         if one.significant
     ]
-    kept: list[Placement] = []
+    kept: list[DockedStructure] = []
     for one in sorted(found, key=lambda each: -each.correlation):
         if not any(one.overlaps(other) for other in kept):
             kept.append(one)

@@ -15,7 +15,7 @@ DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"
 RESULTS = {"struc2map", "annotate-sse", "eval-sse", "detect-anchors", "eval-anchors", "eval-disc", "eval-drgn"}
 RESULTS |= {"analyze-drgn", "build-model"}
-TRAININGS = {"train-gan", "train-disc", "train-sse", "train-anchors", "train-sites", "train-drgn"}
+TRAININGS = {"finetune", "train-gan", "train-disc", "train-sse", "train-anchors", "train-sites", "train-drgn"}
 
 
 def test_the_names_are_those_the_device_knows():

@@ -42,7 +42,9 @@ class FineTune:
     layers : convolutions that learn, counted from the last; None for all
     boxes : simulated from the homologs
     steps, learning_rate, batch : updates, their peak rate, cubes in each
+    every : steps between validations
     weights : file of the network to start from; None for the shipped one
+    precision : of the steps, as in `training.loop`
     """
 
     task: str = "sse"
@@ -55,6 +57,7 @@ class FineTune:
     weights: str | None = None
     seed: int = 0
     device: str = "auto"
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ def finetune(
         validate_every=settings.every,
         save_every=settings.every,
         seed=settings.seed,
+        precision=settings.precision,
     )
     train(task, place, loop, about=about, resume=resume, progress=progress)
     write_text(place / "model.json", json.dumps(_card(task, about), indent=1))

@@ -44,7 +44,7 @@ class Docking:
 
 
 @dataclass(frozen=True)
-class Placement:
+class DockedStructure:
     """A structure in a map.
 
     Attributes
@@ -63,7 +63,7 @@ class Placement:
         """Whether the placement is unlikely to be a chance hit."""
         return self.z_score >= SIGNIFICANT and self.correlation >= LEAST_CORRELATION
 
-    def overlaps(self, other: Placement) -> bool:
+    def overlaps(self, other: DockedStructure) -> bool:
         """Whether a quarter of its Cα atoms lie within 3.5 Å of another's."""
         mine, theirs = (one.structure.xyz[one.structure.atom_name == "CA"] for one in (self, other))
         return bool((cKDTree(theirs).query(mine)[0] < _NEAR).mean() > _OVERLAP)
@@ -77,7 +77,7 @@ def dock(
     copies: int | None = None,
     settings: Docking = Docking(),
     progress: Progress | None = None,
-) -> list[Placement]:
+) -> list[DockedStructure]:
     """Placements of the protein of `structure` in a prepared map (`core.maps.prepare`), the best first: `copies` of
     them that do not overlap, or, for None, as many as are significant; at least one.
 
@@ -95,7 +95,7 @@ def dock(
     rotations = even_rotations(settings.orientations)
     scores, places = _search(volume, protein, rotations, progress or NoProgress())
     z = (scores - scores.mean()) / max(float(scores.std()), 1e-9)
-    found: list[Placement] = []
+    found: list[DockedStructure] = []
     ca = protein.atom_name == "CA"
     seen: list[np.ndarray] = []
     for at in np.argsort(-scores):
@@ -104,7 +104,9 @@ def dock(
             continue
         seen.append(start[ca])
         xyz = _refined(volume, protein, start)
-        found.append(Placement(protein.with_xyz(xyz), _correlation(volume, protein.with_xyz(xyz), resolution), z[at]))
+        found.append(
+            DockedStructure(protein.with_xyz(xyz), _correlation(volume, protein.with_xyz(xyz), resolution), z[at])
+        )
         if len(seen) == settings.refined:
             break
     found.sort(key=lambda one: -one.correlation)
@@ -188,9 +190,9 @@ def _correlation(volume: Volume, structure: Structure, resolution: float) -> flo
     return float(np.corrcoef(model[near], part.data[near])[0, 1]) if near.sum() > 10 else 0.0
 
 
-def _apart(found: Sequence[Placement], copies: int | None) -> list[Placement]:
+def _apart(found: Sequence[DockedStructure], copies: int | None) -> list[DockedStructure]:
     """Placements that do not overlap, in order: `copies` of them, or the significant ones, at least one."""
-    kept: list[Placement] = []
+    kept: list[DockedStructure] = []
     for one in found:
         if any(one.overlaps(other) for other in kept):
             continue

@@ -11,14 +11,14 @@ from scipy.spatial import cKDTree
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.residues import polymer_backbone
-from cryotools.homologs.docking.dock import Placement
+from cryotools.homologs.docking.dock import DockedStructure
 from cryotools.sse.truth.assign import CLASS_NAMES, assign
 
 _REACH = 3.5  # Å from a backbone atom
 _SURE = 0.9  # probability of the docked class, at the atom; it falls to 1/4, which says nothing, at the reach
 
 
-def docked_classes(placements: Sequence[Placement], grid: Grid) -> np.ndarray:
+def docked_classes(placements: Sequence[DockedStructure], grid: Grid) -> np.ndarray:
     """Class probabilities float32 (4, nz, ny, nx) from the residues of docked structures, by DSSP: 0.9 for the class of
     the nearest backbone atom, less with its distance; equal for all classes beyond 3.5 Å.
     """
@@ -53,7 +53,7 @@ def with_docked(network: np.ndarray, docked: np.ndarray, *, only_docked: bool = 
     return both / np.maximum(both.sum(axis=0), np.float32(1e-12))
 
 
-def _backbone(placements: Sequence[Placement]) -> tuple[np.ndarray, np.ndarray]:
+def _backbone(placements: Sequence[DockedStructure]) -> tuple[np.ndarray, np.ndarray]:
     """Backbone atoms (n, 3) in Å and their classes (n,)."""
     parts, classes = [np.zeros((0, 3))], [np.zeros(0, dtype=np.int64)]
     for one in placements:

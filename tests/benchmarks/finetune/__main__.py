@@ -1,8 +1,9 @@
 """`make bench-finetune LIST=cases.csv`: what homologs add to annotate-sse, measured.
 
 LIST has the columns id, set, map, model, resolution, identity (of the best homolog, 0 to 1) and homologs, FILE:CHAIN
-separated by semicolons, the best first. Rows are added to `--rows FILE` (JSON lines) as they are measured, and methods
-that it has are not measured again. Tables are printed as Markdown, for docs/homologs-accuracy.md.
+separated by semicolons, the best first. Ids that differ only after an @ are of one map, and count as one in means.
+Rows are added to `--rows FILE` (JSON lines) as they are measured, and cases that it has are not measured again. Tables
+are printed as Markdown, for docs/homologs-accuracy.md.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = FineTune(layers=layers, steps=chosen.steps, boxes=chosen.boxes, weights=chosen.weights, device="cpu")
     kept = Path(chosen.rows) if chosen.rows else None
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept and kept.exists() else []
-    done = {row["id"] for row in rows if row["method"] == "finetune+auto"}
+    done = {row["id"] for row in rows if row["method"] == "finetune+both"}
     with TemporaryDirectory() as folder:
         for case in cases(chosen.list):
             if case.id in done:

@@ -86,9 +86,9 @@ def measure(case: Case, folder: Path, settings: FineTune) -> Iterator[dict[str, 
     docked = docked_classes(placements, volume.grid)
     facts = {"placed": len(placements), "z": max((one.z_score for one in placements), default=float("nan"))}
     yield row("dock", with_docked(base, docked, only_docked=True), began, **facts)
-    yield row("auto", with_docked(base, docked), began, **facts)
+    yield row("both", with_docked(base, docked), began, **facts)
     began = time.process_time()
     tuned = finetune(volume, case.resolution, homologs, folder / case.id, settings)
     found = Annotator(tuned.path, Compute("cpu", threads=1)).annotate(volume, case.resolution).probabilities
     yield row("finetune", found, began, before=tuned.loss_before, after=tuned.loss_after)
-    yield row("finetune+auto", with_docked(found, docked), began, **facts)
+    yield row("finetune+both", with_docked(found, docked), began, **facts)

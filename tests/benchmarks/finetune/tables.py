@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryotools.metrics.bootstrap import bootstrap_interval
 
-METHODS = ("network", "finetune", "dock", "auto", "finetune+auto")
+METHODS = ("network", "finetune", "dock", "both", "finetune+both")
 _BINS = ((0.0, 0.5), (0.5, 0.9), (0.9, 1.01), (0.0, 1.01))
 
 
@@ -31,12 +32,20 @@ def gains(rows: Sequence[dict[str, Any]]) -> str:
     for kind in dict.fromkeys(row["set"] for row in rows):
         for low, high in _BINS:
             ids = [name for name, row in base.items() if row["set"] == kind and low <= row["identity"] < high]
+            name = "all" if high - low > 1 else f"{low:.1f}-{min(high, 1.0):.1f}"
             for score in ("f1", "q3") if ids else ():
-                cells = []
+                cells, maps = [], {one.split("@")[0] for one in ids}
                 for method in METHODS[1:]:
-                    found = {row["id"]: row[score] for row in rows if row["method"] == method and row["id"] in ids}
-                    each = bootstrap_interval([100 * (found[name] - base[name][score]) for name in found])
-                    cells.append(f"{each.value:+.1f} ({each.low:+.1f} to {each.high:+.1f}), n {each.n}")
-                name = "all" if high - low > 1 else f"{low:.1f}-{min(high, 1.0):.1f}"
-                lines.append(f"| {kind} | {name} | {len(ids)} | {score} | " + " | ".join(cells) + " |")
+                    found = {row["id"]: row[score] - base[row["id"]][score] for row in rows if row["method"] == method}
+                    cells.append(_mean_over_maps({one: found[one] for one in ids if one in found}))
+                lines.append(f"| {kind} | {name} | {len(maps)} | {score} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _mean_over_maps(gains: Mapping[str, float]) -> str:
+    """The mean, in hundredths, over maps, each the mean of its choices of homologs."""
+    of_map: dict[str, list[float]] = defaultdict(list)
+    for name, gain in gains.items():
+        of_map[name.split("@")[0]].append(100 * gain)
+    found = bootstrap_interval([sum(one) / len(one) for one in of_map.values()])
+    return f"{found.value:+.1f}" + (f" ({found.low:+.1f} to {found.high:+.1f})" if found.n > 2 else "")

@@ -87,7 +87,7 @@ def test_two_copies_are_found_and_a_mirror_image_is_not_significant(protein):
 def test_too_little_protein_is_refused(protein):
     few = protein[protein.residue_number < protein.residue_number.min() + 8]
     with pytest.raises(DataError, match="fewer than 20 residues"):
-        dock(density(few), few, 5.0)
+        dock(density(protein), few, 5.0)
 
 
 def test_where_nothing_is_docked_the_network_stays():
