@@ -14,7 +14,7 @@ from cryotools.core.compute.device import PRECISIONS
 DATA = Path(__file__).parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"
 RESULTS = {"struc2map", "annotate-sse", "eval-sse", "detect-anchors", "eval-anchors", "eval-disc", "eval-drgn"}
-RESULTS |= {"analyze-drgn", "build-model"}
+RESULTS |= {"analyze-drgn", "build-model", "locate-sites"}
 TRAININGS = {"finetune", "train-gan", "train-disc", "train-sse", "train-anchors", "train-sites", "train-drgn"}
 
 
