@@ -22,13 +22,14 @@ endef
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
 	touch $@
 
-demo: .venv/.ready  ## a real structure becomes a map and a picture
+demo: .venv/.ready  ## a real structure becomes a map and pictures, and a model is built into the map
 	mkdir -p $(OUT)
 	$(BIN)/cryotools struc2map examples/1gbt.cif $(OUT)/1gbt.mrc --res 3 --apix 1 --preview $(OUT)/1gbt.png
 	$(BIN)/cryotools molmap examples/1gbt.cif 3 $(OUT)/1gbt_molmap.mrc --onGrid $(OUT)/1gbt.mrc --quiet
 	$(BIN)/cryotools compare-maps $(OUT)/1gbt.mrc $(OUT)/1gbt_molmap.mrc --preview $(OUT)/learned_and_molmap.png
 	$(BIN)/cryotools eval-disc $(OUT)/1gbt.mrc --structure examples/1gbt.cif
 	$(BIN)/cryotools annotate-sse $(OUT)/1gbt.mrc $(OUT)/1gbt --res 3 --structure examples/1gbt.cif --preview $(OUT)/classes.png
+	$(BIN)/cryotools build-model $(OUT)/1gbt.mrc $(OUT)/built.cif --sequence examples/1gbt.fasta --res 3 --report $(OUT)/built.md
 	@echo "Open $(OUT)/learned_and_molmap.png; load $(OUT)/1gbt.mrc and examples/1gbt.cif together in ChimeraX, Coot or PyMOL."
 
 test: .venv/.ready  ## all tests

@@ -95,7 +95,7 @@ def command(
     figures = {"map": map_file, "resolution_A": resolution, **_figures(model), "outputs": names}
     if json:
         print_json(figures)
-    _summarise(figures)
+    _summarise(figures, flip)
 
 
 def _check_outputs(out: str, report: str | None, given: list[str | None]) -> None:
@@ -131,11 +131,13 @@ def _figures(model: BuiltModel) -> dict[str, Any]:
     return model_figures(model)
 
 
-def _summarise(figures: dict[str, Any]) -> None:
+def _summarise(figures: dict[str, Any], flip: bool) -> None:
     placed = f"{figures['n_placed']} of them on the sequences" if figures["n_sequences"] else "without a sequence"
     note(f"{figures['map']}: {figures['n_residues']} residues in {figures['n_chains']} chains, {placed}")
     note(
         f"Ramachandran: {figures['favoured']:.0%} favoured, {figures['outliers']:.1%} outliers; bonds within "
         f"{figures['bond_rmsd_A']:.3f} A, angles within {figures['angle_rmsd']:.1f} degrees of ideal"
     )
+    if figures["left_handed"]:
+        note(f"the helices built are left-handed: build again {'without' if flip else 'with'} --flip")
     note(f"written: {', '.join(figures['outputs'])}")

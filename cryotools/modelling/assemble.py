@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,10 +20,10 @@ from cryotools.modelling.context import placed_in_context
 from cryotools.modelling.loops import find_loop, respaced
 from cryotools.modelling.stretches import SLACK, SPAN, Stretch
 
-_FARTHEST = 40  # residues, between stretches of a chain that are told to be one by their distance
+_FARTHEST = 40  # residues, between stretches of one copy of several
 _LOOP = 10  # residues that are searched in the density
 _AROUND, _OWN = 30.0, 0.5  # Å, within which a loop minds others, and of its own ends
-_ADDED = 0.5  # confidence of residues that are put between others
+_BY_CHAIN, _ADDED = 0.85, 0.5  # how often residues are right that are placed by their chain, or put between others
 _LEAST = 5  # residues of a registered chain
 
 
@@ -84,10 +84,13 @@ def registered_chains(
     ]
     if not stretches:
         return []
+    fitted = np.zeros(len(residues), dtype=bool)
+    fitted[np.concatenate([one.residue for one in stretches])] = True
     groups = placed_in_context(residues, _grouped(residues, stretches), sequences, library(sequences))
     plans = []
     for group in groups:
         plan = _joined(residues, group, sequences[group[0].sequence], path, to_index)
+        plan = replace(plan, confidence=_confidence(residues, plan, fitted))
         if len(plan) >= _LEAST:
             plans.append(plan)
     return sorted(plans, key=len, reverse=True)
@@ -95,6 +98,7 @@ def registered_chains(
 
 def _grouped(residues: DetectedResidues, stretches: Sequence[Stretch]) -> list[list[Stretch]]:
     """Stretches by the chain they belong to, each chain in sequence order."""
+    single = {one.sequence for one in stretches} - _repeated(stretches)
     links = []
     for a, one in enumerate(stretches):
         for b, other in enumerate(stretches):
@@ -102,7 +106,8 @@ def _grouped(residues: DetectedResidues, stretches: Sequence[Stretch]) -> list[l
             if one.sequence != other.sequence or between < 1:
                 continue
             apart = float(np.linalg.norm(residues.ca[other.residue[0]] - residues.ca[one.residue[-1]]))
-            if apart > SPAN * between + SLACK or between - 1 > _FARTHEST:
+            far = between - 1 > _FARTHEST and one.sequence not in single
+            if far or apart > SPAN * between + SLACK:
                 continue
             same = one.path == other.path
             links.append((not same, apart + 0.3 * between, a, b))
@@ -119,6 +124,14 @@ def _grouped(residues: DetectedResidues, stretches: Sequence[Stretch]) -> list[l
         for at in members.pop(second):
             group[at] = first
     return [[stretches[at] for at in each] for each in members.values()]
+
+
+def _repeated(stretches: Sequence[Stretch]) -> set[str]:
+    """The sequences of which a position is found more than once, so that there are copies."""
+    found: dict[str, list[int]] = {}
+    for one in stretches:
+        found.setdefault(one.sequence, []).extend(one.position.tolist())
+    return {name for name, positions in found.items() if len(positions) > len(set(positions))}
 
 
 def _compatible(residues: DetectedResidues, ordered: Sequence[Stretch]) -> bool:
@@ -145,9 +158,18 @@ def _joined(
             residue, ca = np.concatenate([residue, found[0]]), np.concatenate([ca, found[1]])
         position = np.concatenate([position, following[0]])
         residue, ca = np.concatenate([residue, following[1]]), np.concatenate([ca, following[2]])
-    confidence = np.where(residue >= 0, residues.confidence[residue], _ADDED).astype(np.float64)
     text = "".join(letters[at] for at in position)
-    return ChainPlan(group[0].sequence, position, residue, ca, text, confidence)
+    return ChainPlan(group[0].sequence, position, residue, ca, text, np.ones(len(position)))
+
+
+def _confidence(residues: DetectedResidues, plan: ChainPlan, fitted: np.ndarray) -> np.ndarray:
+    """The probability (n,) that each residue is there and of its type: that of the fit to the sequence; of residues
+    placed by the rest of their chain, and of added ones, how often such are right.
+    """
+    traced = plan.residue >= 0
+    by_fit = residues.confidence[plan.residue]
+    by_chain = _BY_CHAIN * residues.presence[plan.residue]
+    return np.where(traced, np.where(fitted[plan.residue], by_fit, by_chain), _ADDED).astype(np.float64)
 
 
 def _missing(

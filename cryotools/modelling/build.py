@@ -31,7 +31,7 @@ from cryotools.modelling.check import check_trace, refuse_coarse
 from cryotools.modelling.fullatoms import broken_bonds, full_atoms, refined_ca
 from cryotools.modelling.names import chain_name, residue_names
 
-LEAST = 8  # residues of a chain without a sequence
+LEAST = 6  # residues of a chain without a sequence
 
 
 @dataclass(frozen=True)

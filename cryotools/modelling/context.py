@@ -17,7 +17,7 @@ from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.placement import Library, log_odds_of_types
 from cryotools.modelling.stretches import SLACK, SPAN, Stretch
 
-_SHORTEST = 3  # residues
+_SHORTEST = 3  # residues, of runs that do not go on from a placed one
 _BEYOND = 40  # positions beyond the ends of a chain that are tried
 _ADJACENT = 3.0  # nats for a run that goes on from a placed residue of its path at the next position
 _NONE = 2.0  # nats of a placement that is as good as none
@@ -50,22 +50,16 @@ def placed_in_context(
         name: known.letters[start : start + length]
         for name, start, length in zip(known.names, known.start, known.length, strict=True)
     }
-    given_up: set[tuple[int, int]] = set()
     while True:
-        best: _Trial | None = None
-        for run in _runs(residues, used):
-            if (int(run[0]), len(run)) in given_up:
-                continue
-            trial = _placed(residues, odds, run, chains, letters)
-            if trial is None:
-                given_up.add((int(run[0]), len(run)))
-            elif best is None or trial.value > best.value:
-                best = trial
-        if best is None:
+        trials = [_placed(residues, odds, run, chains, letters) for run in _runs(residues, used)]
+        changed: set[int] = set()
+        for one in sorted((trial for trial in trials if trial is not None), key=lambda trial: -trial.value):
+            if one.group not in changed:
+                changed.add(one.group)
+                used[one.stretch.residue] = True
+                chains[one.group] = sorted([*chains[one.group], one.stretch], key=_first)
+        if not changed:
             return chains
-        used[best.stretch.residue] = True
-        chains[best.group] = sorted([*chains[best.group], best.stretch], key=_first)
-        given_up.clear()
 
 
 def _first(one: Stretch) -> int:
@@ -77,7 +71,7 @@ def _runs(residues: DetectedResidues, used: np.ndarray) -> list[np.ndarray]:
     mark = np.where((residues.path >= 0) & ~used, residues.path, -1)
     edge = np.flatnonzero(np.diff(mark) != 0) + 1
     parts = np.split(np.arange(len(residues)), edge)
-    return [part for part in parts if len(part) >= _SHORTEST and mark[part[0]] >= 0]
+    return [part for part in parts if len(part) and mark[part[0]] >= 0]
 
 
 def _placed(
@@ -114,7 +108,7 @@ def _free(group: Sequence[Stretch], length: int) -> list[tuple[int, int, Stretch
         found.append((int(group[k].position[-1]) + 1, int(group[k + 1].position[0]), group[k], group[k + 1]))
     end = int(group[-1].position[-1]) + 1
     found.append((end, min(end + _BEYOND, length), group[-1], None))
-    return [one for one in found if one[1] - one[0] >= _SHORTEST]
+    return [one for one in found if one[1] > one[0]]
 
 
 def _trials(
@@ -132,15 +126,16 @@ def _trials(
     low, high = interval
     text = letters[sequence][low:high]
     found = []
-    for shift in range(-(len(run) - _SHORTEST), len(text) - _SHORTEST + 1):
+    shortest = min(_SHORTEST, len(run), len(text))
+    for shift in range(-(len(run) - shortest), len(text) - shortest + 1):
         rows = np.arange(max(-shift, 0), min(len(run), len(text) - shift))
         first, last, total = _best_part(odds[run[rows], text[rows + shift]])
         rows = rows[first:last]
-        if len(rows) < _SHORTEST:
+        if not len(rows):
             continue
         position, residue = rows + shift + low, run[rows]
         bonus = _fits(residues, position, residue, sides)
-        if bonus is not None:
+        if bonus is not None and (bonus > 0 or len(rows) >= _SHORTEST):
             stretch = Stretch(sequence, position, residue, int(residues.path[run[0]]), total)
             found.append(_Trial(number, stretch, total + bonus + prior))
     return found

@@ -22,7 +22,7 @@ from cryotools.modelling.refine.terms import GeometryTerms, MapTerm, Ramachandra
 
 _SHAKE = 0.1  # Å
 _UPDATE = 20  # steps between searches for neighbours
-_REPEL = 0.1  # Å
+_SOFT, _HARD = 0.25, 0.1  # Å, of repulsion: at first, so that clashes do not push chains out of density, and at the end
 _MASS = {1: 1, 6: 12, 7: 14, 8: 16, 16: 32}
 
 
@@ -78,7 +78,7 @@ def _refined(engine: _Engine, plan: RefinementPlan) -> np.ndarray:
         engine.blur(blur)
         engine.descend(weight, rates[turn * each : (turn + 1) * each])
     for _ in range(4):
-        engine.descend(weight, rates[-each:])
+        engine.descend(weight, rates[-each:], _HARD)
         if engine.bond_rmsd() <= plan.bond_limit:
             break
         weight /= 2
@@ -112,7 +112,7 @@ class _Engine:
 
     def relax(self, steps: int) -> None:
         """Improve the stereochemistry alone."""
-        self.descend(0.0, np.geomspace(0.05, 0.01, steps))
+        self.descend(0.0, np.geomspace(0.03, 0.005, steps))
 
     def balance(self) -> float:
         """The weight of the map at which its gradient is as large as that of the geometry of shaken positions."""
@@ -121,8 +121,8 @@ class _Engine:
         slopes = [_slope(term, at) for term, at in ((self.geometry, shaken), (self.map, self.xyz))]
         return float(slopes[0].norm() / slopes[1].norm().clamp(min=1e-9))
 
-    def descend(self, weight: float, rates: np.ndarray) -> None:
-        """Take a step of each of the `rates` (k,), by Adam."""
+    def descend(self, weight: float, rates: np.ndarray, repel: float = _SOFT) -> None:
+        """Take a step of each of the `rates` (k,), by Adam; `repel` is the softness of repulsion in Å."""
         xyz = self.xyz.clone().requires_grad_()
         optimizer = torch.optim.Adam([xyz], lr=float(rates[0]), betas=(0.8, 0.98))
         pairs = least = torch.zeros(0)
@@ -132,7 +132,7 @@ class _Engine:
                 pairs, least = torch.from_numpy(found), torch.from_numpy(keep).float()
             optimizer.param_groups[0]["lr"] = float(rate)
             optimizer.zero_grad()
-            energy = self.geometry(xyz) + self.plan.ramachandran * self.rama(xyz) + repulsion(xyz, pairs, least, _REPEL)
+            energy = self.geometry(xyz) + self.plan.ramachandran * self.rama(xyz) + repulsion(xyz, pairs, least, repel)
             if weight > 0:
                 energy = energy + weight * self.map(xyz)
             if self.plan.tether:
