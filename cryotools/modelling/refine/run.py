@@ -44,7 +44,7 @@ class RefinementPlan:
     blurs: tuple[float, ...] = (1.0, 0.5, 0.0)
     steps: int = 300
     rate: float = 0.05
-    map_weight: float = 0.006
+    map_weight: float = 0.003
     ramachandran: float = 1.0
     tether: float | None = 1.5
     bond_limit: float = 0.018
