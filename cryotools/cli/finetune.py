@@ -22,9 +22,9 @@ lowest loss on held-out boxes, which may be the one it started from. No model of
 
 Examples:
 
-cryotools finetune map.mrc tuned --homologs examples --res 3.2 --boxes 4 --steps 2
+cryotools finetune map.mrc tuned --homologs examples --res 3.2 --boxes 4 --steps 2 --batch 1
 
-cryotools finetune map.mrc anchors --task anchors --homologs examples --res 3 --boxes 4 --steps 2 --json
+cryotools finetune map.mrc anchors --task anchors --homologs examples --res 3 --boxes 4 --steps 2 --batch 1
 """
 
 
