@@ -53,11 +53,11 @@ def placed_in_context(
     while True:
         trials = [_placed(residues, odds, run, chains, letters) for run in _runs(residues, used)]
         changed: set[int] = set()
-        for one in sorted((trial for trial in trials if trial is not None), key=lambda trial: -trial.value):
-            if one.group not in changed:
-                changed.add(one.group)
-                used[one.stretch.residue] = True
-                chains[one.group] = sorted([*chains[one.group], one.stretch], key=_first)
+        for trial in sorted((each for each in trials if each is not None), key=lambda each: -each.value):
+            if trial.group not in changed:
+                changed.add(trial.group)
+                used[trial.stretch.residue] = True
+                chains[trial.group] = sorted([*chains[trial.group], trial.stretch], key=_first)
         if not changed:
             return chains
 

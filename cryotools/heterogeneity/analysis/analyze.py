@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import ArgumentError, CryotoolsNote, DataError
+from cryotools.core.errors import ArgumentError, CryotoolsNote, CryotoolsWarning, DataError
 from cryotools.core.progress import NoProgress, Progress
 from cryotools.heterogeneity.analysis.clusters import Clusters, k_means
 from cryotools.heterogeneity.analysis.components import (
@@ -122,7 +122,17 @@ def _umap(latent: np.ndarray, options: AnalysisOptions) -> np.ndarray | None:
     return umap_of(latent, options.seed)
 
 
-def _landscape(run: EnsembleRun, latent: np.ndarray, options: AnalysisOptions, progress: Progress) -> Landscape:
+def _landscape(run: EnsembleRun, latent: np.ndarray, options: AnalysisOptions, progress: Progress) -> Landscape | None:
+    """The landscape; None, with a warning, if there are too few places to compare volumes at."""
+    distinct = len(np.unique(latent, axis=0))
+    if distinct < _FEWEST:
+        warnings.warn(
+            f"{run.folder}: its particles lie at {distinct} different place{'s' * (distinct > 1)}; no volumes are "
+            "compared, and no states are told apart",
+            CryotoolsWarning,
+            stacklevel=3,
+        )
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryotoolsNote)  # fewer particles than volumes are no news
         clusters = k_means(latent, options.landscape, options.seed)

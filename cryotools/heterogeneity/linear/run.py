@@ -30,6 +30,7 @@ from cryotools.training.plot import add_metrics, draw_losses, read_metrics
 
 _METRICS, _SETTINGS = "metrics.csv", "config.json"
 _CLEAR, _DEAD = 0.02, 1e-4  # × the norm of the first component
+_TINY = 1e-12  # of that norm, which is 0 where halves share nothing
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def train_linear(
     record = _Record(folder)
     subspace = fit_linear(images, training, after=record.add, progress=progress)
     _finish(folder, images, subspace, particles, progress)
-    share = subspace.deviations / subspace.deviations[0]
+    share = subspace.deviations / max(subspace.deviations[0], _TINY)
     clear = int((share > _CLEAR).sum())
     return TrainedRun(record.last, f"{clear} of {training.zdim} components are above the noise")
 
@@ -134,7 +135,7 @@ def _finish(
     table = describe_images(images, subspace, progress)
     deviations = subspace.deviations
     # components of one norm, so that distances of z are those of volumes
-    share = np.maximum(deviations / deviations[0], _DEAD)
+    share = np.maximum(deviations / max(deviations[0], _TINY), _DEAD)
     assert table.latent is not None
     network = LinearVolumes(LinearConfig(images.box, len(share)))
     network.mean.copy_(torch.from_numpy(subspace.volumes[0]))

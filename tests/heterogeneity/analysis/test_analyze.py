@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from blob_ensemble import BallRun
 
-from cryotools.core.errors import ArgumentError, CryotoolsNote, DataError
+from cryotools.core.errors import ArgumentError, CryotoolsNote, CryotoolsWarning, DataError
 from cryotools.heterogeneity.analysis.analyze import AnalysisOptions, analyze_run
 from cryotools.heterogeneity.analysis.tables import tables_of
 
@@ -96,3 +96,13 @@ def test_a_single_volume_and_two_particles_are_refused() -> None:
         analyze_run(BallRun(Path("run"), np.zeros((9, 0))), AnalysisOptions())
     with pytest.raises(DataError, match="fewer than 3"):
         analyze_run(run_of(2), AnalysisOptions())
+
+
+def test_volumes_of_one_place_are_not_compared() -> None:
+    run = BallRun(Path("run"), np.zeros((12, 2)))
+    with pytest.warns() as told:
+        assert analyze_run(run, AnalysisOptions(clusters=2, landscape=6, umap=False)).landscape is None
+    words = [str(one.message) for one in told if one.category is CryotoolsWarning]
+    assert words == [
+        "run: its particles lie at 1 different place; no volumes are compared, and no states are told apart"
+    ]
