@@ -22,7 +22,10 @@ from cryotools.modelling.refine.terms import GeometryTerms, MapTerm, Ramachandra
 
 _SHAKE = 0.1  # Å
 _UPDATE = 20  # steps between searches for neighbours
-_SOFT, _HARD = 0.25, 0.1  # Å, of repulsion: at first, so that clashes do not push chains out of density, and at the end
+_SOFT, _HARD = (
+    0.15,
+    0.05,
+)  # Å, of repulsion: at first, so that clashes do not push chains out of density, and at the end
 _MASS = {1: 1, 6: 12, 7: 14, 8: 16, 16: 32}
 
 
@@ -78,7 +81,7 @@ def _refined(engine: _Engine, plan: RefinementPlan) -> np.ndarray:
         engine.blur(blur)
         engine.descend(weight, rates[turn * each : (turn + 1) * each])
     for _ in range(4):
-        engine.descend(weight, rates[-each:], _HARD)
+        engine.descend(weight, rates[-2 * each :], _HARD)
         if engine.bond_rmsd() <= plan.bond_limit:
             break
         weight /= 2
