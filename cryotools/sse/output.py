@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.core.errors import UsageError
-from cryotools.core.files.output import output_set, write_text
+from cryotools.core.files.output import check_prefix, output_set, write_text
 from cryotools.core.files.table import csv_text
 from cryotools.core.maps.mapwrite import write_map
 from cryotools.core.structures.write import pdb_text
@@ -76,11 +74,7 @@ def output_files(prefix: str) -> Files:
     UsageError
         The prefix has no file name, is standard output, or ends with the suffix of a map.
     """
-    name = prefix.rsplit(os.sep, 1)[-1]
-    if prefix == "-" or name in ("", ".", ".."):
-        raise UsageError(f"{prefix}: not a valid prefix for file names; give one such as out or folder/out")
-    if name.lower().endswith((".mrc", ".map", ".ccp4", ".gz", ".bz2")):
-        raise UsageError(f"{prefix}: is a prefix for several files; leave out the suffix, as in {name.split('.')[0]}")
+    check_prefix(prefix)
     return Files(prefix)
 
 

@@ -193,6 +193,21 @@ def _unlink(path: Path) -> None:
         path.unlink()
 
 
+def check_prefix(prefix: str) -> None:
+    """Check early that the names of several files can begin with `prefix`.
+
+    Raises
+    ------
+    UsageError
+        It has no file name, is standard output, or ends with the suffix of a map.
+    """
+    name = prefix.rsplit(os.sep, 1)[-1]
+    if prefix == "-" or name in ("", ".", ".."):
+        raise UsageError(f"{prefix}: not a valid prefix for file names; give one such as out or folder/out")
+    if name.lower().endswith((".mrc", ".map", ".ccp4", ".gz", ".bz2")):
+        raise UsageError(f"{prefix}: is a prefix for several files; leave out the suffix, as in {name.split('.')[0]}")
+
+
 def _prefix(target: Path) -> str:
     """Prefix of the names of temporary files for `target`, short enough in any alphabet."""
     name = os.fsencode(target.name)[:150].decode(errors="ignore")
