@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.structure import LIGAND, Structure
-from cryotools.sites.confidence import of_whole_proteins
+from cryotools.sites.confidence import SiteCalibration
 from cryotools.sites.labels import SITE_NAMES
 
 CENTRE_COLUMNS = ("site", "kind", "chain", "residue", "x_A", "y_A", "z_A", "confidence", "volume_A3")
@@ -42,7 +42,7 @@ class SiteCentre:
     volume: float
 
 
-def find_centres(probabilities: np.ndarray, grid: Grid) -> list[SiteCentre]:
+def find_centres(probabilities: np.ndarray, grid: Grid, calibration: SiteCalibration) -> list[SiteCentre]:
     """Centres in maps (3, nz, ny, nx) of probability, the most probable of each kind first.
 
     A centre begins as a maximum of the probability, smoothed by 2 Å, of at least 0.25; weaker ones within 8 Å (ligands)
@@ -75,7 +75,8 @@ def find_centres(probabilities: np.ndarray, grid: Grid) -> list[SiteCentre]:
                 continue
             weights = values[near]
             middle = (where[near] * weights[:, None]).sum(axis=0) / weights.sum()
-            found.append(SiteCentre(kind, middle, _confidence(kind, float(weights.mean())), len(near) * each))
+            sure = _confidence(calibration, kind, float(weights.mean()))
+            found.append(SiteCentre(kind, middle, sure, len(near) * each))
         centres += sorted(found, key=lambda one: -one.confidence)
     return centres
 
@@ -118,10 +119,10 @@ def centre_structure(centres: list[SiteCentre]) -> Structure:
     )
 
 
-def _confidence(kind: int, mean: float) -> float:
+def _confidence(calibration: SiteCalibration, kind: int, mean: float) -> float:
     means = np.zeros(len(SITE_NAMES))
     means[kind] = mean
-    return float(of_whole_proteins(means)[kind])
+    return float(calibration.of_whole_proteins(means)[kind])
 
 
 def _numbers(centres: list[SiteCentre]) -> list[int]:

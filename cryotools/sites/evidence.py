@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from cryotools.core.errors import CryotoolsWarning, DataError
 from cryotools.core.structures.residues import Residues, find_residues
@@ -21,19 +21,10 @@ from cryotools.core.structures.structurefile import read_structure
 from cryotools.homologs.search.chains import SHORTEST, residues_at
 from cryotools.homologs.search.conservation import conservation
 from cryotools.homologs.search.hits import Homolog, HomologFolder
-from cryotools.sites.confidence import of_whole_proteins
+from cryotools.sites.confidence import SiteCalibration, logit_of
 from cryotools.sites.labels import SITE_NAMES, SiteLabels, label_sites
 
 FEATURES = ("network", "conservation", "transferred", "not transferred", "constant")
-# of the shipped network, fitted to 25 proteins with homologs that it was not trained on, none of them in the benchmark
-COEFFICIENTS = np.array(
-    [
-        [1.220, 0.228, 2.884, 1.254, -1.126],
-        [1.186, -0.036, 2.530, -0.104, 0.256],
-        [1.402, -0.044, 2.079, -0.518, 0.077],
-    ]
-)
-_LEAST = 1e-4  # probabilities are kept this far from 0 and 1
 _LIKE = 0.5  # share of a chain's residues that must be found in a query
 
 
@@ -93,18 +84,18 @@ def gather_evidence(structure: Structure, folder: HomologFolder) -> HomologEvide
 def site_features(means: np.ndarray, evidence: HomologEvidence) -> np.ndarray:
     """What the regression sees, (3, m, 5) in the order of `FEATURES`, from the network's probabilities (3, m)."""
     unknown = np.isnan(evidence.transferred)
-    seen = logit(np.clip(means, _LEAST, 1 - _LEAST))
+    seen = logit_of(means)
     level = np.broadcast_to(evidence.standard, means.shape)
     return np.stack([seen, level, np.where(unknown, 0, evidence.transferred), unknown, np.ones_like(means)], axis=-1)
 
 
-def combined(means: np.ndarray, evidence: HomologEvidence, coefficients: np.ndarray = COEFFICIENTS) -> np.ndarray:
-    """Probabilities (3, m) from the network's mean over voxels (3, m), evidence, and coefficients (3, 5). Residues of
-    which homologs say nothing have the network's, calibrated.
+def combined(means: np.ndarray, evidence: HomologEvidence, calibration: SiteCalibration) -> np.ndarray:
+    """Probabilities (3, m) from the network's mean over voxels (3, m), evidence, and the network's calibration.
+    Residues of which homologs say nothing have the network's, calibrated.
     """
-    both = expit((site_features(means, evidence) * coefficients[:, None]).sum(axis=-1))
+    both = expit((site_features(means, evidence) * calibration.coefficients[:, None]).sum(axis=-1))
     silent = np.isnan(evidence.conservation) & np.isnan(evidence.transferred)
-    return np.where(silent, of_whole_proteins(means), both)
+    return np.where(silent, calibration.of_whole_proteins(means), both)
 
 
 def _query_of(residues: Residues, chain: str, folder: HomologFolder) -> tuple[str | None, np.ndarray]:

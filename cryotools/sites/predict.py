@@ -17,7 +17,7 @@ from cryotools.core.compute.inference import apply_network
 from cryotools.core.compute.runner import Compute
 from cryotools.core.compute.tiles import bounding_box
 from cryotools.core.compute.wrappers import check_rotations
-from cryotools.core.errors import CryotoolsWarning, DataError, check_choice
+from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError, check_choice
 from cryotools.core.maps.check import check_values, check_voxels
 from cryotools.core.maps.levels import Levels
 from cryotools.core.maps.prepare import prepare_map, stands_out
@@ -29,8 +29,8 @@ from cryotools.core.structures.structure import PROTEIN, Structure
 from cryotools.nn.conditions import resolution_conditions
 from cryotools.nn.folded import folded
 from cryotools.sites.centres import SiteCentre, find_centres
-from cryotools.sites.confidence import of_whole_proteins
-from cryotools.sites.evidence import COEFFICIENTS, HomologEvidence, combined
+from cryotools.sites.confidence import SiteCalibration, calibration_of
+from cryotools.sites.evidence import HomologEvidence, combined
 from cryotools.sites.labels import SITE_NAMES
 from cryotools.sites.network import BINDING_SITES, BindingSites, SiteFinder, site_channels
 from cryotools.sites.residues import SiteResidues
@@ -50,19 +50,19 @@ class LocatedSites:
         nucleic
     levels : background and molecule density, on the map's own scale
     resolution : Å, as given to the network; None if unknown
-    combination : coefficients of `sites.evidence`, (3, 5)
+    calibration : the network's, for residues and centres
     """
 
     volume: Volume
     probabilities: np.ndarray = field(repr=False)
     levels: Levels
     resolution: float | None
-    combination: np.ndarray = field(repr=False, default_factory=COEFFICIENTS.copy)
+    calibration: SiteCalibration = field(repr=False)
 
     @cached_property
     def centres(self) -> list[SiteCentre]:
         """Centres of the sites, the most probable of each kind first."""
-        return find_centres(self.probabilities, self.volume.grid)
+        return find_centres(self.probabilities, self.volume.grid, self.calibration)
 
     def probability(self, name: str) -> Volume:
         """The map of the probability of interface, ligand or nucleic.
@@ -101,11 +101,10 @@ class LocatedSites:
         for site, probability in enumerate(self.probabilities):
             total = np.bincount(of, self.volume.with_data(probability).sample(structure.xyz[atoms]), count)
             np.divide(total, number, out=means[site], where=(number > 0) & protein)
-        if evidence is None:
-            alone = of_whole_proteins(means).astype(np.float32)
-            return SiteResidues(residues, alone, means.astype(np.float32))
-        both = combined(means, evidence, self.combination)
-        return SiteResidues(residues, both.astype(np.float32), means.astype(np.float32), evidence)
+        alone = self.calibration.of_whole_proteins(means)
+        both = alone if evidence is None else combined(means, evidence, self.calibration)
+        both, means, alone = (one.astype(np.float32) for one in (both, means, alone))
+        return SiteResidues(residues, both, means, alone, evidence)
 
 
 class SiteLocator:
@@ -133,8 +132,14 @@ class SiteLocator:
         self.compute.check()
         network, config, _ = load_shipped("binding-sites", [BINDING_SITES], weights)
         self.network, self.rotations = cast(BindingSites, network), rotations
-        per_site = np.array(config.combination).reshape(len(SITE_NAMES), -1)
-        self.combination = per_site if per_site.size else COEFFICIENTS
+        self.calibration = calibration_of(config)
+        if self.calibration.borrowed:
+            warnings.warn(
+                f"{weights}: was not calibrated on whole proteins; probabilities of residues and centres are corrected "
+                "as those of the shipped network are",
+                CryotoolsNote,
+                stacklevel=2,
+            )
 
     def locate(self, volume: Volume, resolution: float | None = None, progress: Progress | None = None) -> LocatedSites:
         """The sites in a map of any voxel size; see `locate_in`.
@@ -153,7 +158,7 @@ class SiteLocator:
         probabilities = self._probabilities(prepared.volume.data, conditions, resolution, progress)
         if not prepared.volume.same_grid_as(volume):
             probabilities = interpolate_each(probabilities, prepared.volume.grid, volume.grid)
-        return LocatedSites(volume, probabilities, prepared.levels, resolution, self.combination)
+        return LocatedSites(volume, probabilities, prepared.levels, resolution, self.calibration)
 
     def _probabilities(
         self, density: np.ndarray, conditions: torch.Tensor, resolution: float | None, progress: Progress | None

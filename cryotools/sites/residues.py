@@ -12,7 +12,6 @@ from cryotools.core.structures.residues import Residues
 from cryotools.core.structures.structure import PROTEIN
 from cryotools.metrics.detection import precision_recall
 from cryotools.metrics.ranks import roc_area
-from cryotools.sites.confidence import of_whole_proteins
 from cryotools.sites.evidence import HomologEvidence
 from cryotools.sites.labels import SITE_NAMES
 
@@ -28,17 +27,19 @@ class SiteResidues:
     residues : all residues of the model
     probabilities : float32 (3, m), in the order of `SITE_NAMES`; NaN for nucleotides and outside the map
     network : float32 (3, m), means of the network's maps over each residue's atoms
+    alone : float32 (3, m), probabilities from the map alone: `network`, calibrated
     evidence : what homologs tell, if they were given
     """
 
     residues: Residues
     probabilities: np.ndarray
     network: np.ndarray
+    alone: np.ndarray
     evidence: HomologEvidence | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """A table with a row per amino acid; None where there is no value."""
-        r, found, alone = self.residues, [], of_whole_proteins(self.network)
+        r, found = self.residues, []
         for i in np.flatnonzero(r.kind == PROTEIN):
             row: dict[str, Any] = {
                 "chain": str(r.chain[i]),
@@ -48,7 +49,7 @@ class SiteResidues:
                 **{f"p_{name}": _value(self.probabilities[site, i]) for site, name in enumerate(SITE_NAMES)},
             }
             if self.evidence is not None:
-                row |= {f"map_{name}": _value(alone[site, i]) for site, name in enumerate(SITE_NAMES)}
+                row |= {f"map_{name}": _value(self.alone[site, i]) for site, name in enumerate(SITE_NAMES)}
                 row["conservation"] = _value(self.evidence.conservation[i])
                 for site, name in enumerate(SITE_NAMES):
                     row[f"homologs_{name}"] = _value(self.evidence.transferred[site, i])

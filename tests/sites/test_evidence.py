@@ -12,7 +12,7 @@ from cryotools.core.structures.structurefile import read_structure
 from cryotools.homologs.search.alignment import a3m_text
 from cryotools.homologs.search.chains import read_chains
 from cryotools.homologs.search.hits import Homolog, HomologFolder
-from cryotools.sites.confidence import of_whole_proteins
+from cryotools.sites.confidence import SiteCalibration
 from cryotools.sites.evidence import HomologEvidence, combined, gather_evidence
 from cryotools.sites.labels import LIGAND_SITE, label_sites
 
@@ -56,7 +56,9 @@ def test_another_molecule_and_a_plain_folder_are_refused(trypsin, trypsins):
 def test_the_combination_is_a_logistic_regression(trypsin):
     means = np.full((3, 2), 0.5)
     evidence = HomologEvidence(np.array([0.5, np.nan]), np.array([1.0, 0.0]), np.array([[1.0, np.nan]] * 3))
-    both = combined(means, evidence, np.tile([1.0, 0.5, 2.0, -1.0, -0.5], (3, 1)))
+    coefficients = np.tile([1.0, 0.5, 2.0, -1.0, -0.5], (3, 1))
+    fitted = SiteCalibration(np.array([1.2, 1.5, 1.6]), np.array([-0.3, 1.2, 0.6]), coefficients)
+    both = combined(means, evidence, fitted)
     assert both[:, 0] == pytest.approx(1 / (1 + np.exp(-2.0)))
-    assert both[:, 1] == pytest.approx(of_whole_proteins(means)[:, 1]), "homologs say nothing of it"
+    assert both[:, 1] == pytest.approx(1 / (1 + np.exp(-fitted.offset))), "homologs say nothing of it"
     assert len(find_residues(read_structure(trypsin)).kind) > 200

@@ -12,11 +12,12 @@ from cryotools.sites.network import BINDING_SITES, BindingSites, BindingSitesCon
 GAIN = 6.0
 ZEROS = (0.5, 1.5, 20.0)  # × the molecule density, at which an interface, a ligand site and nucleic acid begin
 PLAIN = (1.0, 0.0, 0.0, 0.0, 0.0) * 3  # homologs change nothing
+WHOLE = {"whole_scale": (1.0,) * 3, "whole_offset": (0.0,) * 3}  # nor whole proteins
 
 
 def by_density(path: Path, combination: tuple[float, ...] = PLAIN) -> Path:
     """Weights of a network that sees interfaces above 0.5 of the molecule density, ligand sites above 1.5."""
-    config = BindingSitesConfig(width=8, levels=1, combination=combination)
+    config = BindingSitesConfig(width=8, levels=1, combination=combination, **WHOLE)
     network = BindingSites(config)
     with torch.no_grad():
         for block in network.unet.down[0]:

@@ -116,10 +116,13 @@ class SiteTask:
         return self.scores
 
     def save(self, folder: Path, averaged: dict[str, nn.Module]) -> None:
-        """Write the averaged network; its held-out scores are stored with the weights."""
+        """Write the averaged network; its held-out scores are stored with the weights. What was fitted to whole
+        proteins belonged to the network that it began with, and is left out.
+        """
         about = {name: f"{value:.4f}" for name, value in self.scores.items()}
         network = cast(BindingSites, averaged["sites"])
         config = replace(network.config, scale=self.scale, offset=self.offset)
+        config = replace(config, whole_scale=(), whole_offset=(), combination=())
         save_network(folder / "model.safetensors", network, BINDING_SITES, config, about=about)
 
     def state(self) -> dict[str, Any]:

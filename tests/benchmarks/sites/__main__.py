@@ -4,7 +4,8 @@ LIST is a table with the columns file and kind; sites are judged in simulated ma
 are and of chains without their partners. `--maps` names experimental maps, a table with id, map, model and resolution.
 `--homologs` is a folder of find-homologs whose queries are called NAME_CHAIN, as the files are. Means over structures
 are printed as Markdown, with 95 % bootstrap intervals, for docs/sites-accuracy.md. `--fit` writes the network with
-coefficients for homologs that suit these structures, which must not be those it is judged on.
+a calibration on the residues of these structures, which must not be those it is judged on: without homologs, and with
+those of the ones that have some.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ from pathlib import Path
 
 import numpy as np
 from cases import WITH, WITHOUT, SiteCase, experimental_cases, partners, simulated_cases
+from fitting import Fitting
 
 from cryotools.core.compute.checkpoint import load_network, save_network, shipped
 from cryotools.core.compute.runner import Compute
 from cryotools.core.errors import DataError
 from cryotools.core.files.output import write_text
 from cryotools.core.files.table import csv_text
-from cryotools.core.structures.residues import find_residues
 from cryotools.homologs.search.hits import HomologFolder, read_homologs
 from cryotools.metrics.bootstrap import bootstrap_interval
-from cryotools.sites.evidence import HomologEvidence, combined, gather_evidence, site_features
+from cryotools.sites.confidence import SiteCalibration
+from cryotools.sites.evidence import HomologEvidence, combined, gather_evidence
 from cryotools.sites.labels import SITE_NAMES
-from cryotools.sites.learning.combine import fit_combination
 from cryotools.sites.network import BINDING_SITES
 from cryotools.sites.predict import SiteLocator
 from cryotools.sites.residues import exposure, score_sites
@@ -60,17 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options.parse_args(arguments)
     locator = SiteLocator(chosen.weights, Compute("cpu"))
     folder = read_homologs(chosen.homologs) if chosen.homologs else None
-    rows, features, truths, knowns = [], [], [], []
+    rows, fitting = [], Fitting()
     for kind, case in _cases(chosen):
         found = locator.locate(case.volume, case.resolution).residues(case.model)
         evidence = _evidence(case, folder)
-        rows += list(_scores(kind, case, found, evidence, locator.combination))
-        if chosen.fit and evidence is not None:
-            index = case.of_atom[find_residues(case.model).first_atom]
-            features.append(site_features(found.network, evidence))
-            truths.append(case.labels.sites[:, index])
-            silent = np.isnan(evidence.conservation)
-            knowns.append(case.labels.known[:, index] & np.isfinite(found.network) & ~silent)
+        rows += list(_scores(kind, case, found, evidence, locator.calibration))
+        fitting.add(case, found.network, evidence)
         print(f"{case.name} {case.condition} done", flush=True)
         if chosen.out:
             write_text(chosen.out, csv_text(COLUMNS, rows))
@@ -78,13 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if chosen.fit:
         weights = chosen.weights or shipped(BINDING_SITES.name)
         network, config, about = load_network(weights, [BINDING_SITES])
-        fitted = fit_combination(
-            np.concatenate(features, axis=1), np.concatenate(truths, axis=1), np.concatenate(knowns, axis=1)
-        )
+        fitted = fitting.fitted()
         print(fitted)
-        config = replace(config, combination=tuple(float(each) for each in fitted.ravel()))
         kept = {key: value for key, value in about.items() if key not in ("format", "architecture", "config")}
-        save_network(chosen.fit, network, BINDING_SITES, config, about=kept, half=True)
+        save_network(chosen.fit, network, BINDING_SITES, replace(config, **fitted), about=kept, half=True)
 
 
 def summary(rows: list[dict]) -> str:
@@ -143,14 +136,14 @@ def _evidence(case: SiteCase, folder: HomologFolder | None) -> HomologEvidence |
     return found if np.isfinite(found.conservation).any() else None
 
 
-def _scores(kind, case, found, evidence, coefficients) -> Iterator[dict]:
+def _scores(kind, case, found, evidence, calibration: SiteCalibration) -> Iterator[dict]:
     residues = found.residues
     index = case.of_atom[residues.first_atom]
     values = {"map": found.network, "exposure": np.tile(exposure(residues), (len(SITE_NAMES), 1))}
     if evidence is not None:
         values["conservation"] = np.tile(evidence.conservation, (len(SITE_NAMES), 1))
         values["homologs alone"] = np.nan_to_num(evidence.transferred) + 0.01 * evidence.standard
-        values["map + homologs"] = combined(found.network, evidence, coefficients)
+        values["map + homologs"] = combined(found.network, evidence, calibration)
     for site in partners(case.labels):
         truth, known = case.labels.sites[site, index], case.labels.known[site, index]
         known = known & np.isfinite(found.network[site])

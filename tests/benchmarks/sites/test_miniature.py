@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from site_network import by_density
+from site_network import PLAIN, by_density
+
+from cryotools.core.compute.checkpoint import load_network
+from cryotools.sites.labels import LIGAND_SITE
+from cryotools.sites.network import BINDING_SITES
 
 HERE = Path(__file__).parent
 
@@ -22,9 +26,13 @@ def test_sites_are_ranked_beside_their_rivals(trypsin, tmp_path, capsys, monkeyp
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
     sys.modules.pop("cases", None)
+    sys.modules.pop("fitting", None)
     (tmp_path / "list.csv").write_text(f"file,kind\n{trypsin},ligand\n")
+    fitted = str(tmp_path / "fitted.safetensors")
     weights = str(by_density(tmp_path / "net.safetensors"))
-    benchmark.main([str(tmp_path / "list.csv"), "--weights", weights, "--out", str(tmp_path / "scores.csv")])
+    benchmark.main(
+        [str(tmp_path / "list.csv"), "--weights", weights, "--out", str(tmp_path / "scores.csv"), "--fit", fitted]
+    )
     text = capsys.readouterr().out
     rows = list(csv.DictReader((tmp_path / "scores.csv").read_text().splitlines()))
     assert [(row["condition"], row["site"]) for row in rows] == [("with partner", "ligand"), ("without", "ligand")]
@@ -34,3 +42,6 @@ def test_sites_are_ranked_beside_their_rivals(trypsin, tmp_path, capsys, monkeyp
         assert 0 <= float(row["auc exposure"]) <= 1
         assert row["ap conservation"] == ""
     assert "| with partner | ligand | 1 |" in text
+    config = load_network(fitted, [BINDING_SITES])[1]
+    assert config.whole_scale[LIGAND_SITE] != 1
+    assert config.combination == PLAIN, "there were no homologs to fit it to"
