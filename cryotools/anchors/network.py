@@ -16,8 +16,8 @@ from cryotools.anchors.frames import CUBE
 from cryotools.anchors.labels import AMINO_ACIDS
 from cryotools.core.compute.checkpoint import Architecture
 from cryotools.core.compute.wrappers import Wrapper
-from cryotools.nn.conditions import RESOLUTION_CONDITIONS
-from cryotools.nn.unet import Modulation, UNet, UNetBased, UNetConfig, convolution, fold
+from cryotools.nn.conditions import RESOLUTION_CONDITIONS, Modulation
+from cryotools.nn.unet import UNet, UNetBased, UNetConfig, convolution, fold
 
 NONE = len(AMINO_ACIDS)  # the class of a wrong frame, or of no residue
 TYPES = NONE + 1

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cryotools.core.compute.wrappers import Wrapper
+from cryotools.nn.conditions import Modulation
 
 if TYPE_CHECKING:
     from cryotools.nn.unetpp import UNetPlusPlus
@@ -98,39 +98,6 @@ class UNetBased(nn.Module):
     def multiple(self) -> int:
         """Number of voxels that input sizes must be multiples of, along each axis."""
         return self.unet.config.multiple
-
-
-class Conditioned(Wrapper):
-    """A network with its conditions (k,) fixed, for application to maps."""
-
-    conditions: Tensor
-
-    def __init__(self, network: nn.Module, conditions: Tensor) -> None:
-        super().__init__(network)
-        self.register_buffer("conditions", conditions[None])
-
-    def forward(self, tiles: Tensor) -> Tensor:
-        return self.network(tiles, self.conditions.expand(len(tiles), -1))
-
-
-class Modulation(nn.Module):
-    """Features (b, c, …) scaled and shifted by functions of conditions (b, k); the identity before training."""
-
-    def __init__(self, conditions: int, width: int) -> None:
-        super().__init__()
-        first, last = nn.Linear(conditions, 32), nn.Linear(32, 2 * width)
-        self.layers = nn.Sequential(first, nn.SiLU(), last)
-        set_to_zero(last)
-
-    def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
-        scale, shift = self.layers(conditions)[:, :, None, None, None].chunk(2, dim=1)
-        return x * (1 + scale) + shift
-
-
-def set_to_zero(layer: nn.Module) -> None:
-    """Set all weights and biases of a layer to 0."""
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
 
 
 def fold(x: Tensor) -> Tensor:

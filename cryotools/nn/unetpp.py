@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cryotools.nn.unet import Modulation
+from cryotools.nn.conditions import Modulation
 
 
 @dataclass(frozen=True)

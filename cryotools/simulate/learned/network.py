@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from cryotools.core.compute.checkpoint import Architecture
+from cryotools.nn.conditions import set_to_zero
 from cryotools.nn.patch import PatchDiscriminator
-from cryotools.nn.unet import UNet, UNetBased, UNetConfig, set_to_zero
+from cryotools.nn.unet import UNet, UNetBased, UNetConfig
 from cryotools.nn.unetpp import UNetPlusPlus, UNetPlusPlusConfig
 from cryotools.simulate.learned.inputs import DENSITY_CHANNELS, SIMULATOR_CONDITIONS
 

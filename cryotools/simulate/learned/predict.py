@@ -19,8 +19,8 @@ from cryotools.core.maps.resample import resample, whole_shift
 from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
+from cryotools.nn.conditions import Conditioned
 from cryotools.nn.folded import folded
-from cryotools.nn.unet import Conditioned
 from cryotools.simulate.layout import make_grid
 from cryotools.simulate.learned.inputs import Condition, DensityChannels, simulator_conditions
 from cryotools.simulate.learned.network import GENERATOR

@@ -20,7 +20,7 @@ from cryotools.core.compute.checkpoint import save_network
 from cryotools.core.compute.inference import apply_in_one_piece, apply_network
 from cryotools.core.compute.runner import Compute
 from cryotools.metrics.correlation import pearson
-from cryotools.nn.unet import Conditioned
+from cryotools.nn.conditions import Conditioned
 from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples
 from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
 from cryotools.simulate.learned.network import (

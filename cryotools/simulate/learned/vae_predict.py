@@ -15,8 +15,8 @@ from cryotools.core.compute.wrappers import reach_of
 from cryotools.core.maps.volume import Grid
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
+from cryotools.nn.conditions import Conditioned
 from cryotools.nn.folded import folded
-from cryotools.nn.unet import Conditioned
 from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS, ElementChannels
 from cryotools.simulate.learned.inputs import Condition, simulator_conditions
 from cryotools.simulate.learned.predict import needed, placed, unit_grid, warn_of_resolution

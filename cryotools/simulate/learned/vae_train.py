@@ -21,8 +21,8 @@ from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Grid
 from cryotools.core.structures.structure import Structure
 from cryotools.metrics.correlation import pearson
+from cryotools.nn.conditions import Conditioned
 from cryotools.nn.patch import PatchDiscriminator
-from cryotools.nn.unet import Conditioned
 from cryotools.simulate.learned.element_channels import ELEMENT_CHANNELS, element_channels
 from cryotools.simulate.learned.examples import SimulatorExample, SimulatorExamples
 from cryotools.simulate.learned.inputs import Condition, simulator_conditions

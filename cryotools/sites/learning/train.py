@@ -24,8 +24,7 @@ from cryotools.core.errors import UsageError
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.metrics.detection import precision_recall
 from cryotools.metrics.ranks import roc_area
-from cryotools.nn.conditions import resolution_conditions
-from cryotools.nn.unet import Conditioned
+from cryotools.nn.conditions import Conditioned, resolution_conditions
 from cryotools.sites.labels import SITE_NAMES
 from cryotools.sites.learning.calibrate import fit_logistic
 from cryotools.sites.learning.examples import CLASS_UNIT, SiteExample

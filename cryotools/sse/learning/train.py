@@ -25,8 +25,7 @@ from cryotools.core.errors import UsageError
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.rotations import cut, rotate, start_around
 from cryotools.core.structures.residues import backbone_sigma
-from cryotools.nn.conditions import resolution_conditions
-from cryotools.nn.unet import Conditioned
+from cryotools.nn.conditions import Conditioned, resolution_conditions
 from cryotools.sse.learning.calibrate import BackboneLogits, backbone_logits, fit_backbone_temperature
 from cryotools.sse.learning.examples import CHAIN, ELSEWHERE, ClassifierExample
 from cryotools.sse.network import SECONDARY_STRUCTURE, SecondaryStructure, SecondaryStructureConfig

@@ -16,7 +16,7 @@ from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structure import WATER
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.metrics.correlation import pearson
-from cryotools.nn.unet import Conditioned
+from cryotools.nn.conditions import Conditioned
 from cryotools.simulate.classical.formulas import MapOptions, molmap_density
 from cryotools.simulate.layout import grid_around
 from cryotools.simulate.learned.inputs import Condition, density_channels, simulator_conditions, with_condition
