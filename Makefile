@@ -15,7 +15,7 @@ define in_two_processes
 	wait $$!; commands=$$?; cat $(BIN)/../commands.log; exit $$((rest | commands))
 endef
 
-.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse bench-anchors bench-drgn bench-homologs bench-finetune bench-sites docs clean
+.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse bench-anchors bench-drgn bench-homologs bench-finetune bench-sites bench-model docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -60,6 +60,9 @@ bench-sse: .venv/.ready  ## scores, nucleotides, robustness and speed of annotat
 
 bench-anchors: .venv/.ready  ## chains, amino acids and confidence of detect-anchors: make bench-anchors LIST=pairs.csv WEIGHTS=FILE
 	$(BIN)/python tests/benchmarks/anchors $(LIST) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(OPTIONS)
+
+bench-model: .venv/.ready  ## models built in maps against deposited ones: make bench-model LIST=pairs.csv WEIGHTS=FILE TRACE=FILE
+	$(BIN)/python tests/benchmarks/modelling $(LIST) $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(TRACE),--trace-weights $(TRACE)) $(OPTIONS)
 
 bench-drgn: .venv/.ready  ## reconstructions of simulated particle sets, also cryoDRGN's: make bench-drgn SETS=FOLDER OPTIONS="--peer CRYODRGN"
 	$(BIN)/python tests/benchmarks/drgn $(SETS) $(OPTIONS)

@@ -15,9 +15,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))
 import speed
 import tables
-from measured import by_fold, calibrated, measure
+from benchtools import by_fold
+from measured import calibrated, measure
 
 from cryotools.anchors.learning.calibrate import fit_calibration
 from cryotools.anchors.plots import draw_confusion

@@ -10,11 +10,12 @@ Each map is judged by the run of its fold, which must not have seen it; runs kee
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from measured import by_fold
-from tables import table
+sys.path.append(str(Path(__file__).parents[1]))
+from benchtools import by_fold, table
 
 from cryotools.anchors.learning.examples import held_out_example
 from cryotools.anchors.learning.history import compare_confidences, list_snapshots

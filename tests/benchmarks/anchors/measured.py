@@ -60,12 +60,6 @@ def measure(detector: AnchorDetector, entry: Entry) -> Measured:
     return Measured(entry, detection.residues, truth, counts, logits, by_mass, amino, judged, evidence, seconds, scale)
 
 
-def by_fold(text: str | None) -> dict[int, str]:
-    """The files of `0=FILE,1=FILE,…`, by fold."""
-    pairs = (part.partition("=") for part in (text or "").split(",") if part)
-    return {int(fold): file for fold, _, file in pairs}
-
-
 def calibrated(maps: Sequence[Measured]) -> list[Measured]:
     """The maps with the confidences of a calibration on those of other folds."""
     found = []

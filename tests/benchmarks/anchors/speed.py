@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tables import table
+sys.path.append(str(Path(__file__).parents[1]))
+from benchtools import table
 
 from cryotools.core.maps.mapfile import read_map
 from cryotools.curation.pairlist import Entry, read_list

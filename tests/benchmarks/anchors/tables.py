@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1]))
+from benchtools import interval, slashed, table
 from measured import Measured
 
 from cryotools.anchors.labels import AMINO_ACIDS
@@ -21,7 +26,7 @@ from cryotools.anchors.score import (
     score_types,
     untyped,
 )
-from cryotools.metrics.bootstrap import Interval, bootstrap_interval
+from cryotools.metrics.bootstrap import bootstrap_interval
 from cryotools.metrics.classification import expected_calibration_error
 
 _RANGES = (("up to 3.5 Å", 0.0, 3.5), ("3.5 to 4.6 Å", 3.5, 4.6))
@@ -32,8 +37,8 @@ def chains(maps: Sequence[Measured]) -> str:
     rows = []
     for one in maps:
         ca = score_ca(one.residues, one.truth, one.counts)
-        recall = _slashed(ca.recall_1, ca.recall_2, ca.recall_3)
-        precision = _slashed(ca.precision_1, ca.precision_2, ca.precision_3)
+        recall = slashed(ca.recall_1, ca.recall_2, ca.recall_3)
+        precision = slashed(ca.precision_1, ca.precision_2, ca.precision_3)
         rows.append(
             [*_named(one), len(one.truth), recall, precision, ca.rmsd, ca.forward, ca.backward, f"{one.seconds:.0f}"]
         )
@@ -60,7 +65,7 @@ def types(maps: Sequence[Measured]) -> str:
         true = score_types(one.logits, one.amino, one.temperature)
         each = [true, score_types(one.logits_by_mass, one.amino, one.temperature)]
         each.append(score_found_types(one.residues, one.truth, one.counts))
-        ranks = [_slashed(found.top1, found.top3, found.top5) for found in each]
+        ranks = [slashed(found.top1, found.top3, found.top5) for found in each]
         rows.append([*_named(one), true.n, true.majority, ranks[0], true.nats, true.ece, *ranks[1:], each[2].n])
     head = ["map", "Å", "residues", "majority", "top 1 / 3 / 5", "nats", "ECE", "at the centre of mass", "where found"]
     return table([*head, "residues found"], rows)
@@ -71,7 +76,7 @@ def anchors(maps: Sequence[Measured]) -> str:
     rows = []
     for one in _with_side_chains(maps):
         a = score_anchors(one.residues, one.truth, one.counts)
-        best = _slashed(a.best_5, a.best_10, a.best_25, a.best_50)
+        best = slashed(a.best_5, a.best_10, a.best_25, a.best_50)
         sure = [a.top1, a.precision, a.precision_tight, a.share, a.share_at_80]
         rows.append([*_named(one), *sure, best, a.ece, a.ece_before, a.risk])
     head = ["map", "Å", "top 1 where found", "right at 3 Å", "right at 1.5 Å", "share", "share at 80 %"]
@@ -108,7 +113,7 @@ def summary(maps: Sequence[Measured]) -> str:
             for _, low, high in _RANGES:
                 use = [one for one in _with_side_chains(maps) if low < one.entry.resolution <= high]
                 found = bootstrap_interval([float(getattr(score(one), name)) for one in use])
-                row.append(_interval(found))
+                row.append(interval(found))
             rows.append(row)
     return table(["score", *(words for words, *_ in _RANGES)], rows)
 
@@ -154,27 +159,5 @@ def _named(one: Measured) -> list[str]:
     return [one.entry.id.replace("*", " *"), f"{one.entry.resolution:g}"]
 
 
-def _interval(found: Interval) -> str:
-    if found.n < 2:
-        return f"{found.value:.3f} (1 map)" if found.n else "-"
-    return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f}; {found.n} maps)"
-
-
 def _ratio(part: int, whole: int) -> float:
     return float(part / whole) if whole else float("nan")
-
-
-def _slashed(*values: float) -> str:
-    return " / ".join(f"{value:.2f}" for value in values)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(_shown, line))} |" for line in lines)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return "-" if value != value else f"{value:.2f}"
-    return str(value)

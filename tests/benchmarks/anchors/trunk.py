@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from tables import table
+
+sys.path.append(str(Path(__file__).parents[1]))
+from benchtools import table
 
 from cryotools.anchors.candidates import trace_map
 from cryotools.anchors.network import C1, C4, STATE, P

@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from measured import by_fold
-from tables import table
+
+sys.path.append(str(Path(__file__).parents[1]))
+from benchtools import by_fold, table
 
 from cryotools.anchors.labels import residue_truth
 from cryotools.anchors.predict import AnchorDetector

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1]))
+from benchtools import by_fold
 
 from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.volume import Volume
@@ -24,7 +29,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 def add_weights(options: argparse.ArgumentParser) -> None:
     """Options on the network; the shipped one without any."""
     options.add_argument("--weights", help="a network made by train-sse")
-    options.add_argument("--weights-of-fold", type=_by_fold, default={}, metavar="0=FILE,1=FILE,…")
+    options.add_argument("--weights-of-fold", type=by_fold, default={}, metavar="0=FILE,1=FILE,…")
     options.add_argument("--device", default="cpu")
     options.add_argument("--rotations", type=int, default=1)
     options.add_argument("--lean", type=float, default=0.0)
@@ -44,11 +49,3 @@ def predictor(chosen: argparse.Namespace) -> Predict:
         return network(chosen.weights_of_fold.get(entry.fold, chosen.weights))(entry, volume)
 
     return predict
-
-
-def _by_fold(text: str) -> dict[int, str]:
-    pairs = (part.partition("=") for part in text.split(","))
-    try:
-        return {int(fold): file for fold, _, file in pairs}
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text}: write it like 0=a.safetensors,1=b.safetensors") from None

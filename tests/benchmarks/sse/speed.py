@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1]))
+from benchtools import peak_memory
 
 FILLS = ("masked", "noise", "full")
 CASES = ("100:masked", "100:full", "200:masked", "200:noise", "400:masked")
@@ -134,7 +136,7 @@ def run_ours(path: str, weights: str | None, precision: str) -> dict[str, Any]:
         files = output_files(str(Path(folder, "out")))
         script = chimerax_script(files, found, elements, MapSource(path))
         write_files(files, found, elements, script=script, label="benchmark")
-    return {"seconds": seconds, "peak_MB": _peak()}
+    return {"seconds": seconds, "peak_MB": peak_memory()}
 
 
 def run_haruspex(tiles: int, precision: str, tile: int = TILE) -> dict[str, Any]:
@@ -153,20 +155,7 @@ def run_haruspex(tiles: int, precision: str, tile: int = TILE) -> dict[str, Any]
     began = time.process_time()
     for _ in runner.run(torch.rand(1, tile, tile, tile) for _ in range(tiles)):
         pass
-    return {"seconds": time.process_time() - began, "tiles": tiles, "peak_MB": _peak()}
-
-
-def _peak() -> float:
-    """Peak resident megabytes of this process.
-
-    Linux counts into ru_maxrss what the parent had before this program began, but not into VmHWM.
-    """
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    for line in lines:
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": time.process_time() - began, "tiles": tiles, "peak_MB": peak_memory()}
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
