@@ -54,8 +54,8 @@ def annotate_sse(
         return Annotator(weights, compute, rotations, bias).annotate(given, resolution)
     if resolution is None:
         raise UsageError("homologs need the map's resolution; give `resolution`")
-    from cryotools.homologs.adapt.finetune import homolog_structures
     from cryotools.homologs.annotate import annotate_with_homologs
+    from cryotools.homologs.structures import homolog_structures
 
     known = homolog_structures(homologs)
     options = {"weights": weights, "compute": compute, "rotations": rotations, "bias": bias}

@@ -16,15 +16,21 @@ from cryotools.core.errors import UsageError
 NAME = "finetune"
 EPILOG = """--homologs is a folder made by `cryotools find-homologs`, or of structures; the best come first, and the
 last is held out. Boxes of them are simulated with the resolution, fall-off, noise and masking of the map. Only the
-last layers learn. OUT receives model.safetensors (for --weights of annotate-sse or detect-anchors), model.json,
-metrics.csv, losses.png, config.json, and state.pt, from which --resume continues. The network kept is the one with the
-lowest loss on held-out boxes, which may be the one it started from. No model of the map is used.
+last layers learn. OUT receives model.safetensors (for --weights of annotate-sse and locate-sites, or --trace-weights of
+detect-anchors), model.json, metrics.csv, losses.png, config.json, and state.pt, from which --resume continues. The
+network kept is the one with the lowest loss on held-out boxes, which may be the one it started from. No model of the
+map is used.
+
+With --task sites, the network learns what the homologs touch in their own structures: other chains, ligands, DNA and
+RNA. They are read from the files of the database that was searched, with all chains and ligands.
 
 Examples:
 
 cryotools finetune map.mrc tuned --homologs examples --res 3.2 --boxes 4 --steps 2 --batch 1
 
 cryotools finetune map.mrc anchors --task anchors --homologs examples --res 3 --boxes 4 --steps 2 --batch 1
+
+cryotools finetune map.mrc sites --task sites --homologs examples --res 4.5 --boxes 4 --steps 2 --batch 1
 """
 
 
@@ -33,6 +39,7 @@ class Tuned(StrEnum):
 
     sse = "sse"
     anchors = "anchors"
+    sites = "sites"
 
 
 def command(
@@ -41,7 +48,12 @@ def command(
     homologs: Annotated[str, opt.main("--homologs", metavar="FOLDER", help="Structures of homologs.")],
     resolution: Annotated[float, opt.resolution("The map's resolution, Å.")],
     task: Annotated[
-        Tuned, opt.main("--task", metavar="NAME", help="The network: sse (annotate-sse) or anchors (detect-anchors).")
+        Tuned,
+        opt.main(
+            "--task",
+            metavar="NAME",
+            help="The network: sse (annotate-sse), anchors (detect-anchors) or sites (locate-sites).",
+        ),
     ] = Tuned.sse,
     weights: Annotated[
         str | None, opt.main("--weights", metavar="FILE", help="Start from this network instead of the shipped one.")
@@ -70,9 +82,10 @@ def command(
     set_threads(threads)
     from cryotools.core.errors import naming
     from cryotools.core.maps.mapfile import read_map
-    from cryotools.homologs.adapt.finetune import FineTune, finetune, homolog_structures
+    from cryotools.homologs.adapt.finetune import FineTune, finetune
+    from cryotools.homologs.adapt.kinds import tuned_kind
 
-    structures = homolog_structures(homologs)
+    structures = tuned_kind(task.value).homologs(homologs)
     if not structures:
         note(f"{homologs}: nothing to learn from; the shipped network stays as it is, and no file is written")
         return

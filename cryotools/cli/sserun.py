@@ -43,8 +43,8 @@ class HomologUse:
         self, annotator: Annotator, volume: Volume, resolution: float | None, progress: Progress
     ) -> tuple[Annotation, dict[str, Any]]:
         """The annotation with their help, and what is said about it."""
-        from cryotools.homologs.adapt.finetune import homolog_structures
         from cryotools.homologs.annotate import annotate_with_homologs
+        from cryotools.homologs.structures import homolog_structures
 
         assert resolution is not None  # checked before anything is read
         structures = homolog_structures(self.folder)

@@ -65,3 +65,16 @@ def test_mistakes_are_told(run, folder):
         assert result.code in (1, 2)
         assert message in result.err
         assert not (folder / "tuned").exists()
+
+
+@pytest.mark.learning
+@pytest.mark.slow
+def test_a_network_of_sites_is_fitted_and_locates(run, folder):
+    small = ("--boxes", 4, "--steps", 2, "--batch", 1, "--threads", 1)
+    result = run("finetune", REAL, "tuned", "--task", "sites", "--homologs", "homologs", "--res", 4.5, *small)
+    assert result.code == 0, result.err
+    used = run("locate-sites", REAL, "out", "--res", 4.5, "--weights", "tuned/model.safetensors", "--threads", 1)
+    assert used.code == 0, used.err
+    assert "was not calibrated" not in used.err
+    card = json.loads((folder / "tuned" / "model.json").read_text())
+    assert (card["base"], card["architecture"]) == ("binding-sites", "binding-sites")

@@ -15,22 +15,19 @@ import torch
 
 from cryotools.core.compute.checkpoint import load_network, shipped
 from cryotools.core.compute.device import resolve_device
-from cryotools.core.errors import ArgumentError, CryotoolsNote, CryotoolsWarning, DataError
+from cryotools.core.errors import ArgumentError, CryotoolsNote, DataError
 from cryotools.core.files.output import write_text
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import NoProgress, Progress
-from cryotools.core.structures.structure import PROTEIN, Structure
-from cryotools.core.structures.structurefile import read_structure
+from cryotools.core.structures.structure import Structure
 from cryotools.homologs.adapt.conditions import QueryConditions, check_simulated_resolution, query_conditions
 from cryotools.homologs.adapt.kinds import TunedKind, tuned_kind
 from cryotools.homologs.adapt.matched import MatchedExperiment, matched_style
 from cryotools.homologs.adapt.task import FineTuning, only_last
-from cryotools.homologs.search.hits import read_homologs
 from cryotools.nn.unet import UNetBased
 from cryotools.training.loop import LoopConfig, check_folder, train
 
 _HELD_OUT = 8  # batches
-_FEWEST = 20  # residues
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,8 @@ def finetune(
     resume: bool = False,
     progress: Progress | None = None,
 ) -> FineTuned:
-    """Fit a network to a map and structures of homologs; `folder` receives model.safetensors and the files of a run.
+    """Fit a network to a map and structures of homologs (`homologs.structures`: the entries for sites, else the
+    chains); `folder` receives model.safetensors and the files of a run.
 
     Boxes are simulated from the homologs under the map's conditions. The last homolog is held out, or, if there is only
     one, a quarter of the boxes; the state of least loss on them is kept, the base itself if nothing is better.
@@ -132,43 +130,6 @@ def finetune(
     train(task, place, loop, about=about, resume=resume, progress=progress)
     write_text(place / "model.json", json.dumps(_card(task, about), indent=1))
     return FineTuned(place / "model.safetensors", names[0], names[1], task.first, task.best, conditions)
-
-
-def homolog_structures(folder: str | os.PathLike[str]) -> list[Structure]:
-    """The homologs of a folder (`homologs.search`), the best first, each its own chain; copies of a file's chain, and
-    what has fewer than 20 residues of protein, are left out. None at all is no error: a warning says so.
-
-    Raises
-    ------
-    DataError
-        There is no such folder, or its table is damaged.
-    """
-    place = Path(folder)
-    if not place.is_dir():
-        raise DataError(f"{place}: no such folder; give one made by `cryotools find-homologs`, or of structures")
-    found: list[Structure] = []
-    seen: set[tuple[str, str]] = set()
-    try:
-        listed = read_homologs(place).homologs
-    except DataError as error:
-        if any(place.iterdir()):
-            raise
-        warnings.warn(f"{error}; goes on without", CryotoolsWarning, stacklevel=2)
-        return []
-    for one in listed:
-        structure = read_structure(one.path, skip_unknown=True)
-        chosen = structure[(structure.chain == one.chain) & (structure.kind == PROTEIN)]
-        chosen = chosen[chosen.model == chosen.model[:1]] if len(chosen) else chosen
-        ca = chosen.atom_name == "CA"
-        key = one.path.name, "".join(chosen.residue_name[ca].tolist())
-        if ca.sum() < _FEWEST:
-            warnings.warn(f"{one.path}: chain {one.chain} has no {_FEWEST} residues; left out", CryotoolsWarning, 2)
-        elif key not in seen:
-            seen.add(key)
-            found.append(chosen)
-    if not found:
-        warnings.warn(f"{place}: has no homologs with protein; goes on without", CryotoolsWarning, stacklevel=2)
-    return found
 
 
 def _examples(

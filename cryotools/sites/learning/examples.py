@@ -7,7 +7,7 @@ chain alone and be told where its partner was; so boxes of both kinds are made, 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +16,13 @@ import numpy as np
 from cryotools.core.errors import DataError
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import PROTEIN, Structure
-from cryotools.simulate.boxes import BoxStyle, digest_boxes, keep_boxes, simulate_box, without_solvent
+from cryotools.simulate.boxes import BoxStyle, Experiment, digest_boxes, keep_boxes, simulate_box, without_solvent
 from cryotools.sites.labels import INTERFACE_SITE, SiteLabels, label_sites, voxel_sites
 from cryotools.sites.network import site_channels
 from cryotools.training.store import ExampleStore
 
 _WAY = 1  # increase when the simulation changes; stored boxes are then not reused
-_STYLE = BoxStyle(finer=(3.5, 5.0), coarser=(5.0, 7.0), fine=0.6, learned=0.4, mobile=0.3)
+STYLE = BoxStyle(finer=(3.5, 5.0), coarser=(5.0, 7.0), fine=0.6, learned=0.4, mobile=0.3)
 _COMPLEX, _ALONE = 0.4, 0.4  # fractions of the boxes; in the rest ligands and nucleic acids alone are removed
 _KEPT_ALONE = 0.3  # of the chains alone keep their own ligands and nucleic acids
 _AT_SITE = 0.7  # fraction of boxes around an atom of a site
@@ -75,9 +75,18 @@ def digest_sites(structures: Sequence[Path], seed: int) -> str:
 
 
 def make_site_example(
-    structure: Structure, random: np.random.Generator, incomplete: Collection[str] = ()
+    structure: Structure,
+    random: np.random.Generator,
+    incomplete: Collection[str] = (),
+    *,
+    style: BoxStyle = STYLE,
+    experiment: Experiment | None = None,
+    chain: str | None = None,
 ) -> SiteExample:
     """One random box simulated from `structure`, the whole or a part of it, with the labels of the whole.
+
+    With a `chain`, the box lies around that one, it is the one shown alone, and kinds of sites that it lacks are
+    unknown. `style` and `experiment` are those of `simulate.boxes`.
 
     Raises
     ------
@@ -86,11 +95,16 @@ def make_site_example(
     """
     structure = without_solvent(structure)
     labels = label_sites(structure, complete=structure.name not in incomplete)
+    if chain is not None:
+        labels = _known_of(labels, chain)
     if not labels.known.any():
         raise DataError(f"{structure.name}: tells nothing about binding sites")
-    shown = np.flatnonzero(shown_atoms(structure, labels, random))
+    shown = np.flatnonzero(shown_atoms(structure, labels, random, chain))
     of_atom = labels.residues.of_atom[shown]
-    box = simulate_box(structure[shown], random, _around(of_atom, labels, random), _STYLE)
+    around = _around(of_atom, labels, random)
+    if chain is not None and (around & (structure.chain[shown] == chain)).any():
+        around &= structure.chain[shown] == chain
+    box = simulate_box(structure[shown], random, around, style, experiment)
     of_atom = of_atom[box.atoms]
     sites, known, on = voxel_sites(box.volume.grid, box.structure, of_atom, labels)
     classes = site_channels(box.density, box.resolution)[1:]
@@ -110,8 +124,10 @@ def make_site_example(
     )
 
 
-def shown_atoms(structure: Structure, labels: SiteLabels, random: np.random.Generator) -> np.ndarray:
-    """Mask (n,) of the atoms from which a box is made: all, one protein chain, or protein alone."""
+def shown_atoms(
+    structure: Structure, labels: SiteLabels, random: np.random.Generator, chain: str | None = None
+) -> np.ndarray:
+    """Mask (n,) of the atoms from which a box is made: all, one protein chain (`chain`, or any), or protein alone."""
     kind, residues = random.random(), labels.residues
     if kind < _COMPLEX:
         return np.ones(len(structure), dtype=bool)
@@ -121,8 +137,14 @@ def shown_atoms(structure: Structure, labels: SiteLabels, random: np.random.Gene
     chains = residues.chain[residues.kind == PROTEIN]
     names, lengths = np.unique(chains, return_counts=True)
     names = names[lengths >= min(_LEAST_ALONE, lengths.max())]
-    alone = structure.chain == names[random.integers(len(names))]
+    alone = structure.chain == (names[random.integers(len(names))] if chain is None else chain)
     return alone & protein if random.random() > _KEPT_ALONE else alone | (~protein & _beside(structure, alone))
+
+
+def _known_of(labels: SiteLabels, chain: str) -> SiteLabels:
+    """The labels with those kinds of sites alone that a chain has."""
+    has = np.asarray(labels.sites[:, labels.residues.chain == chain].any(axis=1))
+    return replace(labels, known=labels.known & has[:, None])
 
 
 def _beside(structure: Structure, chain: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from cryotools.core.compute.checkpoint import save_network
@@ -80,14 +80,15 @@ class SiteTask:
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """One update."""
-        channels, conditions, sites, weight = batch
-        network = self.networks["sites"]
-        network.train()
-        logits = network(channels.to(memory_format=torch.channels_last_3d), conditions)
-        each = functional.binary_cross_entropy_with_logits(logits.float(), sites, reduction="none")
-        loss = (each * weight).sum() / weight.sum().clamp(min=1)
+        network = self.networks["sites"].train()
+        loss = _loss(network, batch)
         update(network, self.optimizers["sites"], loss)
         return {"cross_entropy": float(loss.detach())}
+
+    def judge(self, network: nn.Module, batch: Batch) -> float:
+        """The loss of a network on a batch, without an update."""
+        with torch.inference_mode():
+            return float(_loss(network, batch))
 
     def validate(self, averaged: dict[str, nn.Module]) -> dict[str, float]:
         """Average precision and area below the ROC curve over voxels on the protein of the held-out boxes, for each
@@ -162,3 +163,10 @@ class SiteTask:
             at = [np.flatnonzero(example.on & one)[::_EVERY] for one in known]
             values = [one.ravel()[some] for one, some in zip(logits, at, strict=True)]
             yield values, [one.ravel()[some] for one, some in zip(sites, at, strict=True)]
+
+
+def _loss(network: nn.Module, batch: Batch) -> Tensor:
+    channels, conditions, sites, weight = batch
+    logits = network(channels.to(memory_format=torch.channels_last_3d), conditions)
+    each = functional.binary_cross_entropy_with_logits(logits.float(), sites, reduction="none")
+    return (each * weight).sum() / weight.sum().clamp(min=1)

@@ -18,11 +18,14 @@ from cryotools.core.maps.mapfile import read_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.homologs.adapt.conditions import QueryConditions, query_conditions
-from cryotools.homologs.adapt.finetune import FineTune, finetune, homolog_structures
+from cryotools.homologs.adapt.finetune import FineTune, finetune
 from cryotools.homologs.adapt.matched import MatchedExperiment, matched_style
 from cryotools.homologs.adapt.task import only_last
 from cryotools.homologs.annotate import annotate_with_homologs
+from cryotools.homologs.structures import homolog_structures
 from cryotools.simulate.boxes import simulate_box, without_solvent
+from cryotools.sites.network import BINDING_SITES
+from cryotools.sites.predict import SiteLocator
 from cryotools.sse.network import SECONDARY_STRUCTURE
 
 ROOT = Path(__file__).parents[3]
@@ -140,3 +143,16 @@ def test_bad_input_is_named(protein, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.warns(CryotoolsWarning, match="goes on without"):
         assert homolog_structures(tmp_path / "empty") == []
+
+
+@pytest.mark.learning
+@pytest.mark.slow
+def test_a_network_of_sites_is_fitted_to_what_homologs_touch(tmp_path):
+    entry = read_structure(TRYPSIN)
+    tuned = finetune(read_map(REAL), 4.5, [entry], tmp_path / "run", replace(SMALL, task="sites", steps=1))
+    _, config, about = load_network(tuned.path, [BINDING_SITES])
+    assert about["homologs"].endswith("1gbt.cif")
+    assert tuned.loss_after <= tuned.loss_before
+    base = load_network(shipped("binding-sites"), [BINDING_SITES])[1]
+    assert config == base, "the calibration is that of the base"
+    assert not SiteLocator(tuned.path).calibration.borrowed

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cryotools.core.compute.checkpoint import load_network
+from cryotools.core.errors import DataError
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.simulate.boxes import without_solvent
 from cryotools.sites.labels import LIGAND_SITE, label_sites
@@ -83,3 +84,13 @@ def test_cubes_must_fit_the_network(run, trypsin, tmp_path):
     done = run("train-sites", trypsin.parent, tmp_path / "run", "--steps", 1, "--cube", 30, "--simulated", 1)
     assert done.code == 2
     assert "--cube 30: give a multiple of 8, 64 at most" in done.err
+
+
+@pytest.mark.slow
+def test_boxes_of_one_chain_lie_around_it_and_know_its_kinds_of_sites(trypsin):
+    structure = read_structure(trypsin)
+    chain = str(structure.chain[0])
+    example = make_site_example(structure, np.random.default_rng(2), chain=chain)
+    assert example.known[example.on].max() == 1 << LIGAND_SITE, "one chain has no interface, and no nucleic acid"
+    with pytest.raises(DataError, match="tells nothing"):
+        make_site_example(structure[structure.kind == 1], np.random.default_rng(2), chain=chain)
