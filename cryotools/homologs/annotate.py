@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from cryotools.core.compute.checkpoint import shipped
 from cryotools.core.compute.runner import Compute
-from cryotools.core.errors import CryotoolsError, CryotoolsWarning, DataError, check_choice
+from cryotools.core.errors import CryotoolsWarning, check_choice
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
 from cryotools.homologs.adapt.conditions import check_simulated_resolution
-from cryotools.homologs.adapt.finetune import FineTune, finetune
+from cryotools.homologs.adapt.finetune import FineTune
+from cryotools.homologs.adapt.kept import tuned_network
 from cryotools.homologs.docking.dock import DockedStructure, dock
 from cryotools.homologs.docking.transfer import docked_classes, with_docked
-from cryotools.homologs.search.database import default_cache
 from cryotools.sse.predict import Annotation, Annotator
 
 DOCK, BOTH, FINETUNE = "dock", "both", "finetune"
@@ -80,7 +74,7 @@ def annotate_with_homologs(
         chosen = replace(
             settings or FineTune(), task="sse", weights=os.fspath(weights) if weights else None, device=compute.device
         )
-        path, cached = _tuned(volume, resolution, homologs, chosen, Path(cache or cache_folder()), progress)
+        path, cached = tuned_network(volume, resolution, homologs, chosen, cache, progress)
         found = Annotator(path, compute, rotations, bias).annotate(volume, resolution, progress)
         return HomologAnnotation(found, weights=path, cached=cached)
     found = Annotator(weights, compute, rotations, bias).annotate(volume, resolution, progress)
@@ -123,50 +117,3 @@ def place_homologs(
         if not any(one.overlaps(other) for other in kept):
             kept.append(one)
     return kept
-
-
-def cache_folder() -> Path:
-    """Where fine-tuned networks are kept, in the user's cache folder.
-
-    Raises
-    ------
-    DataError
-        There is no home.
-    """
-    place = default_cache()
-    if place is None:
-        raise DataError("there is no home folder to keep networks in; name a folder by CRYOTOOLS_CACHE")
-    return place / "finetuned"
-
-
-def _tuned(
-    volume: Volume,
-    resolution: float,
-    homologs: Sequence[Structure],
-    settings: FineTune,
-    cache: Path,
-    progress: Progress | None,
-) -> tuple[Path, bool]:
-    place = cache / _digest(volume, resolution, homologs, settings)
-    path = place / "model.safetensors"
-    if (place / "model.json").exists():  # written last
-        return path, True
-    shutil.rmtree(place, ignore_errors=True)
-    try:
-        finetune(volume, resolution, homologs, place, settings, progress=progress)
-    except CryotoolsError:
-        shutil.rmtree(place, ignore_errors=True)
-        raise
-    return path, False
-
-
-def _digest(volume: Volume, resolution: float, homologs: Sequence[Structure], settings: FineTune) -> str:
-    """Sixteen characters that identify the map, the homologs, the base network and the settings."""
-    whole = hashlib.sha256(np.ascontiguousarray(volume.data).tobytes())
-    whole.update(Path(settings.weights or shipped("secondary-structure")).read_bytes())
-    for one in homologs:
-        whole.update(np.ascontiguousarray(one.xyz).tobytes())
-        whole.update("".join(one.residue_name.tolist()).encode())
-    facts = asdict(settings) | {"weights": "", "resolution": resolution, "voxel_size": list(volume.voxel_size)}
-    whole.update(json.dumps(facts, sort_keys=True).encode())
-    return whole.hexdigest()[:16]

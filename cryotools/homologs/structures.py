@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,9 +67,21 @@ def homolog_entries(folder: str | os.PathLike[str]) -> list[Structure]:
     DataError
         There is no such folder, or its table is damaged.
     """
-    found: list[Structure] = []
+    found = list(entries_of(_listed(folder)))
+    if not found:
+        warnings.warn(
+            f"{folder}: has no homologs that touch another chain, a ligand or nucleic acid in their own structures "
+            "(they are read from the database's files, or from the folder if those are gone); goes on without",
+            CryotoolsWarning,
+            stacklevel=2,
+        )
+    return found
+
+
+def entries_of(homologs: Iterable[Homolog]) -> Iterator[Structure]:
+    """The entries of homologs, one after another; see `homolog_entries`."""
     seen: set[tuple[str, str]] = set()
-    for one in _listed(folder):
+    for one in homologs:
         path = one.source if one.source.exists() else one.path
         entry = _first_model(read_structure(path, skip_unknown=True))
         mine = entry.chain == one.chain
@@ -79,15 +91,7 @@ def homolog_entries(folder: str | os.PathLike[str]) -> list[Structure]:
         seen.add(key)
         entry = replace(entry[np.argsort(~mine, kind="stable")], name=path.name)
         if has_sites(entry):
-            found.append(entry)
-    if not found:
-        warnings.warn(
-            f"{folder}: has no homologs that touch another chain, a ligand or nucleic acid in their own structures "
-            "(they are read from the database's files, or from the folder if those are gone); goes on without",
-            CryotoolsWarning,
-            stacklevel=2,
-        )
-    return found
+            yield entry
 
 
 def has_sites(entry: Structure) -> bool:
