@@ -61,8 +61,8 @@ def train_drgn(
     from cryotools.core.compute.device import resolve_device
     from cryotools.heterogeneity.learning.run import ReconstructionOptions, epochs_of, train_reconstruction
     from cryotools.heterogeneity.learning.task import ReconstructionTraining
-    from cryotools.heterogeneity.linear.fit import LinearTraining
     from cryotools.heterogeneity.linear.run import LinearOptions, train_linear
+    from cryotools.heterogeneity.linear.subspace import LinearTraining
     from cryotools.heterogeneity.network import ReconstructionConfig
     from cryotools.heterogeneity.particles import Particles, read_particles
     from cryotools.heterogeneity.runs import open_run

@@ -38,8 +38,8 @@ def refuse_network_options(context: typer.Context) -> None:
 
 def fit_subspace(context: typer.Context, particles: Particles, out: str) -> None:
     """Fit a linear subspace, with the options of the command line."""
-    from cryotools.heterogeneity.linear.fit import LinearTraining
     from cryotools.heterogeneity.linear.run import LinearOptions, train_linear
+    from cryotools.heterogeneity.linear.subspace import LinearTraining
 
     options = context.params
     training = LinearTraining(

@@ -12,6 +12,7 @@ import torch
 _PATIENCE = 3  # validations
 _LEAST_GAIN = 0.01  # of what has been gained since the first validation
 _STILL = 0.05  # change of volumes
+_SHELLS, _POINTS = 10, 200  # shells of a volume that are compared, and frequencies in each
 
 
 @dataclass
@@ -97,3 +98,10 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 def _drift(now: np.ndarray, before: np.ndarray) -> float:
     spread = np.sqrt(np.mean((now - now.mean(axis=0)) ** 2))
     return float(np.sqrt(np.mean((now - before) ** 2)) / max(spread, 1e-12))
+
+
+def watched_frequencies(box: int, random: np.random.Generator) -> np.ndarray:
+    """Random frequencies (k, m, 3), cycles per voxel, in shells from 1 to D / 2."""
+    points = random.normal(size=(_SHELLS, _POINTS, 3))
+    radius = np.linspace(1, box / 2, _SHELLS) / box
+    return points * (radius[:, None, None] / np.linalg.norm(points, axis=2, keepdims=True))

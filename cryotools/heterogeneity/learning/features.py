@@ -14,8 +14,10 @@ import numpy as np
 from cryotools.core.files.arrayfile import arrays_in, save_arrays
 from cryotools.core.progress import Progress
 from cryotools.heterogeneity.learning.dataset import HalfImages
-from cryotools.heterogeneity.linear.fit import ImageSlices, LinearTraining, Subspace, fit_linear
+from cryotools.heterogeneity.linear.fit import fit_linear
+from cryotools.heterogeneity.linear.imageslices import ImageSlices
 from cryotools.heterogeneity.linear.posterior import posterior
+from cryotools.heterogeneity.linear.subspace import LinearTraining, Subspace
 from cryotools.training import distributed
 
 _FILE, _ARRAY = "features.npz", "features"

@@ -10,7 +10,8 @@ import torch
 
 from cryotools.core.files.table import csv_text
 from cryotools.core.progress import NoProgress, Progress
-from cryotools.heterogeneity.learning.task import Predicted, ReconstructionTask
+from cryotools.heterogeneity.learning.predicted import Predicted
+from cryotools.heterogeneity.learning.task import ReconstructionTask
 from cryotools.heterogeneity.network import ReconstructionNetwork
 from cryotools.heterogeneity.poses import rotations_to_euler
 

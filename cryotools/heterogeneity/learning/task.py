@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from cryotools.core.compute.checkpoint import save_network
 from cryotools.core.errors import UsageError
 from cryotools.heterogeneity.fourier import slice_frequencies
-from cryotools.heterogeneity.learning.convergence import Convergence
+from cryotools.heterogeneity.learning.convergence import Convergence, watched_frequencies
 from cryotools.heterogeneity.learning.dataset import HalfImages
 from cryotools.heterogeneity.learning.posetable import PoseTable
+from cryotools.heterogeneity.learning.predicted import Predicted, image_scale, moved
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, ReconstructionNetwork
 from cryotools.training import distributed
 from cryotools.training.step import update
@@ -24,7 +25,7 @@ from cryotools.training.task import Batch
 
 _JUDGED = 64  # images at once in validation
 _WATCHED = 200  # particles whose places are compared from one validation to the next
-_VOLUMES, _SHELLS, _POINTS = 4, 10, 200  # compared volumes, and shells and frequencies in a shell of each
+_VOLUMES = 4  # that are compared
 _POSE_RATE = 100.0  # × the network's learning rate; corrections are in units of their spread
 
 
@@ -57,20 +58,6 @@ class ReconstructionTraining:
     def refines_poses(self) -> bool:
         """Whether poses are corrected."""
         return self.pose_angle > 0 or self.pose_shift > 0
-
-
-class Predicted(NamedTuple):
-    """Values (b, m, 2) of images, their scale (b,), z (b, zdim) and its divergence (b,), and the prior of poses."""
-
-    values: Tensor
-    scale: Tensor
-    latent: Tensor | None
-    divergence: Tensor
-    prior: Tensor
-
-    def error(self, values: Tensor) -> Tensor:
-        """The mean squared error (b,) for images with these values (b, ≥ m, 2)."""
-        return (self.values - values[:, : self.values.shape[1]]).square().mean(dim=(1, 2))
 
 
 class ReconstructionTask:
@@ -210,7 +197,7 @@ class ReconstructionTask:
             planes = slice_frequencies(self.frequencies[:pixels], rotations)
         found = network.decoder(planes, latent) * ctf[:, :pixels, None]
         if shifts is not None:
-            found = _moved(found, shifts * self.images.box, self.frequencies[:pixels])
+            found = moved(found, shifts * self.images.box, self.frequencies[:pixels])
         scale = image_scale(found, values[:, :pixels], self.config.contrast)
         return Predicted(scale[:, None, None] * found, scale, latent, divergence, prior)
 
@@ -252,7 +239,7 @@ class ReconstructionTask:
         """Values (v, k, m) of some volumes in shells, and the places (n, zdim) of some particles, the same at each
         validation.
         """
-        points = _shells(self.images.box, np.random.default_rng(self.config.seed))
+        points = watched_frequencies(self.images.box, np.random.default_rng(self.config.seed))
         at = np.unique(np.linspace(0, len(self.images) - 1, min(len(self.images), _WATCHED)).astype(int))
         latent = None
         if network.encoder is not None:
@@ -264,34 +251,8 @@ class ReconstructionTask:
         return volumes, None if latent is None else latent.cpu().numpy()
 
 
-def _shells(box: int, random: np.random.Generator) -> np.ndarray:
-    """Random frequencies (k, m, 3), cycles per voxel, in shells from 1 to D / 2."""
-    points = random.normal(size=(_SHELLS, _POINTS, 3))
-    radius = np.linspace(1, box / 2, _SHELLS) / box
-    return points * (radius[:, None, None] / np.linalg.norm(points, axis=2, keepdims=True))
-
-
 def held_out(count: int, config: ReconstructionTraining) -> tuple[np.ndarray, np.ndarray]:
     """The indices of the images that are not trained on, and of those that are, of `count`."""
     order = np.random.default_rng(config.seed).permutation(count)
     held = round(config.held_out * count)
     return np.sort(order[:held]), np.sort(order[held:])
-
-
-def image_scale(found: Tensor, values: Tensor, spread: float) -> Tensor:
-    """The most probable scales (b,), around 1 with this `spread`, of predictions (b, m, 2) that are to be `values`,
-    with noise of variance 1; 1 if the spread is 0. Without gradient.
-    """
-    if not spread:
-        return found.new_ones(len(found))
-    with torch.no_grad():
-        product, power = ((found * other).sum(dim=(1, 2)) for other in (values, found))
-        return ((product + spread**-2) / (power + spread**-2)).clamp(min=0)
-
-
-def _moved(values: Tensor, shifts: Tensor, frequencies: Tensor) -> Tensor:
-    """Values (b, m, 2) of images moved by `shifts` (b, 2), pixels, at `frequencies` (m, 2), cycles per pixel."""
-    angle = -2 * np.pi * shifts @ frequencies.T
-    cosine, sine = torch.cos(angle), torch.sin(angle)
-    real, imaginary = values.unbind(dim=-1)
-    return torch.stack([real * cosine - imaginary * sine, real * sine + imaginary * cosine], dim=-1)

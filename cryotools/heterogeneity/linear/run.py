@@ -21,9 +21,11 @@ from cryotools.heterogeneity.firstlook import first_look
 from cryotools.heterogeneity.learning.dataset import HalfImages
 from cryotools.heterogeneity.learning.particletable import ParticleTable, indexed_text, latent_text
 from cryotools.heterogeneity.learning.run import TrainedRun, particle_images
-from cryotools.heterogeneity.linear.fit import ImageSlices, LinearTraining, Subspace, Sweep, fit_linear
+from cryotools.heterogeneity.linear.fit import fit_linear
+from cryotools.heterogeneity.linear.imageslices import ImageSlices
 from cryotools.heterogeneity.linear.model import LINEAR, LinearConfig, LinearVolumes
 from cryotools.heterogeneity.linear.posterior import posterior
+from cryotools.heterogeneity.linear.subspace import LinearTraining, Subspace, Sweep
 from cryotools.heterogeneity.particles import Particles
 from cryotools.heterogeneity.sample import poses_of
 from cryotools.training.plot import add_metrics, draw_losses, read_metrics

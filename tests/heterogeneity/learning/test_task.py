@@ -17,11 +17,8 @@ from cryotools.core.errors import DataError
 from cryotools.heterogeneity.fourier import slice_frequencies
 from cryotools.heterogeneity.learning.dataset import HalfImages, ImageSource, half_images
 from cryotools.heterogeneity.learning.particletable import describe_particles
-from cryotools.heterogeneity.learning.task import (
-    ReconstructionTask,
-    ReconstructionTraining,
-    image_scale,
-)
+from cryotools.heterogeneity.learning.predicted import image_scale
+from cryotools.heterogeneity.learning.task import ReconstructionTask, ReconstructionTraining
 from cryotools.heterogeneity.network import RECONSTRUCTION, ReconstructionConfig, ReconstructionNetwork, half_circle
 from cryotools.heterogeneity.predict import volume_at
 from cryotools.training.loop import LoopConfig, train

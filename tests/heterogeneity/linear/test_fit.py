@@ -8,8 +8,9 @@ import numpy as np
 import subspace_images as known
 from scipy.linalg import subspace_angles
 
-from cryotools.heterogeneity.linear.fit import LinearTraining, Subspace, Sweep, fit_linear, stages
+from cryotools.heterogeneity.linear.fit import fit_linear, stages
 from cryotools.heterogeneity.linear.run import describe_images
+from cryotools.heterogeneity.linear.subspace import LinearTraining, Subspace, Sweep
 
 
 def angle(subspace: Subspace) -> float:
