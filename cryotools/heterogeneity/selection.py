@@ -13,7 +13,7 @@ from cryotools.core.errors import ArgumentError, DataError, UsageError
 from cryotools.heterogeneity.metadata.cryosparc import cryosparc_rows
 from cryotools.heterogeneity.metadata.pickles import read_index
 from cryotools.heterogeneity.metadata.record import ParticleRows
-from cryotools.heterogeneity.metadata.star import star_rows
+from cryotools.heterogeneity.metadata.startables import star_rows
 from cryotools.heterogeneity.rowtable import RowTable, read_row_tables
 
 _FORM = (

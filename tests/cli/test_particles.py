@@ -11,7 +11,7 @@ import particle_files as sets
 import pytest
 
 from cryotools.core.files.star import read_star
-from cryotools.heterogeneity.metadata.star import star_rows
+from cryotools.heterogeneity.metadata.startables import star_rows
 
 VECTORS = np.random.default_rng(1).normal(size=(sets.COUNT, 3))
 

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from cryotools.core.errors import CryotoolsNote, CryotoolsWarning, DataError, UsageError
 from cryotools.core.maps.stackfile import write_stack
-from cryotools.heterogeneity.metadata.star import star_rows
+from cryotools.heterogeneity.metadata.startables import star_rows
 from cryotools.heterogeneity.particles import read_particles
 
 EVERY = np.arange(sets.COUNT)
