@@ -2,8 +2,8 @@
 
 LIST names maps and models as `cryotools curate` reads them, with folds by protein family; an id that ends in * marks
 a predicted model, whose side chains are not scored. Confidences of a map are calibrated on the maps of the other folds.
-With `--weights-of-fold 0=a.safetensors,1=a.safetensors,…`, amino acids of a map are named by a network that never saw
-its fold: cross-validation.
+With `--weights-of-fold 0=a.safetensors,1=a.safetensors,…` (and `--trace-weights-of-fold`) each map is judged by
+networks that never saw its fold: cross-validation.
 Everything is printed as Markdown, for docs/anchors-accuracy.md; `--calibration FILE` also writes the calibration on all
 maps, `--confusion PNG` draws the confusion matrix, and `--speed` adds time and memory beside annotate-sse.
 """
@@ -18,34 +18,27 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))
 import speed
 import tables
-from benchtools import by_fold
+from detectors import Detectors, add_networks
 from measured import calibrated, measure
 
 from cryotools.anchors.learning.calibrate import fit_calibration
 from cryotools.anchors.plots import draw_confusion
-from cryotools.anchors.predict import AnchorDetector
-from cryotools.core.compute.runner import Compute
 from cryotools.curation.pairlist import read_list
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("list")
-    options.add_argument("--weights")
-    options.add_argument("--weights-of-fold", metavar="0=FILE,1=FILE,…")
-    options.add_argument("--trace-weights")
+    add_networks(options)
     options.add_argument("--coarsest", type=float, default=5.0, metavar="ANGSTROM")
     options.add_argument("--calibration", metavar="FILE")
     options.add_argument("--confusion", metavar="PNG")
     options.add_argument("--speed", action="store_true", help="time and memory beside annotate-sse, too")
     chosen = options.parse_args(arguments)
-    of_fold = by_fold(chosen.weights_of_fold)
-    files = {of_fold.get(entry.fold, chosen.weights) for entry in read_list(chosen.list)}
-    detectors = {file: AnchorDetector(file, chosen.trace_weights, Compute("cpu")) for file in files}
-    maps = []
+    detectors, maps = Detectors(chosen), []
     for entry in sorted(read_list(chosen.list), key=lambda one: one.resolution):
         if entry.resolution <= chosen.coarsest:
-            maps.append(measure(detectors[of_fold.get(entry.fold, chosen.weights)], entry))
+            maps.append(measure(detectors.of(entry), entry))
             print(f"{entry.id}: {maps[-1].seconds:.0f} s", file=sys.stderr, flush=True)
     maps = calibrated(maps)
     print(tables.chains(maps), tables.types(maps), tables.anchors(maps), tables.by_amino_acid(maps), sep="\n\n")

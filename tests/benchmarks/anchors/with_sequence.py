@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
-from benchtools import by_fold, table
+from benchtools import table
+from detectors import Detectors, add_networks
 
 from cryotools.anchors.labels import residue_truth
 from cryotools.anchors.predict import AnchorDetector
 from cryotools.anchors.reweight import with_sequences
 from cryotools.anchors.score import AnchorScores, counted, score_anchors
-from cryotools.core.compute.runner import Compute
 from cryotools.core.maps.mapfile import read_map
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import PROTEIN, WATER, Structure
@@ -33,15 +33,12 @@ _SHORTEST = 20  # residues of a sequence
 def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("list")
-    options.add_argument("--weights")
-    options.add_argument("--weights-of-fold", metavar="0=FILE,1=FILE,…")
+    add_networks(options)
     options.add_argument("--coarsest", type=float, default=3.5, metavar="ANGSTROM")
     chosen = options.parse_args(arguments)
-    of_fold = by_fold(chosen.weights_of_fold)
     entries = [one for one in read_list(chosen.list) if one.resolution <= chosen.coarsest and not one.id.endswith("*")]
-    files = {of_fold.get(entry.fold, chosen.weights) for entry in entries}
-    detectors = {file: AnchorDetector(file, None, Compute("cpu")) for file in files}
-    scores = {one: scored(detectors[of_fold.get(one.fold, chosen.weights)], one) for one in entries}
+    detectors = Detectors(chosen)
+    scores = {one: scored(detectors.of(one), one) for one in entries}
     print(report(scores))
 
 
