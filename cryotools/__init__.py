@@ -28,6 +28,7 @@ __all__ = [
     "build_model",
     "judge_realism",
     "find_homologs",
+    "finetune",
     "locate_sites",
     "score_model",
     "read_particles",
@@ -43,7 +44,7 @@ __all__ = [
 if TYPE_CHECKING:
     from cryotools.api.anchors import detect_anchors
     from cryotools.api.heterogeneity import score_drgn, simulate_particles, train_drgn
-    from cryotools.api.homologs import find_homologs
+    from cryotools.api.homologs import find_homologs, finetune
     from cryotools.api.maps import compare_maps, write_map
     from cryotools.api.modelling import build_model, score_model
     from cryotools.api.realism import judge_realism
@@ -74,6 +75,7 @@ _MODULES = {
     "build_model": "cryotools.api.modelling",
     "judge_realism": "cryotools.api.realism",
     "find_homologs": "cryotools.api.homologs",
+    "finetune": "cryotools.api.homologs",
     "locate_sites": "cryotools.api.sites",
     "score_model": "cryotools.api.modelling",
     "read_particles": "cryotools.heterogeneity.particles",

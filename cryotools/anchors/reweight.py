@@ -28,9 +28,10 @@ def with_sequences(detection: Detection, sequences: Mapping[str, str]) -> tuple[
 
 
 def apply_sequences(
-    residues: DetectedResidues, fits: Sequence[SequenceFit], sequences: Mapping[str, str]
+    residues: DetectedResidues, fits: Sequence[SequenceFit], sequences: Mapping[str, str] | None
 ) -> tuple[DetectedResidues, list[SequenceFit]]:
-    """The residues with what `fits` to `sequences` say of them, and the fits to the residues in their new order.
+    """The residues with what `fits` to `sequences` say of them, and the fits to the residues in their new order; None
+    for `sequences` if they need not be all of the map's.
 
     Paths that fit better backwards are turned round (their types remain as seen in the frames of the other direction,
     whose second axis is the same). Types are `reweighted_types`. A residue that lies at its letter is there, whatever
@@ -56,7 +57,7 @@ def apply_sequences(
 
 
 def reweighted_types(
-    residues: DetectedResidues, fits: Sequence[SequenceFit], sequences: Mapping[str, str]
+    residues: DetectedResidues, fits: Sequence[SequenceFit], sequences: Mapping[str, str] | None
 ) -> np.ndarray:
     """The probabilities float64 (n, 20) of AMINO_ACIDS, given accepted `fits` of the residues to `sequences`.
 
@@ -84,8 +85,10 @@ def _placed(residues: DetectedResidues, fits: Sequence[SequenceFit]) -> tuple[np
     return letter, np.where(letter >= 0, sure, 0.0)
 
 
-def _with_composition(residues: DetectedResidues, sequences: Mapping[str, str]) -> np.ndarray:
-    """Probabilities (n, 20) if amino acids are as frequent as in the sequences."""
+def _with_composition(residues: DetectedResidues, sequences: Mapping[str, str] | None) -> np.ndarray:
+    """Probabilities (n, 20) if amino acids are as frequent as in the sequences; None leaves them as they are."""
+    if sequences is None:
+        return residues.types.astype(np.float64)
     composition = library(sequences).composition
     types = residues.types.astype(np.float64) * composition / np.maximum(residues.types.mean(axis=0), 1e-6)
     total = types.sum(axis=1, keepdims=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cryotools.api.arguments import Path, VoxelSize
+from cryotools.core.errors import UsageError, check_choice
 from cryotools.core.maps.maplike import MapLike, as_volume
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def detect_anchors(
     weights: Path | None = None,
     trace_weights: Path | None = None,
     rotations: Literal[1, 4, 24] = 1,
+    homologs: Path | None = None,
+    method: Literal["dock", "finetune"] = "dock",
     device: str = "auto",
     precision: str = "fp32",
 ) -> Detection:
@@ -36,6 +39,8 @@ def detect_anchors(
     voxel_size : Å, of an array; replaces that of a file or a volume
     weights, trace_weights : files of networks made by train-anchors: of amino acids, and of chains
     rotations : average the network of chains over so many rotations of the map, at as many times its cost
+    homologs : folder of homologs that help, made by find-homologs or of structures; it needs the resolution
+    method : dock them, so that residues near them get the amino acids of the query, or fit the network of chains
 
     Raises
     ------
@@ -51,6 +56,21 @@ def detect_anchors(
     from cryotools.core.structures.fasta import read_fasta
 
     known = sequences if sequences is None or isinstance(sequences, Mapping) else read_fasta(sequences)
+    check_choice("method", method, ("dock", "finetune"))
     detector = AnchorDetector(weights, trace_weights, Compute(device, precision), rotations)
-    detection = detector.detect(as_volume(volume, voxel_size), resolution)
-    return detection if known is None else with_sequences(detection, known)[0]
+    given = as_volume(volume, voxel_size)
+    if homologs is None:
+        detection = detector.detect(given, resolution)
+        return detection if known is None else with_sequences(detection, known)[0]
+    if resolution is None:
+        raise UsageError("homologs need the map's resolution; give `resolution`")
+    from cryotools.homologs.detect import tuned_detector, with_docked_homologs
+    from cryotools.homologs.structures import homolog_chains
+
+    chains = homolog_chains(homologs)
+    if method == "finetune" and chains:
+        files = {"weights": weights, "trace_weights": trace_weights}
+        detector = tuned_detector(detector, given, resolution, chains, **files)[0]  # type: ignore[arg-type]
+    detection = detector.detect(given, resolution)
+    detection = detection if known is None else with_sequences(detection, known)[0]
+    return detection if method == "finetune" else with_docked_homologs(detection, chains).detection

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from cryotools.api.arguments import Path
+import numpy as np
+
+from cryotools.api.arguments import Path, VoxelSize
+from cryotools.core.maps.maplike import MapLike, as_volume
 
 if TYPE_CHECKING:
+    from cryotools.homologs.adapt.finetune import FineTuned
     from cryotools.homologs.search.hits import HomologFolder
 
 
@@ -71,3 +76,55 @@ def find_homologs(
     place = default_cache() if cache is None else pathlib.Path(cache)
     downloads = Cache((place or pathlib.Path()) / "downloads") if fetch else None
     return search_homologs(queries, out, open_database(database, place), options, downloads)
+
+
+def finetune(
+    volume: MapLike | np.ndarray,
+    resolution: float,
+    folder: Path,
+    *,
+    homologs: Path,
+    task: Literal["sse", "anchors", "sites"] = "sse",
+    voxel_size: VoxelSize | None = None,
+    weights: Path | None = None,
+    layers: int | None = 2,
+    boxes: int = 24,
+    steps: int = 100,
+    batch: int = 4,
+    learning_rate: float = 1e-3,
+    every: int = 25,
+    resume: bool = False,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "fp32",
+) -> FineTuned:
+    """Fit a shipped network to one map, on maps simulated from homologs; `folder` receives the network, whose `path` is
+    for the `weights` of `annotate_sse` and `locate_sites` or the `trace_weights` of `detect_anchors`.
+
+    Parameters
+    ----------
+    resolution : of the map, Å
+    homologs : folder made by find-homologs, or of structures
+    task : the network: that of annotate-sse, of the chains of detect-anchors, or of locate-sites
+    voxel_size : Å, of an array; replaces that of a file or a volume
+    weights : file of the network to start from; None for the shipped one
+    layers : convolutions that learn, from the last; None for all
+    boxes : simulated from the homologs, of which the last is held out
+    every : steps between validations; the state of least loss on held-out boxes is kept
+    resume : go on with the run in `folder`
+
+    Raises
+    ------
+    UsageError
+        The resolution or another option is out of range, or `folder` has a run and `resume` is not set.
+    DataError
+        The folder of homologs has none to learn from, a file is missing or damaged, or the weights are of another task.
+    """
+    from cryotools.homologs.adapt.finetune import FineTune
+    from cryotools.homologs.adapt.finetune import finetune as fit
+    from cryotools.homologs.adapt.kinds import tuned_kind
+
+    start = None if weights is None else os.fspath(weights)
+    settings = FineTune(task, layers, boxes, steps, learning_rate, batch, every, start, seed, device, precision)
+    known = tuned_kind(task).homologs(homologs)
+    return fit(as_volume(volume, voxel_size), resolution, known, folder, settings, resume=resume)

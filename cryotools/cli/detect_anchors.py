@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cryotools.cli import anchorrun
 from cryotools.cli import options as opt
 from cryotools.cli.console import detail, note, print_json, progress, set_threads, skip_existing
 from cryotools.core.errors import UsageError
@@ -29,6 +30,12 @@ direction, of helix and strand, and of each of the twenty amino acids.
 With --sequence, stretches of residues that fit the proteins' sequences get their types from there, as surely as they
 fit; --fit says where each stretch fits and how likely that is by chance. Sequences that do not belong to the map fit
 nowhere, which is said, and change nothing.
+
+--homologs is a folder made by `cryotools find-homologs`, or of structures, and needs --res. The best three of each
+query are docked rigidly; where they fit significantly, residues found near their Cα atoms get the query's amino acids
+by the alignment, as surely as place and density agree. A plain folder gives its structures' own amino acids, as of a
+predicted model. With --method finetune the network of chains is fitted to the map instead, and kept in the user's cache
+folder for the next call. With --sequence as well, that comes first.
 
 With --structure, anchors are compared with a model; --check scores its residues one by one: which fit what the map
 shows, which lie where no residue is found, which belong further along the chain (out of register) or to a chain that
@@ -73,6 +80,17 @@ def command(
             "--sequence", metavar="FASTA", help="Sequences of the map's proteins, to place paths and check types."
         ),
     ] = None,
+    homologs: Annotated[
+        str | None, opt.main("--homologs", metavar="FOLDER", help="Also use these structures of homologs; see below.")
+    ] = None,
+    method: Annotated[
+        anchorrun.Method,
+        opt.main("--method", metavar="NAME", help="How homologs are used: dock or finetune; see below."),
+    ] = anchorrun.Method.dock,
+    copies: Annotated[
+        int | None,
+        opt.main("--copies", min=1, metavar="N", help="Copies of each homolog to dock; default: all significant."),
+    ] = None,
     structure: Annotated[
         str | None, opt.main("--structure", "-s", metavar="MODEL", help="Compare with this model.")
     ] = None,
@@ -107,6 +125,10 @@ def command(
     debug: opt.Debug = False,
 ) -> None:
     """Find amino acids that can be trusted in a map of 2 to 4 Å."""
+    if homologs and resolution is None:
+        raise UsageError("--homologs needs the map's resolution; give --res")
+    if not homologs and copies is not None:
+        raise UsageError("--copies is for homologs that are docked; add --homologs")
     threads = set_threads(threads)
     if skip_existing(out, no_clobber):
         return
@@ -124,9 +146,13 @@ def command(
     volume = volume.with_data(-volume.data) if invert else volume
     model = read_structure(structure) if structure else None
     sequences = read_fasta(sequence) if sequence else None
+    used = anchorrun.HomologUse(homologs, method, copies, weights, trace_weights) if homologs else None
     with progress() as reporter, naming(map_file):
+        if used:
+            detector = used.tuned(detector, volume, resolution, reporter)
         detection = detector.detect(volume, resolution, reporter)
     checked, fits = None, None
+    told: dict[str, Any] = {}
     if model is not None and check:
         from cryotools.anchors.modelcheck import check_model
 
@@ -135,6 +161,9 @@ def command(
         from cryotools.anchors.reweight import with_sequences
 
         detection, fits = with_sequences(detection, sequences)
+    if used:
+        with progress() as reporter, naming(map_file):
+            detection, fits, told = used.docked(detection, fits, reporter)
     compared = None
     if model is not None:
         from cryotools.anchors.compare import compare_with_model
@@ -147,7 +176,7 @@ def command(
     found = _Found(detection, confidence, model, compared, checked, fits)
     source = MapSource(map_file, invert, placed=voxel_size is not None)
     names = _write(found, out, source, every=every, fit=fit, check=check, preview=preview)
-    figures = {"map": map_file, "resolution_A": resolution, **_figures(found), "outputs": names}
+    figures = {"map": map_file, "resolution_A": resolution, **told, **_figures(found), "outputs": names}
     if json:
         print_json(figures)
     _summarise(figures)

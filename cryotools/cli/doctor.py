@@ -17,11 +17,12 @@ cryotools doctor --json
 
 
 def command(json: opt.Json = False, threads: opt.Threads = None, debug: opt.Debug = False) -> None:
-    """Check torch, devices, precisions, memory and shipped weights."""
+    """Check torch, devices, precisions, memory, shipped weights and engines that search sequences."""
     used = set_threads(threads)
+    from cryotools.homologs.search.engines.choose import engine_versions
     from cryotools.view.diagnose import diagnose
 
-    report = diagnose(used)
+    report = diagnose(used) | {"search engines": engine_versions()}
     if json:
         print_json(report)
         return

@@ -21,10 +21,13 @@ _FEWEST = 20  # residues
 
 @dataclass(frozen=True, eq=False)
 class HomologChain:
-    """The protein of a homolog's chain, and what the search says of it."""
+    """The protein of a homolog's chain, what the search says of it, and the `sequence` of its query; empty if no search
+    has made the folder.
+    """
 
     structure: Structure
     homolog: Homolog
+    sequence: str = ""
 
 
 def homolog_chains(folder: str | os.PathLike[str]) -> list[HomologChain]:
@@ -38,7 +41,7 @@ def homolog_chains(folder: str | os.PathLike[str]) -> list[HomologChain]:
     """
     found: list[HomologChain] = []
     seen: set[tuple[str, str]] = set()
-    for one in _listed(folder):
+    for one, sequence in _listed(folder):
         structure = _first_model(read_structure(one.path, skip_unknown=True))
         chosen = structure[(structure.chain == one.chain) & (structure.kind == PROTEIN)]
         key = one.path.name, _residues(chosen)
@@ -46,7 +49,7 @@ def homolog_chains(folder: str | os.PathLike[str]) -> list[HomologChain]:
             warnings.warn(f"{one.path}: chain {one.chain} has no {_FEWEST} residues; left out", CryotoolsWarning, 2)
         elif key not in seen:
             seen.add(key)
-            found.append(HomologChain(chosen, one))
+            found.append(HomologChain(chosen, one, sequence))
     if not found:
         warnings.warn(f"{folder}: has no homologs with protein; goes on without", CryotoolsWarning, stacklevel=2)
     return found
@@ -67,7 +70,7 @@ def homolog_entries(folder: str | os.PathLike[str]) -> list[Structure]:
     DataError
         There is no such folder, or its table is damaged.
     """
-    found = list(entries_of(_listed(folder)))
+    found = list(entries_of(one for one, _ in _listed(folder)))
     if not found:
         warnings.warn(
             f"{folder}: has no homologs that touch another chain, a ligand or nucleic acid in their own structures "
@@ -102,8 +105,8 @@ def has_sites(entry: Structure) -> bool:
     return bool(labels.sites[:, labels.residues.chain == entry.chain[0]].any())
 
 
-def _listed(folder: str | os.PathLike[str]) -> Iterator[Homolog]:
-    """What the folder lists; an empty one lists nothing."""
+def _listed(folder: str | os.PathLike[str]) -> Iterator[tuple[Homolog, str]]:
+    """What the folder lists, each with the query's sequence; an empty one lists nothing."""
     place = Path(folder)
     if not place.is_dir():
         raise DataError(f"{place}: no such folder; give one made by `cryotools find-homologs`, or of structures")
@@ -113,7 +116,7 @@ def _listed(folder: str | os.PathLike[str]) -> Iterator[Homolog]:
         if any(place.iterdir()):
             raise
         return
-    yield from known.homologs
+    yield from ((one, known.sequences.get(one.query, "")) for one in known.homologs)
 
 
 def _first_model(structure: Structure) -> Structure:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from mutated_structures import homolog_database
 
 import cryotools as ct
+
+REAL = Path(__file__).parents[1] / "data" / "emd_3488_crop.mrc.gz"
 
 
 def test_homologs_are_those_that_the_command_finds(trypsin, tmp_path, run):
@@ -21,3 +26,23 @@ def test_homologs_are_those_that_the_command_finds(trypsin, tmp_path, run):
     unwritten = ct.find_homologs({"q": letters}, **settings)
     assert [one.path.name for one in unwritten.homologs] == ["near.cif", "far.pdb.gz"]
     assert unwritten.folder is None
+
+
+@pytest.mark.learning
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::cryotools.core.errors.CryotoolsNote")
+def test_a_network_is_fitted_to_a_map_and_homologs(trypsin, tmp_path):
+    volume, small = ct.read_map(REAL), {"boxes": 4, "steps": 1, "batch": 1, "device": "cpu"}
+    tuned = ct.finetune(volume, 3.2, tmp_path / "run", homologs=trypsin.parent, task="anchors", **small)
+    assert tuned.learnt_from == tuned.judged_on
+    found = ct.detect_anchors(volume, 3.2, trace_weights=tuned.path, device="cpu")
+    assert len(found.residues) > 50
+    with pytest.raises(ct.CryotoolsError, match="contains a training run"):
+        ct.finetune(volume, 3.2, tmp_path / "run", homologs=trypsin.parent, task="anchors", **small)
+
+
+def test_tasks_and_folders_of_homologs_are_checked(tmp_path):
+    with pytest.raises(ct.CryotoolsError, match="sse, anchors or sites"):
+        ct.finetune(REAL, 3.2, tmp_path / "run", homologs=tmp_path, task="hands")
+    with pytest.raises(ct.CryotoolsError, match="no such folder"):
+        ct.finetune(REAL, 3.2, tmp_path / "run", homologs=tmp_path / "none")

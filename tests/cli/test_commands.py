@@ -268,10 +268,11 @@ def test_doctor_reports_every_section(run):
     plain = run("doctor", "--threads", 1)
     assert (plain.code, plain.err) == (0, "")
     report = json.loads(run("doctor", "--json", "--threads", 1).out)
-    assert list(report) == ["cryotools", "libraries", "devices", "machine", "weights"]
+    assert list(report) == ["cryotools", "libraries", "devices", "machine", "weights", "search engines"]
     assert [line for line in lines(plain.out) if not line.startswith(" ")] == list(report)
     assert report["cryotools"]["version"] == __version__
     assert report["devices"]["cpu"].startswith("convolutions work in float32")
+    assert report["search engines"]["biopython"] == report["libraries"]["biopython"]
 
 
 @pytest.mark.parametrize(

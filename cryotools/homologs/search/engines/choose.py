@@ -43,3 +43,9 @@ def choose_engine(name: str = AUTO, iterations: int = 1) -> Engine:
         having = " or ".join(each.name for each in _ENGINES if each.has_iterations)
         raise ArgumentError("iterations", iterations, f"{engine.name} searches once; use {having} for more")
     return engine
+
+
+def engine_versions() -> dict[str, str]:
+    """For each engine, the default first, its version, or what is missing."""
+    engines = [each() for each in _ENGINES]
+    return {one.name: f"no: {one.missing()}" if one.missing() else one.version() for one in engines}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,6 +20,10 @@ class HmmerEngine:
     def missing(self) -> str:
         """The package that is not installed."""
         return "" if find_spec("pyhmmer") else "the package pyhmmer is not installed (pip install pyhmmer)"
+
+    def version(self) -> str:
+        """That of the package."""
+        return version("pyhmmer")
 
     def search(self, task: SearchTask, reporter: Progress) -> Iterator[tuple[str, list[Match]]]:
         """The matches of each query, in one pass over the queries."""

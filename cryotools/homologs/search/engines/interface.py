@@ -83,6 +83,9 @@ class Engine(Protocol):
     def missing(self) -> str:
         """What to install if the engine cannot run here, else an empty string."""
 
+    def version(self) -> str:
+        """The version of an engine that is not missing."""
+
     def search(self, task: SearchTask, reporter: Progress) -> Iterator[tuple[str, list[Match]]]:
         """The name and matches of each query that has any; a target may have several matches."""
 

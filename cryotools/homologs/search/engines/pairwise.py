@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 from cryotools.core.progress import Progress
@@ -29,6 +30,10 @@ class PairwiseEngine:
     def missing(self) -> str:
         """Nothing: Biopython is always there."""
         return ""
+
+    def version(self) -> str:
+        """Biopython's."""
+        return version("biopython")
 
     def search(self, task: SearchTask, reporter: Progress) -> Iterator[tuple[str, list[Match]]]:
         """The matches of each query, one after another."""

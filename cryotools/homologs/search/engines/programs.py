@@ -27,6 +27,10 @@ class MmseqsEngine:
         where = "the program mmseqs is not on the PATH (packages: Debian mmseqs2, bioconda mmseqs2)"
         return "" if shutil.which("mmseqs") else where
 
+    def version(self) -> str:
+        """What the program says."""
+        return _said(["mmseqs", "version"])
+
     def search(self, task: SearchTask, reporter: Progress) -> Iterator[tuple[str, list[Match]]]:
         """The matches of each query, after one run for all."""
         with tempfile.TemporaryDirectory(prefix="cryotools-") as folder:
@@ -53,6 +57,10 @@ class BlastEngine:
         where = "the programs blastp and makeblastdb are not on the PATH (packages: Debian ncbi-blast+, bioconda blast)"
         return "" if shutil.which("blastp") and shutil.which("makeblastdb") else where
 
+    def version(self) -> str:
+        """What the program says, as in "blastp: 2.12.0+"."""
+        return _said(["blastp", "-version"]).removeprefix("blastp: ")
+
     def search(self, task: SearchTask, reporter: Progress) -> Iterator[tuple[str, list[Match]]]:
         """The matches of each query, after one run for all."""
         with tempfile.TemporaryDirectory(prefix="cryotools-") as folder:
@@ -65,6 +73,16 @@ class BlastEngine:
             _run(words)
             reporter.advance()
             yield from _table_matches(Path(table), list(task.queries))
+
+
+def _said(words: list[str]) -> str:
+    """The first line of what a program prints, or why it prints none."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"does not run: {error}"
+    lines = (done.stdout or done.stderr).split("\n")
+    return lines[0].strip() or f"ends with exit code {done.returncode}"
 
 
 def _files(task: SearchTask, folder: Path) -> tuple[str, str, str]:

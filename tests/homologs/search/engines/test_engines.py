@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import stat
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mutated_structures import backbone, mutated, sequence, shuffled
 
 from cryotools.core.errors import ArgumentError, CryotoolsNote, DataError
 from cryotools.core.progress import NoProgress
-from cryotools.homologs.search.engines.choose import choose_engine
+from cryotools.homologs.search.engines.choose import ENGINE_NAMES, choose_engine, engine_versions
 from cryotools.homologs.search.engines.interface import Match, SearchTask, one_per_target
 from cryotools.homologs.search.engines.pairwise import PairwiseEngine, expected_hits, least_score
 from cryotools.homologs.search.engines.programs import BlastEngine, MmseqsEngine
@@ -143,3 +144,19 @@ def test_tables_of_programs_are_read_query_by_query(tmp_path: Path, monkeypatch:
     assert list(results) == ["a", "c"]
     assert results["a"][0] == Match("a", 1, 1e-9, 50, 1, 0, "CDE", "CDE")
     assert (results["a"][1].target_end, results["c"][0].evalue) == (6, 1e-5)
+
+
+def test_versions_are_those_of_packages_and_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, line in (("mmseqs", "13.45111"), ("blastp", "blastp: 2.12.0+"), ("makeblastdb", "")):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\necho '{line}'\necho more\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = engine_versions()
+    assert list(found) == list(ENGINE_NAMES[1:])
+    assert (found["mmseqs"], found["blast"]) == ("13.45111", "2.12.0+")
+    assert found["biopython"] == metadata.version("biopython")
+    (tmp_path / "makeblastdb").unlink()
+    (tmp_path / "mmseqs").write_text("no program")
+    assert engine_versions()["blast"].startswith("no: the programs blastp and makeblastdb are not on the PATH")
+    assert engine_versions()["mmseqs"].startswith("does not run")
