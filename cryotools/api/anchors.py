@@ -72,5 +72,7 @@ def detect_anchors(
         files = {"weights": weights, "trace_weights": trace_weights}
         detector = tuned_detector(detector, given, resolution, chains, **files)[0]  # type: ignore[arg-type]
     detection = detector.detect(given, resolution)
-    detection = detection if known is None else with_sequences(detection, known)[0]
-    return detection if method == "finetune" else with_docked_homologs(detection, chains).detection
+    fits = None
+    if known is not None:
+        detection, fits = with_sequences(detection, known)
+    return detection if method == "finetune" else with_docked_homologs(detection, chains, fits=fits).detection

@@ -72,7 +72,7 @@ class HomologUse:
         said: dict[str, Any] = {"docked": [], "n_homologs": len(self.chains)}
         if not self.chains or self.method != Method.dock:
             return detection, fits, said
-        found = with_docked_homologs(detection, self.chains, copies=self.copies, fits=fits or (), progress=progress)
+        found = with_docked_homologs(detection, self.chains, copies=self.copies, fits=fits, progress=progress)
         for one in found.docked:
             facts = {"file": one.placement.structure.name, "query": one.query, "n_residues": len(one.residues)}
             facts |= {"correlation": one.placement.correlation, "z_score": one.placement.z_score}
@@ -82,5 +82,6 @@ class HomologUse:
                 f"{facts['n_residues']} residues lie at letters of {one.query}, {said['docked'][-1]['n_sure']} surely"
             )
         if not found.docked:
-            note(f"{self.folder}: no homolog fits the map significantly; the network alone is used")
-        return found.detection, list(found.fits) if fits is not None else None, said
+            note(f"{self.folder}: no homolog fits the map significantly; its structures change nothing")
+        placed = {"n_placed_without_homologs": sum(len(one) for one in found.fits if one.accepted)}
+        return found.detection, list(found.fits) if fits is not None else None, said | placed

@@ -33,9 +33,9 @@ nowhere, which is said, and change nothing.
 
 --homologs is a folder made by `cryotools find-homologs`, or of structures, and needs --res. The best three of each
 query are docked rigidly; where they fit significantly, residues found near their Cα atoms get the query's amino acids
-by the alignment, as surely as place and density agree. A plain folder gives its structures' own amino acids, as of a
-predicted model. With --method finetune the network of chains is fitted to the map instead, and kept in the user's cache
-folder for the next call. With --sequence as well, that comes first.
+by the alignment, as surely as place and density agree. The queries' sequences are also placed as by --sequence, unless
+that is given. A plain folder gives its structures' own amino acids, as of a predicted model. With --method finetune the
+network of chains is fitted to the map instead, and kept in the user's cache folder for the next call.
 
 With --structure, anchors are compared with a model; --check scores its residues one by one: which fit what the map
 shows, which lie where no residue is found, which belong further along the chain (out of register) or to a chain that

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryotools.anchors.detected import Detection
 from cryotools.anchors.predict import AnchorDetector
-from cryotools.anchors.reweight import apply_sequences
+from cryotools.anchors.reweight import apply_sequences, with_sequences
 from cryotools.anchors.sequence import SequenceFit
-from cryotools.core.errors import ArgumentError
+from cryotools.core.errors import ArgumentError, CryotoolsWarning
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.structure import Structure
@@ -40,14 +41,15 @@ def with_docked_homologs(
     homologs: Sequence[HomologChain],
     *,
     copies: int | None = None,
-    fits: Sequence[SequenceFit] = (),
+    fits: Sequence[SequenceFit] | None = None,
     progress: Progress | None = None,
 ) -> HomologDetection:
-    """A detection with the amino acids of homologs that dock significantly; without any, it remains as it is.
+    """A detection with the amino acids of homologs that dock significantly.
 
     The best three homologs of each query are docked. Their letters, the query's at aligned residues, replace
     the network's amino acids with the probability that they are right (`docking.letters`), and paths that run against
-    a docked chain are turned round. `fits` to sequences that were found before are kept and follow the residues.
+    a docked chain are turned round. Before that, the queries' sequences are placed without homologs, as far as they fit
+    (`anchors.sequence`), unless that was done with any: `fits` of such a detection are kept and follow the residues.
 
     Raises
     ------
@@ -56,14 +58,17 @@ def with_docked_homologs(
     UsageError
         It is not between 1.5 and 10 Å.
     """
-    if detection.resolution is None:
+    volume, resolution = detection.volume, detection.resolution
+    if resolution is None:
         raise ArgumentError("resolution", None, "homologs need the map's resolution")
-    check_simulated_resolution(detection.resolution)
+    check_simulated_resolution(resolution)
+    if fits is None:
+        detection, fits = _with_queries(detection, homologs)
     placed: list[tuple[DockedStructure, HomologChain]] = []
     for query in dict.fromkeys(one.homolog.query for one in homologs):
         mine = {_key(one.structure): one for one in homologs if one.homolog.query == query}
         structures = [one.structure for one in mine.values()]
-        found = place_homologs(detection.volume, detection.resolution, structures, copies=copies, progress=progress)
+        found = place_homologs(volume, resolution, structures, copies=copies, progress=progress)
         placed += [(one, mine[_key(one.structure)]) for one in found]
     letters = docked_letters(detection.residues, placed)
     if not letters:
@@ -101,6 +106,16 @@ def tuned_detector(
     structures = [one.structure for one in homologs]
     path, cached = tuned_network(volume, resolution, structures, chosen, cache, progress)
     return AnchorDetector(weights, path, detector.compute, detector.rotations), path, cached
+
+
+def _with_queries(detection: Detection, homologs: Sequence[HomologChain]) -> tuple[Detection, list[SequenceFit]]:
+    """The detection with the queries' sequences where they fit; that they fit nowhere is no reason for a warning."""
+    sequences = {one.homolog.query: one.sequence for one in homologs if one.sequence}
+    if not sequences:
+        return detection, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryotoolsWarning)
+        return with_sequences(detection, sequences)
 
 
 def _key(structure: Structure) -> tuple[str, str]:

@@ -25,12 +25,12 @@ from cryotools.metrics.detection import match_points
 
 FEATURES = ("constant", "distance", "neighbours", "same letter", "network nearby", "network")
 # of the logistic regression, fitted to residues of real maps as docs/homologs-notes.md says
-WEIGHTS = np.array([1.87, -2.28, 0.41, 0.48, 0.79, 0.31])
+WEIGHTS = np.array([1.69, -2.03, 0.51, 0.52, 0.69, 0.27])
 REACH = 3.0  # Å between Cα atoms
 _WINDOW = 8  # residues on either side whose types tell about the register
 _FEW = 4.0  # residues without a say that are added to those of the window
 _USUAL = 0.7  # share of letters that are right
-_TRUST = 3.0  # log-odds that a significant docking is right, whatever the network sees
+_TRUST = 1.5  # log-odds that a docking is right, for each standard deviation of its agreement
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,7 @@ class DockedLetters:
     letters : int (k,), their amino acids, indices in AMINO_ACIDS
     positions : int (k,), their places in the sequence, from 0
     features : float64 (k, 6), as named in FEATURES; the last is the network's log-odds of the letter against any
+    agreement : how much better the letters fit the network's types than in random order, in standard deviations
     """
 
     placement: DockedStructure
@@ -53,6 +54,7 @@ class DockedLetters:
     letters: np.ndarray
     positions: np.ndarray
     features: np.ndarray
+    agreement: float
 
     @property
     def sure(self) -> np.ndarray:
@@ -61,15 +63,8 @@ class DockedLetters:
 
     @property
     def right(self) -> float:
-        """The probability that the homolog is docked rightly, by the amino acids that the network sees; little below 1
-        in a map that does not show any.
-        """
-        return float(expit(self.score + _TRUST))
-
-    @property
-    def score(self) -> float:
-        """Nats by which the network's types favour the letters, if seven of ten are right."""
-        return float(np.log1p(_USUAL * np.expm1(self.features[:, -1])).sum())
+        """The probability that the homolog is docked rightly, by its `agreement`."""
+        return float(expit(_TRUST * self.agreement))
 
 
 def docked_letters(
@@ -78,12 +73,12 @@ def docked_letters(
     """The letters of docked homologs at residues found in the map, the best fitting first: those of the query where
     they are aligned; a homolog that no search has aligned has its own.
 
-    Of placements that overlap, the one whose letters fit the network's types better is kept: homologs of one query
-    often dock where the chain of another is.
+    Of placements that overlap, the one whose letters agree better with the network's types is kept: homologs of one
+    query often dock where the chain of another is.
     """
     found = [_letters(residues, placement, chain) for placement, chain in placements]
     kept: list[DockedLetters] = []
-    for one in sorted(found, key=lambda each: -each.score):
+    for one in sorted(found, key=lambda each: -each.agreement):
         if len(one.residues) and not any(one.placement.overlaps(other.placement) for other in kept):
             kept.append(one)
     return kept
@@ -117,17 +112,25 @@ def _letters(residues: DetectedResidues, placement: DockedStructure, chain: Homo
     order = np.argsort(positions[matched.truth], kind="stable")
     at, to, distance = matched.found[order], matched.truth[order], matched.distance[order]
     positions, letters, same = positions[to], letters[to], own[which[to]] == letters[to]
-    odds = log_odds_of_types(residues.types, residues.types.mean(axis=0) if len(residues) else np.ones(20))[at, letters]
-    columns = [
-        np.ones(len(at)),
-        distance / REACH,
-        _linked(residues, at, positions),
-        same,
-        _nearby(odds, positions),
-        odds,
-    ]
+    usual = residues.types.mean(axis=0) if len(residues) else np.ones(len(AMINO_ACIDS))
+    table = log_odds_of_types(residues.types, usual)[at][:, letters]
+    odds, near = np.diagonal(table), [distance / REACH, _linked(residues, at, positions)]
+    columns = [np.ones(len(at)), *near, same, _nearby(odds, positions), odds]
     name = chain.homolog.query or placement.structure.name
-    return DockedLetters(placement, name, at, letters, positions, np.stack(columns, axis=1).astype(float))
+    features = np.stack(columns, axis=1).astype(float)
+    return DockedLetters(placement, name, at, letters, positions, features, _agreement(table))
+
+
+def _agreement(odds: np.ndarray) -> float:
+    """How the residues of a table of log-odds (k, k) fit their own letters, in the diagonal, if seven of ten are right:
+    in standard deviations over all orders of the letters (W. Hoeffding, Ann. Math. Stat. 22, 558, 1951).
+    """
+    if len(odds) < 2:
+        return 0.0
+    each = np.log1p(_USUAL * np.expm1(odds))
+    apart = each - each.mean(axis=0) - each.mean(axis=1, keepdims=True) + each.mean()
+    spread = np.sqrt((apart**2).sum() / (len(odds) - 1))
+    return float(np.trace(apart) / max(spread, 1e-9))
 
 
 def _linked(residues: DetectedResidues, at: np.ndarray, positions: np.ndarray) -> np.ndarray:

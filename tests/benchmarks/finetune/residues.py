@@ -71,18 +71,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("list", type=Path)
     options.add_argument("--kept", type=Path, required=True)
-    options.add_argument("--no-finetune", action="store_true")
+    options.add_argument("--methods", nargs="+", default=["dock", "finetune"], choices=["dock", "finetune"])
     chosen = options.parse_args(arguments)
     chosen.kept.mkdir(exist_ok=True)
     warnings.simplefilter("ignore")
     found = []
     with chosen.list.open(newline="", encoding="utf-8") as stream:
         for case in csv.DictReader(stream):
-            kept = chosen.kept / f"{case['id']}.pickle"
-            if not kept.exists():
-                kept.write_bytes(pickle.dumps(measure(case, chosen.kept, finetune=not chosen.no_finetune)))
-                print(f"{case['id']}: measured", file=sys.stderr, flush=True)
-            found.append(pickle.loads(kept.read_bytes()))
+            parts = [_kept(case, method, chosen.kept) for method in chosen.methods]
+            found.append(parts[0] if len(parts) == 1 else joined(*parts))
     rows = [row for one in found for row in scored(one, [each for each in found if each.map != one.map])]
     print(by_map(rows), gains(rows), sep="\n\n")
     print("\nweights fitted to all maps:", np.round(fitted(found), 2).tolist())
@@ -90,30 +87,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("CPU seconds:", {name: round(float(value), 1) for name, value in means.items() if value == value})
 
 
-def measure(case: dict[str, str], folder: Path, *, finetune: bool) -> Found:
-    """Search the map of a case in each way."""
+def _kept(case: dict[str, str], method: str, folder: Path) -> Found:
+    place = folder / f"{case['id']}.{method}"
+    if not place.exists():
+        place.write_bytes(pickle.dumps(measure(case, method, folder)))
+        print(f"{case['id']}: {method}", file=sys.stderr, flush=True)
+    return pickle.loads(place.read_bytes())
+
+
+def measure(case: dict[str, str], method: str, folder: Path) -> Found:
+    """Search the map of a case: by networks, sequence and docking, or by a fine-tuned network."""
     volume, resolution, model = read_map(case["map"]), float(case["resolution"]), read_structure(case["model"])
     model = model[(model.kind != WATER) & (model.element != 1) & volume.grid.contains(model.xyz)]
     detector = AnchorDetector(compute=Compute("cpu", threads=1))
     chains, sequences = homolog_chains(case["homologs"]), read_fasta(Path(case["homologs"]) / QUERIES)
     residues, said, seconds = {}, {}, {}
     began = time.process_time()
-    plain = detector.detect(volume, resolution)
-    seconds["network"] = time.process_time() - began
-    known = with_sequences(plain, sequences)[0]
-    residues |= {"network": plain.residues, "sequence": known.residues}
-    began = time.process_time()
-    docked = with_docked_homologs(plain, chains)
-    seconds["dock"] = time.process_time() - began
-    placements = [(one.placement, _chain(chains, one)) for one in docked.docked]
-    said = {"dock": list(docked.docked), "sequence+dock": letters.docked_letters(known.residues, placements)}
-    if finetune:
-        began = time.process_time()
+    if method == "finetune":
         tuned, _, _ = tuned_detector(detector, volume, resolution, chains, settings=FineTune(), cache=folder)
         residues["finetune"] = tuned.detect(volume, resolution).residues
-        seconds["finetune"] = time.process_time() - began
+    else:
+        plain = detector.detect(volume, resolution)
+        seconds["network"] = time.process_time() - began
+        known = with_sequences(plain, sequences)[0]
+        residues |= {"network": plain.residues, "sequence": known.residues}
+        began = time.process_time()
+        docked = with_docked_homologs(plain, chains, fits=()).docked
+        placements = [(one.placement, _chain(chains, one)) for one in docked]
+        said = {"dock": list(docked), "sequence+dock": letters.docked_letters(known.residues, placements)}
+    seconds[method] = time.process_time() - began
     counts = {name: counted(volume, one.ca, model.xyz) for name, one in residues.items()}
     return Found(case, residues, said, residue_truth(model), counts, seconds)
+
+
+def joined(one: Found, other: Found) -> Found:
+    """Both parts of what is found in one map."""
+    both = {name: getattr(one, name) | getattr(other, name) for name in ("residues", "letters", "counts", "seconds")}
+    return replace(one, **both)
 
 
 def _chain(chains, one):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -10,15 +10,17 @@ from found_residues import found_residues, random_sequence, seen_types
 from scipy.special import expit
 
 from cryotools.anchors.labels import AMINO_ACIDS
+from cryotools.anchors.placement import log_odds_of_types
 from cryotools.anchors.reweight import apply_sequences
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import PROTEIN
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.homologs.docking.dock import DockedStructure
-from cryotools.homologs.docking.letters import FEATURES, WEIGHTS, docked_letters, letter_fits
+from cryotools.homologs.docking.letters import FEATURES, WEIGHTS, DockedLetters, docked_letters, letter_fits
 from cryotools.homologs.search.hits import Homolog
 from cryotools.homologs.structures import HomologChain
 
+NAMES = [field.name for field in fields(DockedLetters)]
 COUNT, SKIPPED = 60, 7  # residues of the homolog, letters of the query before it
 
 
@@ -83,10 +85,23 @@ def test_letters_that_the_map_contradicts_are_hardly_believed(homolog):
         docked_letters(residues_at(placement.structure, given, clear=2.4), [(placement, chain)])[0]
         for given in (letters, wrong)
     )
-    assert right.score > 50
+    assert right.agreement > 10
     assert right.right == pytest.approx(1)
-    assert against.score < -20
-    assert against.sure.max() < 1e-3
+    assert abs(against.agreement) < 3
+    backwards = DockedLetters(*[getattr(right, name) for name in NAMES[:-1]], agreement=-4.0)
+    assert backwards.sure.max() < 0.01
+
+
+def test_agreement_is_counted_in_standard_deviations_over_orders_of_the_letters(homolog):
+    placement, chain, letters = homolog
+    seen = residues_at(placement.structure, letters, clear=0.6)
+    (found,) = docked_letters(seen, [(placement, chain)])
+    odds = log_odds_of_types(seen.types, seen.types.mean(axis=0))[found.residues]
+    each, rng = np.log1p(0.7 * np.expm1(odds)), np.random.default_rng(0)
+    rows = np.arange(COUNT)
+    by_chance = [each[rows, rng.permutation(found.letters)].sum() for _ in range(4000)]
+    expected = (each[rows, found.letters].sum() - np.mean(by_chance)) / np.std(by_chance)
+    assert found.agreement == pytest.approx(expected, rel=0.05)
 
 
 def test_of_placements_in_one_place_the_one_that_fits_is_kept(homolog):
