@@ -89,12 +89,13 @@ def trace_map(
 
 
 def find_candidates(
-    channels: np.ndarray, density: np.ndarray, least: float = LEAST, apart: float = APART
+    channels: np.ndarray, density: np.ndarray, least: float = LEAST, apart: float = APART, voter: float = _VOTER
 ) -> Candidates:
     """The Cα atoms that the `channels` (11, nz, ny, nx) of a prepared map `density` suggest: places where at least the
-    fraction `least` of votes meet; of two closer than `apart` voxels the one with fewer votes is dropped.
+    fraction `least` of the votes meet, from voxels of a probability of at least `voter`; of two closer than `apart`
+    voxels the one with fewer votes is dropped.
     """
-    voxel = np.argwhere(channels[CA] >= _VOTER)
+    voxel = np.argwhere(channels[CA] >= voter)
     weight = channels[CA][tuple(voxel.T)].astype(np.float64)
     offset = channels[(OFFSET, *voxel.T)].T
     near = np.linalg.norm(offset, axis=1) <= _FARTHEST

@@ -1,99 +1,90 @@
 """Chains from registered stretches: which stretches belong to one copy of a sequence, and what lies between them.
 
 Stretches of one sequence are joined in order, nearest ends first, as far as a chain can span the residues between them
-and no residue is used twice; what is left over starts another copy. Missing residues are taken from the path that joins
-two stretches, or searched in the density.
+and no residue is used twice; what is left over starts another copy. What lies between and beyond them is found by walks
+over all candidates, and short gaps that remain are searched in the density.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.placement import library
 from cryotools.anchors.sequence import SequenceFit
-from cryotools.modelling.context import placed_in_context
-from cryotools.modelling.loops import find_loop, respaced
+from cryotools.modelling.copies import complete_copies
+from cryotools.modelling.fill import Threaded, threaded
+from cryotools.modelling.lattice import Lattice
+from cryotools.modelling.loops import find_loop
+from cryotools.modelling.plan import ChainPlan, concatenated
 from cryotools.modelling.stretches import SLACK, SPAN, Stretch
 
 _FARTHEST = 40  # residues, between stretches of one copy of several
-_LOOP = 10  # residues that are searched in the density
+_LOOP = 4  # residues that are searched in the density; of longer loops fewer than half are right
 _AROUND, _OWN = 30.0, 0.5  # Å, within which a loop minds others, and of its own ends
-_BY_CHAIN, _ADDED = 0.85, 0.5  # how often residues are right that are placed by their chain, or put between others
+_ADDED, _FEW = 0.5, 0.9  # how often residues are right that are put between others, and if there are at most two
+_EDGE = 0.8  # confidence of a residue at the end of a stretch, below which it is placed anew
+_ANCHOR = 3  # residues of a stretch
+_LOOSE, _CUTTING = 3, 10.0  # residues at ends that may be wrong, and Å by which joining such ends comes later
 _LEAST = 5  # residues of a registered chain
-
-
-@dataclass(frozen=True)
-class ChainPlan:
-    """The residues of a chain that are to be built, from N to C.
-
-    Attributes
-    ----------
-    sequence : the name of its sequence; '' if it is not known, and then it has no gaps
-    position : int (n,), in the sequence, from 0; consecutive ones are bonded
-    residue : int (n,), among those detected; -1 if it was added
-    ca : float64 (n, 3), Å
-    letters : str of n one-letter codes, X for unknown
-    confidence : float64 (n,), the probability that the residue is there and of this type
-    """
-
-    sequence: str
-    position: np.ndarray
-    residue: np.ndarray
-    ca: np.ndarray
-    letters: str
-    confidence: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.position)
-
-    @property
-    def bonded(self) -> np.ndarray:
-        """Whether each residue is bonded to the next, bool (n,); False for the last."""
-        return np.append(np.diff(self.position) == 1, np.zeros(min(len(self), 1), dtype=bool))
-
-    def part(self, keep: np.ndarray) -> ChainPlan:
-        """The residues selected by a mask (n,)."""
-        text = "".join(one for one, there in zip(self.letters, keep, strict=True) if there)
-        return ChainPlan(
-            self.sequence, self.position[keep], self.residue[keep], self.ca[keep], text, self.confidence[keep]
-        )
 
 
 def registered_chains(
     residues: DetectedResidues,
     fits: Sequence[SequenceFit],
     sequences: Mapping[str, str],
+    lattice: Lattice,
     path: np.ndarray,
     to_index: np.ndarray,
 ) -> list[ChainPlan]:
-    """The chains of accepted `fits`, with the residues between them where these can be found; longest first.
+    """The chains of accepted `fits`, with the residues between and beyond them where these can be found; longest first.
 
     Parameters
     ----------
     sequences : one-letter codes by the names that the fits use
+    lattice : of the same residues
     path : (nz, ny, nx), the backbone channel of the trace network, on voxels of 1 Å
     to_index : (3,), the position in Å of its voxel 0
     """
-    stretches = [
-        Stretch(one.sequence, one.positions, one.residues, one.path, one.score) for one in fits if one.accepted
-    ]
+    stretches = [part for one in fits if one.accepted for part in _sure_parts(residues, one)]
     if not stretches:
         return []
-    fitted = np.zeros(len(residues), dtype=bool)
-    fitted[np.concatenate([one.residue for one in stretches])] = True
-    groups = placed_in_context(residues, _grouped(residues, stretches), sequences, library(sequences))
-    plans = []
-    for group in groups:
-        plan = _joined(residues, group, sequences[group[0].sequence], path, to_index)
-        plan = replace(plan, confidence=_confidence(residues, plan, fitted))
-        if len(plan) >= _LEAST:
-            plans.append(plan)
+    known = library(sequences)
+    letters = {
+        name: known.letters[start : start + length]
+        for name, start, length in zip(known.names, known.start, known.length, strict=True)
+    }
+    chains = threaded(_grouped(residues, stretches), letters, lattice)
+    plans = [_plan(residues, chain, sequences[chain.sequence], lattice, to_index) for chain in chains]
+    plans = complete_copies([plan for plan in plans if len(plan) >= _LEAST], path, to_index)
+    plans = [_with_loops(residues, plan, sequences[plan.sequence], path, to_index) for plan in plans]
     return sorted(plans, key=len, reverse=True)
+
+
+def _sure_parts(residues: DetectedResidues, one: SequenceFit) -> list[Stretch]:
+    """A fit's parts without a residue missed or found twice, from their first to their last sure residue."""
+    even = (np.diff(one.positions) == 1) & (np.abs(np.diff(one.residues)) == 1)
+    parts = []
+    for run in np.split(np.arange(len(one)), np.flatnonzero(~even) + 1):
+        sure = np.flatnonzero(residues.confidence[one.residues[run]] >= _EDGE)
+        if len(sure) and sure[-1] - sure[0] + 1 >= _ANCHOR:
+            keep = run[sure[0] : sure[-1] + 1]
+            parts.append(Stretch(one.sequence, one.positions[keep], one.residues[keep], one.path, one.score))
+    return parts
+
+
+def _plan(residues: DetectedResidues, chain: Threaded, text: str, lattice: Lattice, to_index: np.ndarray) -> ChainPlan:
+    """The residues of a chain that have places."""
+    at = np.flatnonzero(chain.place >= 0)
+    place, walked = chain.place[at], np.isfinite(chain.confidence[at])
+    residue = np.where(place < len(residues), place, -1)
+    confidence = np.where(walked, chain.confidence[at], residues.confidence[residue]).astype(np.float64)
+    ca = lattice.index[place] + to_index
+    return ChainPlan(chain.sequence, at, residue, ca, "".join(text[one] for one in at), confidence)
 
 
 def _grouped(residues: DetectedResidues, stretches: Sequence[Stretch]) -> list[list[Stretch]]:
@@ -102,15 +93,13 @@ def _grouped(residues: DetectedResidues, stretches: Sequence[Stretch]) -> list[l
     links = []
     for a, one in enumerate(stretches):
         for b, other in enumerate(stretches):
-            between = int(other.position[0] - one.position[-1])
-            if one.sequence != other.sequence or between < 1:
+            if a == b or one.sequence != other.sequence or one.position[0] > other.position[0]:
                 continue
-            apart = float(np.linalg.norm(residues.ca[other.residue[0]] - residues.ca[one.residue[-1]]))
+            between, apart, cut = _between(residues, one, other)
             far = between - 1 > _FARTHEST and one.sequence not in single
-            if far or apart > SPAN * between + SLACK:
+            if far or between < 1 or apart > SPAN * between + SLACK:
                 continue
-            same = one.path == other.path
-            links.append((not same, apart + 0.3 * between, a, b))
+            links.append((one.path != other.path, apart + 0.3 * between + _CUTTING * cut, a, b))
     group = list(range(len(stretches)))
     members = {at: [at] for at in group}
     for _, _, a, b in sorted(links):
@@ -123,7 +112,31 @@ def _grouped(residues: DetectedResidues, stretches: Sequence[Stretch]) -> list[l
         members[first] = both
         for at in members.pop(second):
             group[at] = first
-    return [[stretches[at] for at in each] for each in members.values()]
+    return [_cut(residues, [stretches[at] for at in each]) for each in members.values()]
+
+
+def _between(residues: DetectedResidues, one: Stretch, other: Stretch) -> tuple[int, float, bool]:
+    """The steps along the sequence from the end of one stretch to the beginning of another, how far apart these are in
+    Å, and whether both are shorter by what may be wrong at their ends, since they are too far apart otherwise.
+    """
+    for cut in (0, _LOOSE):
+        if cut and min(len(one.position), len(other.position)) < cut + _ANCHOR:
+            break
+        between = int(other.position[cut] - one.position[-1 - cut])
+        apart = float(np.linalg.norm(residues.ca[other.residue[cut]] - residues.ca[one.residue[-1 - cut]]))
+        if between >= 1 and apart <= SPAN * between + SLACK:
+            return between, apart, cut > 0
+    return 0, np.inf, True
+
+
+def _cut(residues: DetectedResidues, ordered: Sequence[Stretch]) -> list[Stretch]:
+    """The stretches of a chain without what must be wrong at their ends."""
+    loose = [_between(residues, one, other)[2] for one, other in itertools.pairwise(ordered)]
+    found = []
+    for one, before, after in zip(ordered, [False, *loose], [*loose, False], strict=True):
+        part = slice(_LOOSE * before, len(one.position) - _LOOSE * after)
+        found.append(replace(one, position=one.position[part], residue=one.residue[part]))
+    return [one for one in found if len(one.position) >= _ANCHOR]
 
 
 def _repeated(stretches: Sequence[Stretch]) -> set[str]:
@@ -136,102 +149,39 @@ def _repeated(stretches: Sequence[Stretch]) -> set[str]:
 
 def _compatible(residues: DetectedResidues, ordered: Sequence[Stretch]) -> bool:
     """Whether stretches can be one chain: no position twice, and ends near enough."""
-    for one, other in itertools.pairwise(ordered):
-        between = int(other.position[0] - one.position[-1])
-        apart = np.linalg.norm(residues.ca[other.residue[0]] - residues.ca[one.residue[-1]])
-        if between < 1 or apart > SPAN * between + SLACK:
-            return False
-    return True
+    return all(_between(residues, one, other)[0] >= 1 for one, other in itertools.pairwise(ordered))
 
 
-def _joined(
-    residues: DetectedResidues, group: Sequence[Stretch], letters: str, path: np.ndarray, origin: np.ndarray
+def _with_loops(
+    residues: DetectedResidues, plan: ChainPlan, text: str, path: np.ndarray, origin: np.ndarray
 ) -> ChainPlan:
-    """The chain of stretches in sequence order, with what can be found between them."""
-    position, residue, ca = _filled(residues, group[0])
-    for other in group[1:]:
-        following = _filled(residues, other)
-        missing = int(following[0][0] - position[-1] - 1)
-        found = _missing(residues, (residue, ca), following[1:], missing, path, origin) if missing else None
-        if found is not None:
-            position = np.concatenate([position, position[-1] + 1 + np.arange(missing)])
-            residue, ca = np.concatenate([residue, found[0]]), np.concatenate([ca, found[1]])
-        position = np.concatenate([position, following[0]])
-        residue, ca = np.concatenate([residue, following[1]]), np.concatenate([ca, following[2]])
-    text = "".join(letters[at] for at in position)
-    return ChainPlan(group[0].sequence, position, residue, ca, text, np.ones(len(position)))
+    """The chain with short gaps closed where density joins their ends."""
+    parts, begin, each = [], 0, np.arange(len(plan))
+    for at in np.flatnonzero(np.diff(plan.position) > 1).tolist():
+        position = np.arange(plan.position[at] + 1, plan.position[at + 1])
+        if len(position) > _LOOP or at < 1 or at + 3 > len(plan):
+            continue
+        ca = _loop(residues, plan.ca[at - 1 : at + 3], len(position), path, origin)
+        if ca is None:
+            continue
+        letters = "".join(text[one] for one in position)
+        added, sure = np.full(len(position), -1), np.full(len(position), _FEW if len(position) <= 2 else _ADDED)
+        parts += [plan.part((each >= begin) & (each <= at)), ChainPlan("", position, added, ca, letters, sure)]
+        begin = at + 1
+    parts.append(plan.part(each >= begin))
+    return replace(concatenated(parts), sequence=plan.sequence)
 
 
-def _confidence(residues: DetectedResidues, plan: ChainPlan, fitted: np.ndarray) -> np.ndarray:
-    """The probability (n,) that each residue is there and of its type: that of the fit to the sequence; of residues
-    placed by the rest of their chain, and of added ones, how often such are right.
-    """
-    traced = plan.residue >= 0
-    by_fit = residues.confidence[plan.residue]
-    by_chain = _BY_CHAIN * residues.presence[plan.residue]
-    return np.where(traced, np.where(fitted[plan.residue], by_fit, by_chain), _ADDED).astype(np.float64)
-
-
-def _missing(
-    residues: DetectedResidues,
-    before: tuple[np.ndarray, np.ndarray],
-    after: tuple[np.ndarray, np.ndarray],
-    missing: int,
-    path: np.ndarray,
-    origin: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """The residues (k,), -1 if they are not on the path, and Cα atoms (k, 3) between two pieces of a chain, each given
-    by its residues and Cα atoms; None if they are not found.
-    """
-    (residue, ca), (following, there) = before, after
-    added = np.full(missing, -1)
-    between = _between(residues, residue, following, missing)
-    if between is not None:
-        if len(between) == missing:
-            return between, residues.ca[between]
-        return added, respaced(np.concatenate([ca[-1:], residues.ca[between], there[:1]]), missing)
-    if missing > _LOOP or len(ca) < 2 or len(there) < 2:
-        return None
+def _loop(
+    residues: DetectedResidues, around: np.ndarray, missing: int, path: np.ndarray, origin: np.ndarray
+) -> np.ndarray | None:
+    """The Cα atoms (missing, 3) between the second and the third of four (4, 3); None if they are not found."""
     others = residues.ca[residues.path >= 0]
-    others = others[np.linalg.norm(others - (ca[-1] + there[0]) / 2, axis=1) < _AROUND]
-    own = np.concatenate([ca[-2:], there[:2]])
-    others = others[np.linalg.norm(others[:, None] - own, axis=2).min(axis=1) > _OWN]
-    loop = find_loop(
-        (ca[-1] - origin, there[0] - origin), (ca[-2] - origin, there[1] - origin), missing, path, others - origin
-    )
-    return None if loop is None else (added, loop.ca + origin)
-
-
-def _filled(residues: DetectedResidues, one: Stretch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions, residues and Cα atoms of a stretch without gaps: what it skips is spread along its path."""
-    position, residue = one.position, one.residue
-    step = np.diff(position)
-    if np.all(step == 1) and np.all(np.abs(np.diff(residue)) == 1):
-        return position, residue, residues.ca[residue]
-    whole = np.arange(position[0], position[-1] + 1)
-    at = np.full(len(whole), -1)
-    at[position - position[0]] = residue
-    ca = np.full((len(whole), 3), np.nan)
-    ca[at >= 0] = residues.ca[at[at >= 0]]
-    uneven = np.flatnonzero((step != 1) | (np.abs(np.diff(residue)) != 1))
-    for k in uneven.tolist():  # spread two residues on either side, too
-        low, high = max(k - 2, 0), min(k + 3, len(position) - 1)
-        begin, end = int(residue[low]), int(residue[high])
-        way = 1 if end > begin else -1
-        rows = np.arange(begin, end + way, way)
-        first, last = int(position[low] - position[0]), int(position[high] - position[0])
-        ca[first + 1 : last] = respaced(residues.ca[rows], last - first - 1)
-    return whole, at, ca
-
-
-def _between(residues: DetectedResidues, one: np.ndarray, other: np.ndarray, missing: int) -> np.ndarray | None:
-    """The residues (k,) of the path between two stretches of it, if about as many as are missing; else None."""
-    a, b = int(one[-1]), int(other[0])
-    if a < 0 or b < 0 or residues.path[a] != residues.path[b] or residues.path[a] < 0:
-        return None
-    step = 1 if b > a else -1
-    between = np.arange(a + step, b, step)
-    return between if abs(len(between) - missing) <= max(1, missing // 5) else None
+    others = others[np.linalg.norm(others - (around[1] + around[2]) / 2, axis=1) < _AROUND]
+    others = others[np.linalg.norm(others[:, None] - around, axis=2).min(axis=1) > _OWN]
+    before, first, last, after = around - origin
+    loop = find_loop((first, last), (before, after), missing, path, others - origin)
+    return None if loop is None else loop.ca + origin
 
 
 def unregistered_chains(residues: DetectedResidues, taken: np.ndarray, least: int) -> list[ChainPlan]:

@@ -26,12 +26,15 @@ from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.residues import Residues, find_residues
 from cryotools.core.structures.structure import Structure
-from cryotools.modelling.assemble import ChainPlan, registered_chains, unregistered_chains
+from cryotools.modelling.assemble import registered_chains, unregistered_chains
 from cryotools.modelling.check import check_trace, refuse_coarse
 from cryotools.modelling.fullatoms import broken_bonds, full_atoms, refined_ca
+from cryotools.modelling.lattice import Lattice, build_lattice
 from cryotools.modelling.names import chain_name, residue_names
+from cryotools.modelling.plan import ChainPlan
 
-LEAST = 6  # residues of a chain without a sequence
+_SAME = 2.0  # Å, from a residue that is built, of one that is not another
+LEAST = 4  # residues of a chain without a sequence
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,14 @@ def build_in_map(
     check_trace(traced, residues)
     traced = _with_refined(traced, residues)
     residues, _ = detector.named(traced)
+    background = residues.types.mean(axis=0)
     hand = warn_if_left_handed(residues)
     fits: list[SequenceFit] = []
     if sequences:
         fits = fit_sequences(residues, sequences, gapped=True)
         residues, fits = apply_sequences(residues, fits, sequences)
-    plans = _plans(residues, fits, known, traced)
+    lattice = build_lattice(detector, traced, residues, background) if any(one.accepted for one in fits) else None
+    plans = _plans(residues, fits, known, traced, lattice)
     if not plans:
         raise DataError(
             "no chain of a protein is found; check the map's voxel size, contrast and hand, or whether it is one of "
@@ -140,12 +145,20 @@ def _with_refined(traced: TracedMap, residues: DetectedResidues) -> TracedMap:
 
 
 def _plans(
-    residues: DetectedResidues, fits: list[SequenceFit], known: Mapping[str, str], traced: TracedMap
+    residues: DetectedResidues,
+    fits: list[SequenceFit],
+    known: Mapping[str, str],
+    traced: TracedMap,
+    lattice: Lattice | None,
 ) -> list[ChainPlan]:
-    plans = registered_chains(residues, fits, known, traced.channels[PATH], np.array(traced.prepared.volume.origin))
+    plans = []
+    if lattice is not None:
+        origin = np.array(traced.prepared.volume.origin)
+        plans = registered_chains(residues, fits, known, lattice, traced.channels[PATH], origin)
     taken = np.zeros(len(residues), dtype=bool)
     for plan in plans:
         taken[plan.residue[plan.residue >= 0]] = True
+        taken |= cKDTree(plan.ca).query(residues.ca)[0] < _SAME
     others = unregistered_chains(residues, taken, LEAST)
     if not known:
         others = [replace(one, letters="".join(residues.letters[at] for at in one.residue)) for one in others]

@@ -10,10 +10,10 @@ from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import Structure
-from cryotools.modelling.assemble import ChainPlan
 from cryotools.modelling.atoms import BuiltChain, structure_of_chains
 from cryotools.modelling.backbone import backbone_from_ca
 from cryotools.modelling.names import chain_name, residue_names
+from cryotools.modelling.plan import ChainPlan
 from cryotools.modelling.refine.run import RefinementPlan, refine
 from cryotools.modelling.rotamers import place_side_chains
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.labels import AMINO_ACIDS
+from cryotools.anchors.placement import log_odds_of_types
 from cryotools.anchors.sequence import SequenceFit
 from cryotools.modelling.assemble import registered_chains, unregistered_chains
+from cryotools.modelling.lattice import Lattice, turns_of
 
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSG"
 NO_DENSITY = np.zeros((4, 4, 4), dtype=np.float32)
@@ -38,6 +43,16 @@ def detected(paths, ca, right=0.7):
     )
 
 
+def chains_of(residues, fits, path=NO_DENSITY):
+    """Built on a lattice of the bonds of paths, and of others of about their length."""
+    apart = np.linalg.norm(residues.ca[:, None] - residues.ca, axis=2)
+    steps = np.argwhere((apart > 3.5) & (apart < 4.1))
+    turns = turns_of(residues.ca, steps)
+    types = log_odds_of_types(residues.types[steps[turns[:, 0], 1]], np.full(20, 0.05))[:, :-1]
+    lattice = Lattice(residues.ca, steps, np.ones(len(steps)), turns, types, np.zeros(len(turns)))
+    return registered_chains(residues, fits, {"A": SEQUENCE}, lattice, path, ORIGIN)
+
+
 def fit(residues, rows, first, path):
     position = first + np.arange(len(rows))
     return SequenceFit(
@@ -60,7 +75,7 @@ def test_stretches_of_one_path_are_one_chain_with_the_residues_between_them():
     places = list(range(40))
     residues = detected([places], helix(40))
     fits = [fit(residues, range(5, 15), 5, 0), fit(residues, range(20, 35), 20, 0)]
-    (chain,) = registered_chains(residues, fits, {"A": SEQUENCE}, NO_DENSITY, ORIGIN)
+    (chain,) = chains_of(residues, fits)
     assert chain.position.tolist() == places  # the ends go on along the sequence, too
     assert chain.letters == SEQUENCE[:40]
     assert chain.residue.tolist() == places
@@ -72,7 +87,7 @@ def test_a_gap_that_a_chain_cannot_span_makes_two_copies():
     ca[15:] += [100, 0, 0]
     residues = detected([range(15), range(20, 35)], ca)
     fits = [fit(residues, range(15), 0, 0), fit(residues, range(15, 30), 20, 1)]
-    chains = registered_chains(residues, fits, {"A": SEQUENCE}, NO_DENSITY, ORIGIN)
+    chains = chains_of(residues, fits)
     assert sorted(chain.position[0] for chain in chains) == [0, 20]
 
 
@@ -80,7 +95,7 @@ def test_a_gap_without_density_stays_a_gap():
     ca = helix(35)
     residues = detected([range(15), range(20, 35)], np.concatenate([ca[:15], ca[20:]]))
     fits = [fit(residues, range(15), 0, 0), fit(residues, range(15, 30), 20, 1)]
-    (chain,) = registered_chains(residues, fits, {"A": SEQUENCE}, NO_DENSITY, ORIGIN)
+    (chain,) = chains_of(residues, fits)
     assert chain.position.tolist() == [*range(15), *range(20, 35)]
     assert not chain.bonded[14]
 
@@ -90,13 +105,16 @@ def test_a_short_piece_is_placed_where_its_chain_leaves_room():
     kept = [*range(15), *range(16, 21), *range(22, 40)]
     residues = detected([range(15), range(16, 21), range(22, 40)], ca[kept])
     fits = [fit(residues, range(15), 0, 0), fit(residues, range(20, 38), 22, 2)]
-    (chain,) = registered_chains(residues, fits, {"A": SEQUENCE}, NO_DENSITY, ORIGIN)
+    (chain,) = chains_of(residues, fits)
     assert set(range(16, 21)) <= set(chain.position.tolist())
     assert chain.letters == "".join(SEQUENCE[at] for at in chain.position)
 
 
 def test_a_missed_residue_within_a_stretch_is_put_between_its_neighbours():
-    ca = helix(30)
+    ca = helix(30) + 6
+    grid = np.stack(np.meshgrid(np.arange(60), np.arange(13), np.arange(13), indexing="ij"), axis=-1)[..., ::-1]
+    line = np.concatenate([a + np.linspace(0, 1, 10)[:, None] * (b - a) for a, b in itertools.pairwise(ca)])
+    path = np.exp(-(cKDTree(line).query(grid)[0] ** 2)).astype(np.float32)
     rows = [*range(12), *range(13, 30)]
     residues = detected([rows], ca[rows])
     position = np.array(rows)
@@ -114,7 +132,7 @@ def test_a_missed_residue_within_a_stretch_is_put_between_its_neighbours():
         1.0,
         True,
     )
-    (chain,) = registered_chains(residues, [one], {"A": SEQUENCE}, NO_DENSITY, ORIGIN)
+    (chain,) = chains_of(residues, [one], path)
     assert chain.position.tolist() == list(range(30))
     assert chain.residue[12] == -1
     assert np.linalg.norm(chain.ca[12] - ca[12]) < 3
