@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import Structure
 from cryotools.modelling.atoms import BuiltChain, structure_of_chains
 from cryotools.modelling.backbone import backbone_from_ca
-from cryotools.modelling.names import chain_name, residue_names
+from cryotools.modelling.names import UNKNOWN, chain_name, residue_names
 from cryotools.modelling.plan import ChainPlan
 from cryotools.modelling.refine.run import RefinementPlan, refine
 from cryotools.modelling.rotamers import place_side_chains
@@ -20,6 +21,7 @@ from cryotools.modelling.rotamers import place_side_chains
 _TRACE = RefinementPlan(steps=200, tether=0.5, map_weight=0.006)
 # clashes of side chains must not push the chain out of its density
 _WHOLE = RefinementPlan(blurs=(0.5, 0.0), steps=300, ramachandran=2.0, tether=0.25)
+_ALANINE = "ALA"
 _BROKEN = 1.8  # Å, of a peptide bond that refinement could not close
 
 
@@ -35,7 +37,7 @@ def full_atoms(
     structure = refine(_built(plans, backbone, prepared, sides=False), prepared, _TRACE, bonded)
     backbone = find_residues(structure).backbone
     structure = refine(_built(plans, backbone, prepared, sides=True), prepared, _WHOLE, bonded)
-    return structure, bonded
+    return _named(structure, plans), bonded
 
 
 def refined_ca(plans: Sequence[ChainPlan], prepared: Volume) -> np.ndarray:
@@ -65,11 +67,12 @@ def _backbones(plans: Sequence[ChainPlan], ca: np.ndarray, prepared: Volume) -> 
 
 
 def _built(plans: Sequence[ChainPlan], backbone: np.ndarray, prepared: Volume, *, sides: bool) -> Structure:
-    """Atoms as they are placed, with whole side chains or with Cβ alone."""
-    names = [residue_names(plan.letters) for plan in plans]
-    flat = [one for each in names for one in each]
+    """Atoms as they are placed, with whole side chains or with Cβ alone; unknown residues are alanine, of which alone
+    the geometry is known.
+    """
+    flat = [_ALANINE if one == UNKNOWN else one for plan in plans for one in residue_names(plan.letters)]
     if not sides:
-        flat = [one if one in ("GLY", "PRO") else "ALA" for one in flat]
+        flat = [one if one in ("GLY", "PRO") else _ALANINE for one in flat]
     atoms = place_side_chains(backbone, flat, prepared.sample)
     built, begin = [], 0
     for number, plan in enumerate(plans):
@@ -79,3 +82,9 @@ def _built(plans: Sequence[ChainPlan], backbone: np.ndarray, prepared: Volume, *
             BuiltChain(chain_name(number), flat[part], plan.position + 1, backbone[part], atoms[part], plan.confidence)
         )
     return structure_of_chains(built)
+
+
+def _named(structure: Structure, plans: Sequence[ChainPlan]) -> Structure:
+    """The structure with the residue names of the chains."""
+    names = np.array([one for plan in plans for one in residue_names(plan.letters)])
+    return replace(structure, residue_name=names[np.cumsum(structure.atom_name == "N") - 1])
