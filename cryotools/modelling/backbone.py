@@ -20,7 +20,7 @@ Sampler = Callable[[np.ndarray], np.ndarray]
 _CIS = 3.3  # Å; closer Cα atoms are joined by a cis peptide
 _TAU, _TAU_SPREAD = 111.0, 4.0  # degrees, N-CA-C
 _PER_DENSITY = 3.0  # nats per unit of prepared density at O, and half as much at C and N
-_LEAST_RAMA = -6.0  # nats below the commonest φ and ψ; errors of Cα atoms make worse ones possible
+_LEAST_RAMA = -12.0  # nats below the commonest φ and ψ; errors of Cα atoms make worse ones possible
 _TABLE = 1.0  # weight of the table of turns
 
 

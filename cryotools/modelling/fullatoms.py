@@ -20,7 +20,7 @@ from cryotools.modelling.rotamers import place_side_chains
 
 _TRACE = RefinementPlan(steps=200, tether=0.5, map_weight=0.006)
 # clashes of side chains must not push the chain out of its density
-_WHOLE = RefinementPlan(blurs=(0.5, 0.0), steps=300, ramachandran=2.0, tether=0.25)
+_WHOLE = RefinementPlan(blurs=(0.5, 0.0), steps=300, ramachandran=6.0, tether=0.25)
 _ALANINE = "ALA"
 _BROKEN = 1.8  # Å, of a peptide bond that refinement could not close
 

@@ -15,11 +15,18 @@ _SLOPE = 0.05  # per degree, by which the energy rises where the table has no da
 
 class RamachandranSurface:
     """The energy of φ and ψ of residues of `classes` (k,): the negative log density above that of the densest point, by
-    cubic interpolation, so that its gradient is continuous.
+    cubic interpolation, so that its gradient is continuous. The energies are first blurred by `blur` degrees: lower
+    barriers let outliers find their way to what is common.
     """
 
-    def __init__(self, classes: np.ndarray, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32):
-        self._values = torch.as_tensor(_energies(), dtype=dtype, device=device).flatten()
+    def __init__(
+        self,
+        classes: np.ndarray,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        blur: float = 0.0,
+    ) -> None:
+        self._values = torch.as_tensor(_energies(blur), dtype=dtype, device=device).flatten()
         self._size = ramachandran_table().values.shape[1]
         self._classes = torch.as_tensor(classes, dtype=torch.int64, device=device)
 
@@ -48,14 +55,16 @@ class RamachandranSurface:
 
 
 @cache
-def _energies() -> np.ndarray:
-    """The energies (6, 90, 90) at the points of the table; where it has no data they rise with the distance to some."""
-    from scipy.ndimage import distance_transform_edt
+def _energies(blur: float) -> np.ndarray:
+    """The energies (6, 90, 90) at the points of the table, blurred by `blur` degrees; where it has no data they rise
+    with the distance to some.
+    """
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
 
     energies = []
     for values in ramachandran_table().values:
         empty = np.tile(values <= FLOOR, (3, 3))  # across 180°
         size = len(values)
         away = STEP * distance_transform_edt(empty)[size : 2 * size, size : 2 * size]
-        energies.append(values.max() - values + _SLOPE * away)
+        energies.append(gaussian_filter(values.max() - values + _SLOPE * away, blur / STEP, mode="wrap"))
     return np.stack(energies)

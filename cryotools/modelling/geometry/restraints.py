@@ -1,13 +1,13 @@
 """Restraints on the geometry of a model as one differentiable energy, for refinement in torch.
 
 Each term is a sum of squared departures in standard deviations (of the values that `targets` gives), so that an ideal
-model has none and every term counts the same by nature; the Ramachandran term is a negative log density, relative to
-the densest point of its class.
+model has none and every term counts the same by nature; half of it is in nats. The Ramachandran term is a negative log
+density, relative to the densest point of its class, in nats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
@@ -33,8 +33,10 @@ TERMS = ("bonds", "angles", "planes", "chirality", "omega", "ramachandran", "non
 WEIGHTS: Mapping[str, float] = MappingProxyType(dict.fromkeys(TERMS, 1.0))
 _OMEGA_SIGMA = np.radians(5.0)
 _CIS = 90.0  # degrees
+_BLUR = 6.0  # degrees, of the Ramachandran plot
 _CONTACT = 0.2  # Å that atoms are kept farther apart than where they clash
-_CONTACT_SIGMA = 0.1  # Å
+CONTACT_SIGMA = 0.1  # Å
+_DISULFIDE = 2.0  # Å: sulfurs may come so near, as a bond between them may be meant
 _REACH = 2.0  # Å: pairs that may come in contact before they are looked up again
 
 
@@ -65,33 +67,51 @@ class GeometryRestraints:
         self._planes = [self._put(planes) for planes in targets.planes]
         self._set_torsions(residues, table)
         self._nonbonded = NonbondedPairs(structure, residues, targets.bonds.atoms)
+        self._sulfur = structure.element == 16
         self.update(structure.xyz)
 
     def update(self, xyz: np.ndarray) -> None:
         """Look up again which atoms may clash, at positions `xyz` (n, 3)."""
         pairs, least = self._nonbonded.within(np.asarray(xyz, dtype=np.float64), _CONTACT + _REACH)
-        self._pairs, self._least = self._tensor(pairs), self._tensor(least + _CONTACT)
+        least = np.where(self._sulfur[pairs].all(axis=1), _DISULFIDE, least + _CONTACT)
+        self._pairs, self._least = self._tensor(pairs), self._tensor(least)
 
     def terms(self, xyz: Tensor) -> dict[str, Tensor]:
         """The energies of the TERMS, a scalar each, at positions `xyz` (n, 3) of all atoms of the structure, in Å."""
-        omega = torch_torsions(xyz, self._omega)
-        apart = (self._least - torch_lengths(xyz, self._pairs)).clamp_min(0)
-        planes = [(squares_from_plane(xyz, atoms) / sigma**2).sum() for atoms, _, sigma in self._planes]
-        return {
-            "bonds": _squares(torch_lengths, xyz, self._bonds),
-            "angles": _squares(torch_angles, xyz, self._angles),
-            "planes": torch.stack(planes).sum(),
-            "chirality": _squares(torch_volumes, xyz, self._chiral),
-            # 2 - 2 cos is the square of small angles, and periodic
-            "omega": (2 - 2 * self._trans * torch.cos(omega)).sum() / _OMEGA_SIGMA**2,
-            "ramachandran": self._ramachandran(xyz),
-            "nonbonded": (apart / _CONTACT_SIGMA).square().sum(),
-        }
+        return {name: self._term(name, xyz) for name in TERMS}
 
     def energy(self, xyz: Tensor, weights: Mapping[str, float] = WEIGHTS) -> Tensor:
         """The sum of all terms by their `weights`; those not named have none."""
-        terms = self.terms(xyz)
-        return torch.stack([terms[name] * weight for name, weight in weights.items()]).sum()
+        return torch.stack([self._term(name, xyz) * weight for name, weight in weights.items()]).sum()
+
+    def bond_rmsd(self, xyz: Tensor) -> float:
+        """By how many Å bonds are too long or short at positions `xyz` (n, 3), root mean square; NaN without any."""
+        atoms, value, _ = self._bonds
+        return float((torch_lengths(xyz, atoms) - value).square().mean().sqrt())
+
+    def _term(self, name: str, xyz: Tensor) -> Tensor:
+        kinds: dict[str, Callable[[Tensor], Tensor]] = {
+            "bonds": lambda here: _squares(torch_lengths, here, self._bonds),
+            "angles": lambda here: _squares(torch_angles, here, self._angles),
+            "planes": self._flatness,
+            "chirality": lambda here: _squares(torch_volumes, here, self._chiral),
+            "omega": self._turns,
+            "ramachandran": self._ramachandran,
+            "nonbonded": self._contacts,
+        }
+        return kinds[name](xyz)
+
+    def _flatness(self, xyz: Tensor) -> Tensor:
+        each = [(squares_from_plane(xyz, atoms) / sigma**2).sum() for atoms, _, sigma in self._planes]
+        return torch.stack(each).sum() if each else xyz.sum() * 0
+
+    def _turns(self, xyz: Tensor) -> Tensor:
+        # 2 - 2 cos is the square of small angles, and periodic
+        return (2 - 2 * self._trans * torch.cos(torch_torsions(xyz, self._omega))).sum() / _OMEGA_SIGMA**2
+
+    def _contacts(self, xyz: Tensor) -> Tensor:
+        apart = (self._least - torch_lengths(xyz, self._pairs)).clamp_min(0)
+        return (apart / CONTACT_SIGMA).square().sum()
 
     def _set_torsions(self, residues: Residues, table: AtomTable) -> None:
         """The atoms and targets of ω, φ and ψ."""
@@ -108,7 +128,7 @@ class GeometryRestraints:
         middle = table.find(rated, ("N", "CA", "C", "+N"))
         self._phi = self._tensor(np.concatenate([tail, middle[:, :3]], axis=1))
         self._psi = self._tensor(middle)
-        self._surface = RamachandranSurface(classes[rated], self._device, self._dtype)
+        self._surface = RamachandranSurface(classes[rated], self._device, self._dtype, _BLUR)
 
     def _ramachandran(self, xyz: Tensor) -> Tensor:
         return self._surface(torch_torsions(xyz, self._phi), torch_torsions(xyz, self._psi)).sum()

@@ -7,6 +7,7 @@ ideal, the rest is done again at half the weight.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +18,11 @@ from torch import Tensor
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import Structure
-from cryotools.modelling.refine.neighbours import Neighbours
-from cryotools.modelling.refine.terms import GeometryTerms, MapTerm, RamachandranTerm, repulsion
+from cryotools.modelling.geometry.restraints import CONTACT_SIGMA, GeometryRestraints
+from cryotools.modelling.refine.mapterm import MapTerm
 
+# half of squared departures is in nats
+_SHAPE = dict.fromkeys(("bonds", "angles", "planes", "chirality", "omega"), 0.5)
 _SHAKE = 0.1  # Å
 _UPDATE = 20  # steps between searches for neighbours
 _SOFT, _HARD = (
@@ -96,9 +99,7 @@ class _Engine:
         if bonded is not None:
             residues = replace(residues, linked=bonded)
         self.plan, self.volume = plan, volume
-        self.geometry = GeometryTerms(structure, residues)
-        self.rama = RamachandranTerm(structure, residues)
-        self.neighbours = Neighbours(structure, self.geometry.bonds.atoms.numpy())
+        self.restraints = GeometryRestraints(structure, residues)
         self.mass = np.array([_MASS.get(number, 2 * number) for number in range(256)])[structure.element] / 12
         self.ca = torch.from_numpy(np.flatnonzero(structure.atom_name == "CA"))
         self.xyz = torch.from_numpy(structure.xyz.astype(np.float32))
@@ -121,21 +122,22 @@ class _Engine:
         """The weight of the map at which its gradient is as large as that of the geometry of shaken positions."""
         generator = torch.Generator().manual_seed(0)
         shaken = self.xyz + _SHAKE * torch.randn(self.xyz.shape, generator=generator)
-        slopes = [_slope(term, at) for term, at in ((self.geometry, shaken), (self.map, self.xyz))]
-        return float(slopes[0].norm() / slopes[1].norm().clamp(min=1e-9))
+        of_shape = _slope(lambda here: self.restraints.energy(here, _SHAPE), shaken)
+        of_map = _slope(self.map, self.xyz)
+        return float(of_shape.norm() / of_map.norm().clamp(min=1e-9))
 
     def descend(self, weight: float, rates: np.ndarray, repel: float = _SOFT) -> None:
         """Take a step of each of the `rates` (k,), by Adam; `repel` is the softness of repulsion in Å."""
         xyz = self.xyz.clone().requires_grad_()
         optimizer = torch.optim.Adam([xyz], lr=float(rates[0]), betas=(0.8, 0.98))
-        pairs = least = torch.zeros(0)
+        contacts = 0.5 * (CONTACT_SIGMA / repel) ** 2
+        weights = _SHAPE | {"ramachandran": self.plan.ramachandran, "nonbonded": contacts}
         for step, rate in enumerate(rates):
             if step % _UPDATE == 0:
-                found, keep = self.neighbours.pairs(xyz.detach().numpy())
-                pairs, least = torch.from_numpy(found), torch.from_numpy(keep).float()
+                self.restraints.update(xyz.detach().numpy())
             optimizer.param_groups[0]["lr"] = float(rate)
             optimizer.zero_grad()
-            energy = self.geometry(xyz) + self.plan.ramachandran * self.rama(xyz) + repulsion(xyz, pairs, least, repel)
+            energy = self.restraints.energy(xyz, weights)
             if weight > 0:
                 energy = energy + weight * self.map(xyz)
             if self.plan.tether:
@@ -146,16 +148,14 @@ class _Engine:
 
     def bond_rmsd(self) -> float:
         """Å."""
-        atoms = self.geometry.bonds.atoms
-        length = (self.xyz[atoms[:, 0]] - self.xyz[atoms[:, 1]]).norm(dim=1)
-        return float(((length - self.geometry.bonds.value) ** 2).mean().sqrt())
+        return self.restraints.bond_rmsd(self.xyz)
 
     def positions(self) -> np.ndarray:
         """Å, float64 (n, 3)."""
         return self.xyz.numpy().astype(np.float64)
 
 
-def _slope(term: GeometryTerms | MapTerm, at: Tensor) -> Tensor:
+def _slope(term: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
     xyz = at.clone().requires_grad_()
     term(xyz).backward()
     assert xyz.grad is not None
