@@ -66,6 +66,7 @@ def build_model(
     resolution: float | None = None,
     *,
     sequences: Mapping[str, str] | Path | None = None,
+    symmetry: str | None = None,
     voxel_size: VoxelSize | None = None,
     weights: Path | None = None,
     trace_weights: Path | None = None,
@@ -79,6 +80,7 @@ def build_model(
     ----------
     resolution : Å; None where it is not known
     sequences : of the map's proteins, one-letter codes by name or a FASTA file; None for most probable types
+    symmetry : Cn, Dn, T, O or I about the map's centre, or a file of operators: one unit is built, and copied
     voxel_size : Å, of an array; replaces that of a file or a volume
     weights, trace_weights : files of networks made by train-anchors: of amino acids, and of chains
     rotations : average the network of chains over so many rotations of the map, at as many times its cost
@@ -88,14 +90,17 @@ def build_model(
     UsageError
         The resolution is not a positive number, or another option is out of range.
     DataError
-        No chain of a protein is found, the resolution is 6 Å or worse, the sequences are not those of proteins, or the
-        weights are missing or damaged.
+        The map does not have the symmetry, no chain of a protein is found, the resolution is 6 Å or worse, the
+        sequences are not those of proteins, or the weights are missing or damaged.
     """
     from cryotools.anchors.predict import AnchorDetector
     from cryotools.core.compute.runner import Compute
     from cryotools.core.structures.fasta import read_fasta
     from cryotools.modelling.build import build_in_map
+    from cryotools.modelling.symmetry import find_operators
 
+    density = as_volume(volume, voxel_size)
+    operators = None if symmetry is None else find_operators(symmetry, density)
     known = sequences if sequences is None or isinstance(sequences, Mapping) else read_fasta(sequences)
     detector = AnchorDetector(weights, trace_weights, Compute(device, precision), rotations)
-    return build_in_map(detector, as_volume(volume, voxel_size), resolution, known)
+    return build_in_map(detector, density, resolution, known, operators=operators)

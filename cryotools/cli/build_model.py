@@ -23,6 +23,9 @@ OUT.csv has a row for each residue, with the types that the map suggests; OUT.cx
 Without --sequence, residues have their most probable types. Give the resolution if it is known. Maps of 6 Å or worse
 are refused, as no chain can be traced in them. Nucleic acid is not built.
 
+--symmetry takes Cn, Dn, T, O or I, with the main axis along z through the map's centre, or a file of operators (BIOMT
+records, an mmCIF table, or rows of twelve numbers). Maps without this symmetry are refused.
+
 If the helices are left-handed, the map is probably a mirror image, which is said; --flip builds into its mirror image
 along x.
 
@@ -43,6 +46,10 @@ def command(
     resolution: opt.ReportedResolution = None,
     mask: Annotated[
         str | None, opt.main("--mask", "-m", metavar="MAP", help="Build inside this mask only (where it is above 0.5).")
+    ] = None,
+    symmetry: Annotated[
+        str | None,
+        opt.main("--symmetry", metavar="C4|D7|FILE", help="Build one unit of a symmetric map, and copy it."),
     ] = None,
     flip: Annotated[bool, opt.main("--flip", metavar="", help="Build into the mirror image along x.")] = False,
     invert: opt.Invert = False,
@@ -78,6 +85,7 @@ def command(
     from cryotools.core.structures.fasta import read_fasta
     from cryotools.modelling.build import build_in_map
     from cryotools.modelling.masking import inside, mirrored
+    from cryotools.modelling.symmetry import find_operators
     from cryotools.view.chimerax import MapSource
 
     detector = AnchorDetector(weights, trace_weights, Compute(device, precision.value, threads), rotations)
@@ -88,8 +96,10 @@ def command(
         with naming(mask):
             volume = inside(volume, read_map(mask, voxel_size=voxel_size))
     volume = mirrored(volume) if flip else volume
+    with naming(map_file):
+        operators = find_operators(symmetry, volume) if symmetry else None
     with progress() as reporter, naming(map_file):
-        model = build_in_map(detector, volume, resolution, sequences, reporter)
+        model = build_in_map(detector, volume, resolution, sequences, reporter, operators)
     source = MapSource(map_file, invert, placed=voxel_size is not None)
     names = _write(out, report, model, source, flip)
     figures = {"map": map_file, "resolution_A": resolution, **_figures(model), "outputs": names}

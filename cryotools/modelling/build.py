@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
+from cryotools.anchors.candidates import find_candidates
+from cryotools.anchors.chain import trace_chain
 from cryotools.anchors.detected import DetectedResidues, Detection
 from cryotools.anchors.hand import HelixHand, warn_if_left_handed
 from cryotools.anchors.network import PATH
@@ -32,6 +34,7 @@ from cryotools.modelling.fullatoms import broken_bonds, full_atoms, refined_ca
 from cryotools.modelling.lattice import Lattice, build_lattice
 from cryotools.modelling.names import chain_name, residue_names
 from cryotools.modelling.plan import ChainPlan
+from cryotools.modelling.symmetry import all_copies, averaged, one_unit
 
 _SAME = 2.0  # Å, from a residue that is built, of one that is not another
 LEAST = 4  # residues of a chain without a sequence
@@ -74,6 +77,7 @@ def build_in_map(
     resolution: float | None = None,
     sequences: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    operators: np.ndarray | None = None,
 ) -> BuiltModel:
     """Build an atomic model into a map.
 
@@ -81,6 +85,7 @@ def build_in_map(
     ----------
     sequences : one-letter codes by name, a record for each copy or one for all; None for a model of unknown sequence,
         whose residues have their most probable types
+    operators : (m, 3, 4), of the map's symmetry, identity first: one unit is built, and its copies are the others
 
     Raises
     ------
@@ -90,6 +95,8 @@ def build_in_map(
     refuse_coarse(resolution)
     known = _by_names(sequences) if sequences else {}
     traced = detector.traced(volume, resolution, progress)
+    if operators is not None:
+        traced = _symmetrised(traced, operators)
     residues, _ = detector.named(traced)
     check_trace(traced, residues)
     traced = _with_refined(traced, residues)
@@ -107,7 +114,11 @@ def build_in_map(
             "no chain of a protein is found; check the map's voxel size, contrast and hand, or whether it is one of "
             "nucleic acid"
         )
+    if operators is not None:
+        plans = one_unit(plans, operators, LEAST)
     structure, plans = _built(plans, traced.prepared.volume, progress)
+    if operators is not None:
+        structure, plans = all_copies(structure, plans, operators)
     detection = Detection(volume, residues, detector.nucleotides(traced), traced.prepared.levels, resolution)
     chains = {chain_name(number): plan for number, plan in enumerate(plans)}
     return BuiltModel(structure, find_residues(structure), chains, known, detection, fits, traced.prepared.volume, hand)
@@ -123,6 +134,14 @@ def _by_names(sequences: Mapping[str, str]) -> dict[str, str]:
 def _first(joined: str, plain: Mapping[str, str]) -> str:
     """The first of the names that are joined by slashes; names may have slashes themselves."""
     return next(name for name in plain if joined == name or joined.startswith(f"{name}/"))
+
+
+def _symmetrised(traced: TracedMap, operators: np.ndarray) -> TracedMap:
+    """The traced map, with what the network sees in one copy seen in all."""
+    volume = traced.prepared.volume
+    channels = averaged(traced.channels, volume.grid, operators)
+    candidates, chain = trace_chain(find_candidates(channels, volume.data), channels, volume.data)
+    return replace(traced, channels=channels, candidates=candidates, chain=chain)
 
 
 def _with_refined(traced: TracedMap, residues: DetectedResidues) -> TracedMap:

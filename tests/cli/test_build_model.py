@@ -44,6 +44,9 @@ def test_a_model_comes_with_a_table_a_script_and_a_report(run):
         ((REAL, "out.cif", "--report", "nowhere/out.md"), 1, "does not exist"),
         ((REAL, "out.cif", "--sequence", "missing.fasta"), 1, "missing.fasta"),
         ((REAL, "alpha.fasta.cif", "--mask", "missing.mrc"), 1, "missing.mrc"),
+        ((REAL, "out.cif", "--symmetry", "D7"), 1, "does not have the symmetry D7"),
+        ((REAL, "out.cif", "--symmetry", "Q"), 2, "Cn, Dn, T, O, I, or a file"),
+        ((REAL, "out.cif", "--symmetry", "alpha.fasta"), 1, "no operators"),
     ],
 )
 def test_mistakes_are_told_in_one_line_and_leave_nothing(run, arguments, code, message):

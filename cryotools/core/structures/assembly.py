@@ -84,6 +84,34 @@ def pdb_assemblies(remarks: list[str]) -> list[Assembly]:
     ]
 
 
+def operators_of_text(text: str, name: str) -> np.ndarray:
+    """The operators (m, 3, 4), Å, in a file's `text`: BIOMT records of its first assembly, an mmCIF table, or rows of
+    twelve numbers.
+
+    Raises
+    ------
+    DataError
+        There is none, or one that is not a rotation; the message starts with `name`.
+    """
+    if "BIOMT" in text:
+        table = [
+            matrix
+            for one in pdb_assemblies(text.splitlines())[:1]
+            for part in one.parts
+            for matrix in part.table.values()
+        ]
+    elif "_pdbx_struct_oper_list." in text:
+        table = list(_operator_table(gemmi.cif.read_string(text).sole_block()).values())
+    else:
+        rows = [_NUMBER.findall(line) for line in text.splitlines() if re.fullmatch(r"[-+.,;\s\dEe]+", line)]
+        table = [np.array(row, dtype=float).reshape(3, 4) for row in rows if len(row) == 12]
+    if not table:
+        raise DataError(f"{name}: no operators; give BIOMT records, an mmCIF table of them, or rows of twelve numbers")
+    for number, matrix in enumerate(table, 1):
+        _check_rotation(matrix, f"{name}: operator {number}")
+    return np.stack(table)
+
+
 def build_assembly(structure: Structure, label: np.ndarray, assembly: Assembly) -> Structure:
     """Apply an assembly's operators; each copy keeps the names of its original.
 
