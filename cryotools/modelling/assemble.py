@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import expit
 
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.placement import library
@@ -30,6 +31,7 @@ _ADDED, _FEW = 0.5, 0.9  # how often residues are right that are put between oth
 _EDGE = 0.8  # confidence of a residue at the end of a stretch, below which it is placed anew
 _ANCHOR = 3  # residues of a stretch
 _LOOSE, _CUTTING = 3, 10.0  # residues at ends that may be wrong, and Å by which joining such ends comes later
+_PLACED = -0.03, 0.67  # log-odds that a residue of an unknown chain is in place, by the logarithm of its length
 _LEAST = 5  # residues of a registered chain
 
 
@@ -185,7 +187,9 @@ def _loop(
 
 
 def unregistered_chains(residues: DetectedResidues, taken: np.ndarray, least: int) -> list[ChainPlan]:
-    """Stretches of paths of at least `least` residues that no sequence claims; `taken` bool (n,) are those claimed."""
+    """Stretches of paths of at least `least` residues that no sequence claims; `taken` bool (n,) are those claimed.
+    Their confidence is that of their places.
+    """
     plans = []
     free = (residues.path >= 0) & ~taken
     edge = np.flatnonzero(np.diff(np.where(free, residues.path, -1)) != 0) + 1
@@ -198,7 +202,7 @@ def unregistered_chains(residues: DetectedResidues, taken: np.ndarray, least: in
                     part,
                     residues.ca[part],
                     "X" * len(part),
-                    residues.confidence[part].astype(np.float64),
+                    np.full(len(part), expit(_PLACED[0] + _PLACED[1] * np.log(len(part)))),
                 )
             )
     return sorted(plans, key=len, reverse=True)

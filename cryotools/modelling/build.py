@@ -180,8 +180,14 @@ def _plans(
         taken |= cKDTree(plan.ca).query(residues.ca)[0] < _SAME
     others = unregistered_chains(residues, taken, LEAST)
     if not known:
-        others = [replace(one, letters="".join(residues.letters[at] for at in one.residue)) for one in others]
+        others = [_with_types(one, residues) for one in others]
     return plans + others
+
+
+def _with_types(plan: ChainPlan, residues: DetectedResidues) -> ChainPlan:
+    """A chain of detected residues with their most probable types, and the confidence of these."""
+    letters = "".join(residues.letters[at] for at in plan.residue)
+    return replace(plan, letters=letters, confidence=residues.confidence[plan.residue].astype(np.float64))
 
 
 def _built(plans: list[ChainPlan], prepared: Volume, progress: Progress | None) -> tuple[Structure, list[ChainPlan]]:

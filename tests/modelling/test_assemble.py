@@ -144,3 +144,9 @@ def test_long_paths_that_fit_nowhere_are_chains_of_unknown_residues(least, count
     chains = unregistered_chains(residues, np.zeros(28, dtype=bool), least)
     assert [len(chain) for chain in chains] == [20, 8][:count]
     assert all(set(chain.letters) == {"X"} for chain in chains)
+
+
+def test_longer_unknown_chains_are_surer_to_be_in_place():
+    residues = detected([range(20), range(8)], np.concatenate([helix(20), helix(8) + 50]))
+    long, short = unregistered_chains(residues, np.zeros(28, dtype=bool), 5)
+    assert 0.5 < short.confidence.max() < long.confidence.min() < 0.9

@@ -15,7 +15,8 @@ SURE = 0.9
 
 @dataclass(frozen=True)
 class ConfidenceScores:
-    """Confidences of residues against whether they are right: their Cα within 3 Å of that of a residue of their type.
+    """Confidences of residues against whether they are right: their Cα within 3 Å of that of a residue of their type,
+    or of any if their own is unknown.
 
     Attributes
     ----------

@@ -206,7 +206,9 @@ def _confidence(structure: Structure, residues: Residues, trace: ModelTrace, fou
     if not (percent.min() >= 0 and percent.max() <= 100):
         span = f"{percent.min():g} to {percent.max():g}"
         raise DataError(f"{structure.name}: B factors of {span} are no confidences in per cent")
-    return confidence_scores(percent / 100, found.right)
+    placed = np.zeros(len(trace), dtype=bool)
+    placed[found.matching.found] = True
+    return confidence_scores(percent / 100, np.where(trace.letters == "X", placed, found.right))
 
 
 def _check_options(
