@@ -31,6 +31,7 @@ _WINDOW = 8  # residues on either side whose types tell about the register
 _FEW = 4.0  # residues without a say that are added to those of the window
 _USUAL = 0.7  # share of letters that are right
 _TRUST = 1.5  # log-odds that a docking is right, for each standard deviation of its agreement
+_CHANCE = 0.6  # agreement of unrelated proteins, ± 1.2: what is buried has similar letters everywhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class DockedLetters:
     @property
     def right(self) -> float:
         """The probability that the homolog is docked rightly, by its `agreement`."""
-        return float(expit(_TRUST * self.agreement))
+        return float(expit(_TRUST * (self.agreement - _CHANCE)))
 
 
 def docked_letters(
