@@ -26,20 +26,33 @@ class SiteCalibration:
 
     Attributes
     ----------
-    scale, offset : float64 (3,), in the order of `SITE_NAMES`: the calibrated logit is scale × the logit + offset
+    scale, offset, exposure : float64 (3,), in the order of `SITE_NAMES`: the calibrated logit is scale × (the logit +
+        exposure × that of the residue, standardised over its chain) + offset
     coefficients : float64 (3, 5), of the logistic regression that adds what homologs tell, see `sites.evidence`
     borrowed : whether any of them were fitted to the shipped network, as the file in use has none
     """
 
     scale: np.ndarray
     offset: np.ndarray
+    exposure: np.ndarray
     coefficients: np.ndarray
     borrowed: bool = False
 
-    def of_whole_proteins(self, means: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities (3, …) from mean probabilities (3, …) of voxels, in the order of `SITE_NAMES`."""
-        shape = (-1, *(1,) * (means.ndim - 1))
-        return expit(self.scale.reshape(shape) * logit_of(means) + self.offset.reshape(shape))
+    def seen(self, means: np.ndarray, exposed: np.ndarray | None = None) -> np.ndarray:
+        """Log-odds (3, …) of mean probabilities of voxels, with the standardised exposure (…) of residues if given."""
+        logits = logit_of(means)
+        return logits if exposed is None else logits + self._for(means, self.exposure) * exposed
+
+    def of_whole_proteins(self, means: np.ndarray, exposed: np.ndarray | None = None) -> np.ndarray:
+        """Calibrated probabilities (3, …) from mean probabilities (3, …) of voxels, in the order of `SITE_NAMES`, and
+        from the standardised exposure (…) of residues if given.
+        """
+        scale, offset = self._for(means, self.scale), self._for(means, self.offset)
+        return expit(scale * self.seen(means, exposed) + offset)
+
+    @staticmethod
+    def _for(means: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        return numbers.reshape(-1, *(1,) * (means.ndim - 1))
 
 
 def logit_of(means: np.ndarray) -> np.ndarray:
@@ -55,11 +68,11 @@ def calibration_of(config: BindingSitesConfig) -> SiteCalibration:
     DataError
         The shipped weights are missing or damaged.
     """
-    parts = [config.whole_scale, config.whole_offset, config.combination]
+    parts = [config.whole_scale, config.whole_offset, config.whole_exposure, config.combination]
     borrowed = not all(parts)
     if borrowed:
         other = cast(BindingSitesConfig, load_shipped(BINDING_SITES.name, [BINDING_SITES])[1])
-        theirs = [other.whole_scale, other.whole_offset, other.combination]
+        theirs = [other.whole_scale, other.whole_offset, other.whole_exposure, other.combination]
         parts = [mine or his for mine, his in zip(parts, theirs, strict=True)]
-    scale, offset, coefficients = (np.array(part, dtype=np.float64) for part in parts)
-    return SiteCalibration(scale, offset, coefficients.reshape(len(SITE_NAMES), -1), borrowed)
+    scale, offset, exposure, coefficients = (np.array(part, dtype=np.float64) for part in parts)
+    return SiteCalibration(scale, offset, exposure, coefficients.reshape(len(SITE_NAMES), -1), borrowed)

@@ -21,7 +21,7 @@ from cryotools.core.structures.structurefile import read_structure
 from cryotools.homologs.search.chains import SHORTEST, residues_at
 from cryotools.homologs.search.conservation import conservation
 from cryotools.homologs.search.hits import Homolog, HomologFolder
-from cryotools.sites.confidence import SiteCalibration, logit_of
+from cryotools.sites.confidence import SiteCalibration
 from cryotools.sites.labels import SITE_NAMES, SiteLabels, label_sites
 
 FEATURES = ("network", "conservation", "transferred", "not transferred", "constant")
@@ -81,21 +81,23 @@ def gather_evidence(structure: Structure, folder: HomologFolder) -> HomologEvide
     return HomologEvidence(known, standard, transferred)
 
 
-def site_features(means: np.ndarray, evidence: HomologEvidence) -> np.ndarray:
-    """What the regression sees, (3, m, 5) in the order of `FEATURES`, from the network's probabilities (3, m)."""
+def site_features(seen: np.ndarray, evidence: HomologEvidence) -> np.ndarray:
+    """What the regression sees, (3, m, 5) in the order of `FEATURES`, from the log-odds (3, m) of the network."""
     unknown = np.isnan(evidence.transferred)
-    seen = logit_of(means)
-    level = np.broadcast_to(evidence.standard, means.shape)
-    return np.stack([seen, level, np.where(unknown, 0, evidence.transferred), unknown, np.ones_like(means)], axis=-1)
+    level = np.broadcast_to(evidence.standard, seen.shape)
+    return np.stack([seen, level, np.where(unknown, 0, evidence.transferred), unknown, np.ones_like(seen)], axis=-1)
 
 
-def combined(means: np.ndarray, evidence: HomologEvidence, calibration: SiteCalibration) -> np.ndarray:
-    """Probabilities (3, m) from the network's mean over voxels (3, m), evidence, and the network's calibration.
-    Residues of which homologs say nothing have the network's, calibrated.
+def combined(
+    means: np.ndarray, evidence: HomologEvidence, calibration: SiteCalibration, exposed: np.ndarray | None = None
+) -> np.ndarray:
+    """Probabilities (3, m) from the network's mean over voxels (3, m), evidence, the network's calibration, and the
+    standardised exposure (m,) of the residues. Those of which homologs say nothing have the network's, calibrated.
     """
-    both = expit((site_features(means, evidence) * calibration.coefficients[:, None]).sum(axis=-1))
+    features = site_features(calibration.seen(means, exposed), evidence)
+    both = expit((features * calibration.coefficients[:, None]).sum(axis=-1))
     silent = np.isnan(evidence.conservation) & np.isnan(evidence.transferred)
-    return np.where(silent, calibration.of_whole_proteins(means), both)
+    return np.where(silent, calibration.of_whole_proteins(means, exposed), both)
 
 
 def _query_of(residues: Residues, chain: str, folder: HomologFolder) -> tuple[str | None, np.ndarray]:

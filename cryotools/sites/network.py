@@ -27,9 +27,9 @@ class BindingSitesConfig:
     """Channels at the finest level and number of levels of the U-Net. The calibrated logit of a site is `scale` × the
     network's + `offset`, one number for each kind of site, fitted after training.
 
-    `whole_scale` and `whole_offset` correct that once more for residues and sites of whole proteins, and `combination`
-    holds for each kind of site the coefficients of `sites.evidence`, one after another (`sites.confidence`). They are
-    empty in a network to which they were not fitted.
+    `whole_scale` and `whole_offset` correct that once more for residues and sites of whole proteins, `whole_exposure`
+    adds how exposed a model's residue is, and `combination` holds for each kind of site the coefficients of
+    `sites.evidence`, one after another (`sites.confidence`). They are empty in a network to which they were not fitted.
     """
 
     width: int = 20
@@ -39,14 +39,19 @@ class BindingSitesConfig:
     combination: tuple[float, ...] = ()
     whole_scale: tuple[float, ...] = ()
     whole_offset: tuple[float, ...] = ()
+    whole_exposure: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.levels < 1:
             raise ValueError(f"width and levels are at least 1, not {self.width} and {self.levels}")
         if len(self.scale) != len(SITE_NAMES) or len(self.offset) != len(SITE_NAMES):
             raise ValueError(f"scale and offset have {len(SITE_NAMES)} numbers each")
-        if any(len(whole) not in (0, len(SITE_NAMES)) for whole in (self.whole_scale, self.whole_offset)):
-            raise ValueError(f"whole_scale and whole_offset have {len(SITE_NAMES)} numbers each, or none")
+        if any(
+            len(one) not in (0, len(SITE_NAMES)) for one in (self.whole_scale, self.whole_offset, self.whole_exposure)
+        ):
+            raise ValueError(
+                f"whole_scale, whole_offset and whole_exposure have {len(SITE_NAMES)} numbers each, or none"
+            )
         if len(self.combination) not in (0, FEATURES * len(SITE_NAMES)):
             raise ValueError(f"combination has {FEATURES} numbers for each kind of site, or none")
         if min((*self.scale, *self.whole_scale)) <= 0:

@@ -33,7 +33,7 @@ from cryotools.sites.confidence import SiteCalibration, calibration_of
 from cryotools.sites.evidence import HomologEvidence, combined
 from cryotools.sites.labels import SITE_NAMES
 from cryotools.sites.network import BINDING_SITES, BindingSites, SiteFinder, site_channels
-from cryotools.sites.residues import SiteResidues
+from cryotools.sites.residues import SiteResidues, standard_exposure
 
 FINEST, COARSEST_SITES = 3.0, 8.0  # Å; trained from 3.5 to 7
 _LEAST_INSIDE = 0.2  # of a model's atoms in the map, else it belongs to another
@@ -77,7 +77,8 @@ class LocatedSites:
 
     def residues(self, structure: Structure, evidence: HomologEvidence | None = None) -> SiteResidues:
         """The probability of each residue of a protein model to belong to a site: the mean over its heavy atoms in the
-        map, calibrated (`sites.confidence`), and, with `evidence` from homologs, combined with that.
+        map, with how exposed it is in its chain, calibrated (`sites.confidence`); `evidence` from homologs is combined
+        with that.
 
         Raises
         ------
@@ -101,8 +102,9 @@ class LocatedSites:
         for site, probability in enumerate(self.probabilities):
             total = np.bincount(of, self.volume.with_data(probability).sample(structure.xyz[atoms]), count)
             np.divide(total, number, out=means[site], where=(number > 0) & protein)
-        alone = self.calibration.of_whole_proteins(means)
-        both = alone if evidence is None else combined(means, evidence, self.calibration)
+        exposed = standard_exposure(residues)
+        alone = self.calibration.of_whole_proteins(means, exposed)
+        both = alone if evidence is None else combined(means, evidence, self.calibration, exposed)
         both, means, alone = (one.astype(np.float32) for one in (both, means, alone))
         return SiteResidues(residues, both, means, alone, evidence)
 

@@ -27,7 +27,7 @@ class SiteResidues:
     residues : all residues of the model
     probabilities : float32 (3, m), in the order of `SITE_NAMES`; NaN for nucleotides and outside the map
     network : float32 (3, m), means of the network's maps over each residue's atoms
-    alone : float32 (3, m), probabilities from the map alone: `network`, calibrated
+    alone : float32 (3, m), probabilities without homologs: `network` and the exposure of residues, calibrated
     evidence : what homologs tell, if they were given
     """
 
@@ -92,6 +92,17 @@ def exposure(residues: Residues) -> np.ndarray:
         if tree is not None:
             exposed[mine] = [-len(near) for near in tree.query_ball_point(ca[mine], _NEIGHBOURS)]
     return exposed
+
+
+def standard_exposure(residues: Residues) -> np.ndarray:
+    """`exposure` with mean 0 and standard deviation 1 over each chain, (m,); 0 where it is unknown."""
+    found, standard = exposure(residues), np.zeros(len(residues))
+    for chain in np.unique(residues.chain):
+        mine = np.flatnonzero((residues.chain == chain) & np.isfinite(found))
+        spread = found[mine].std() if len(mine) else 0.0
+        if spread > 0:
+            standard[mine] = (found[mine] - found[mine].mean()) / spread
+    return standard
 
 
 def _value(number: float) -> float | None:

@@ -10,7 +10,7 @@ from cryotools.sites.centres import centre_rows, centre_structure, find_centres
 from cryotools.sites.confidence import SiteCalibration
 from cryotools.sites.labels import INTERFACE_SITE, LIGAND_SITE
 
-CALIBRATION = SiteCalibration(np.array([1.2, 1.5, 1.6]), np.array([-0.3, 1.2, 0.6]), np.zeros((3, 5)))
+CALIBRATION = SiteCalibration(np.array([1.2, 1.5, 1.6]), np.array([-0.3, 1.2, 0.6]), np.zeros(3), np.zeros((3, 5)))
 GRID = Grid((40, 44, 48), (1.0, 1.0, 1.0), (5.0, -3.0, 8.0))
 
 

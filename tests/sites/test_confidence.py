@@ -14,13 +14,20 @@ from cryotools.sites.confidence import SiteCalibration, calibration_of
 from cryotools.sites.network import BINDING_SITES, BindingSitesConfig
 from cryotools.sites.predict import SiteLocator
 
-OWN = {"whole_scale": (1.5, 2.0, 0.5), "whole_offset": (0.1, -0.2, 0.3), "combination": tuple(np.arange(15.0))}
+OWN = {
+    "whole_scale": (1.5, 2.0, 0.5),
+    "whole_offset": (0.1, -0.2, 0.3),
+    "whole_exposure": (0.4, 0.0, 0.1),
+    "combination": tuple(np.arange(15.0)),
+}
 
 
 def test_a_probability_is_corrected_on_the_scale_of_log_odds():
-    one = SiteCalibration(np.array([1.0, 2.0, 1.0]), np.array([0.0, 0.0, -np.log(3)]), np.zeros((3, 5)))
+    one = SiteCalibration(np.array([1.0, 2.0, 1.0]), np.array([0.0, 0.0, -np.log(3)]), np.ones(3), np.zeros((3, 5)))
     assert one.of_whole_proteins(np.array([0.75, 0.75, 0.75])) == pytest.approx([3 / 4, 9 / 10, 1 / 2])
     assert one.of_whole_proteins(np.full((3, 2, 4), 0.5)).shape == (3, 2, 4)
+    even = one.of_whole_proteins(np.full((3, 2), 0.5), np.array([0.0, np.log(2)]))
+    assert even == pytest.approx(np.array([[1 / 2, 2 / 3], [1 / 2, 4 / 5], [1 / 4, 2 / 5]]))
 
 
 def test_a_network_brings_its_own_or_borrows_that_of_the_shipped_one():

@@ -57,8 +57,11 @@ def test_the_combination_is_a_logistic_regression(trypsin):
     means = np.full((3, 2), 0.5)
     evidence = HomologEvidence(np.array([0.5, np.nan]), np.array([1.0, 0.0]), np.array([[1.0, np.nan]] * 3))
     coefficients = np.tile([1.0, 0.5, 2.0, -1.0, -0.5], (3, 1))
-    fitted = SiteCalibration(np.array([1.2, 1.5, 1.6]), np.array([-0.3, 1.2, 0.6]), coefficients)
+    fitted = SiteCalibration(np.array([1.2, 1.5, 1.6]), np.array([-0.3, 1.2, 0.6]), np.array([0.5, 0, 0]), coefficients)
     both = combined(means, evidence, fitted)
+    exposed = combined(means, evidence, fitted, np.array([2.0, 0.0]))
+    assert exposed[0, 0] == pytest.approx(1 / (1 + np.exp(-3.0))), "0.5 x 2 is added to the network's log-odds"
+    assert np.array_equal(exposed[1:], both[1:])
     assert both[:, 0] == pytest.approx(1 / (1 + np.exp(-2.0)))
     assert both[:, 1] == pytest.approx(1 / (1 + np.exp(-fitted.offset))), "homologs say nothing of it"
     assert len(find_residues(read_structure(trypsin)).kind) > 200

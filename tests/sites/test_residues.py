@@ -7,7 +7,7 @@ import pytest
 
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.sites.residues import exposure, score_sites
+from cryotools.sites.residues import exposure, score_sites, standard_exposure
 
 
 def test_a_perfect_ranking_and_a_blind_one():
@@ -33,3 +33,8 @@ def test_exposure_counts_neighbours(trypsin):
     at = int(np.flatnonzero(np.isfinite(ca).all(axis=1))[50])
     near = np.linalg.norm(ca - ca[at], axis=1) <= 10
     assert exposure(residues)[at] == -np.count_nonzero(near)
+    standard = standard_exposure(residues)
+    there = np.isfinite(exposure(residues))
+    assert standard[there].mean() == pytest.approx(0, abs=1e-9)
+    assert standard[there].std() == pytest.approx(1)
+    assert not standard[~there].any()

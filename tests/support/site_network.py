@@ -12,7 +12,7 @@ from cryotools.sites.network import BINDING_SITES, BindingSites, BindingSitesCon
 GAIN = 6.0
 ZEROS = (0.5, 1.5, 20.0)  # × the molecule density, at which an interface, a ligand site and nucleic acid begin
 PLAIN = (1.0, 0.0, 0.0, 0.0, 0.0) * 3  # homologs change nothing
-WHOLE = {"whole_scale": (1.0,) * 3, "whole_offset": (0.0,) * 3}  # nor whole proteins
+WHOLE = {"whole_scale": (1.0,) * 3, "whole_offset": (0.0,) * 3, "whole_exposure": (0.0,) * 3}  # nor whole proteins
 
 
 def by_density(path: Path, combination: tuple[float, ...] = PLAIN) -> Path:

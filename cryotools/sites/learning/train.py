@@ -122,7 +122,7 @@ class SiteTask:
         about = {name: f"{value:.4f}" for name, value in self.scores.items()}
         network = cast(BindingSites, averaged["sites"])
         config = replace(network.config, scale=self.scale, offset=self.offset)
-        config = replace(config, whole_scale=(), whole_offset=(), combination=())
+        config = replace(config, whole_scale=(), whole_offset=(), whole_exposure=(), combination=())
         save_network(folder / "model.safetensors", network, BINDING_SITES, config, about=about)
 
     def state(self) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("list", type=Path)
     options.add_argument("--kept", type=Path, required=True)
+    options.add_argument("--trace-weights", help="network of chains, such as one that never saw the maps")
     options.add_argument("--methods", nargs="+", default=["dock", "finetune"], choices=["dock", "finetune"])
     chosen = options.parse_args(arguments)
     chosen.kept.mkdir(exist_ok=True)
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = []
     with chosen.list.open(newline="", encoding="utf-8") as stream:
         for case in csv.DictReader(stream):
-            parts = [_kept(case, method, chosen.kept) for method in chosen.methods]
+            parts = [_kept(case, method, chosen.kept, chosen.trace_weights) for method in chosen.methods]
             found.append(parts[0] if len(parts) == 1 else joined(*parts))
     rows = [row for one in found for row in scored(one, [each for each in found if each.map != one.map])]
     print(by_map(rows), gains(rows), sep="\n\n")
@@ -87,24 +88,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("CPU seconds:", {name: round(float(value), 1) for name, value in means.items() if value == value})
 
 
-def _kept(case: dict[str, str], method: str, folder: Path) -> Found:
+def _kept(case: dict[str, str], method: str, folder: Path, weights: str | None) -> Found:
     place = folder / f"{case['id']}.{method}"
     if not place.exists():
-        place.write_bytes(pickle.dumps(measure(case, method, folder)))
+        place.write_bytes(pickle.dumps(measure(case, method, folder, weights)))
         print(f"{case['id']}: {method}", file=sys.stderr, flush=True)
     return pickle.loads(place.read_bytes())
 
 
-def measure(case: dict[str, str], method: str, folder: Path) -> Found:
+def measure(case: dict[str, str], method: str, folder: Path, weights: str | None = None) -> Found:
     """Search the map of a case: by networks, sequence and docking, or by a fine-tuned network."""
     volume, resolution, model = read_map(case["map"]), float(case["resolution"]), read_structure(case["model"])
     model = model[(model.kind != WATER) & (model.element != 1) & volume.grid.contains(model.xyz)]
-    detector = AnchorDetector(compute=Compute("cpu", threads=1))
+    detector = AnchorDetector(None, weights, Compute("cpu", threads=1))
     chains, sequences = homolog_chains(case["homologs"]), read_fasta(Path(case["homologs"]) / QUERIES)
     residues, said, seconds = {}, {}, {}
     began = time.process_time()
     if method == "finetune":
-        tuned, _, _ = tuned_detector(detector, volume, resolution, chains, settings=FineTune(), cache=folder)
+        asked = {"trace_weights": weights, "settings": FineTune(), "cache": folder}
+        tuned, _, _ = tuned_detector(detector, volume, resolution, chains, **asked)
         residues["finetune"] = tuned.detect(volume, resolution).residues
     else:
         plain = detector.detect(volume, resolution)

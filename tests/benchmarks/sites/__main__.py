@@ -33,9 +33,9 @@ from cryotools.sites.evidence import HomologEvidence, combined, gather_evidence
 from cryotools.sites.labels import SITE_NAMES
 from cryotools.sites.network import BINDING_SITES
 from cryotools.sites.predict import SiteLocator
-from cryotools.sites.residues import exposure, score_sites
+from cryotools.sites.residues import exposure, score_sites, standard_exposure
 
-RIVALS = ("map", "exposure", "conservation", "homologs alone", "map + homologs")
+RIVALS = ("map", "exposure", "map + exposure", "conservation", "homologs alone", "map + homologs")
 COLUMNS = (
     "case",
     "kind",
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found = locator.locate(case.volume, case.resolution).residues(case.model)
         evidence = _evidence(case, folder)
         rows += list(_scores(kind, case, found, evidence, locator.calibration))
-        fitting.add(case, found.network, evidence)
+        fitting.add(case, found, evidence)
         print(f"{case.name} {case.condition} done", flush=True)
         if chosen.out:
             write_text(chosen.out, csv_text(COLUMNS, rows))
@@ -99,7 +99,7 @@ def summary(rows: list[dict]) -> str:
             lines.append(
                 f"| {condition} | {site} | {len(mine)} | {prior:.3f} | {' | '.join(means)} | {auc} | {ratio} |"
             )
-            for best in ("map", "map + homologs"):
+            for best in ("map", "map + exposure", "map + homologs"):
                 for rival in (each for each in ("prior", *RIVALS) if each != best):
                     key = rival if rival == "prior" else f"ap {rival}"
                     pairs = [one[f"ap {best}"] - one[key] for one in mine]
@@ -140,10 +140,12 @@ def _scores(kind, case, found, evidence, calibration: SiteCalibration) -> Iterat
     residues = found.residues
     index = case.of_atom[residues.first_atom]
     values = {"map": found.network, "exposure": np.tile(exposure(residues), (len(SITE_NAMES), 1))}
+    values["map + exposure"] = found.alone
     if evidence is not None:
         values["conservation"] = np.tile(evidence.conservation, (len(SITE_NAMES), 1))
         values["homologs alone"] = np.nan_to_num(evidence.transferred) + 0.01 * evidence.standard
-        values["map + homologs"] = combined(found.network, evidence, calibration)
+        exposed = standard_exposure(residues)
+        values["map + homologs"] = combined(found.network, evidence, calibration, exposed)
     for site in partners(case.labels):
         truth, known = case.labels.sites[site, index], case.labels.known[site, index]
         known = known & np.isfinite(found.network[site])

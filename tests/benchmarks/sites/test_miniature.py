@@ -44,4 +44,5 @@ def test_sites_are_ranked_beside_their_rivals(trypsin, tmp_path, capsys, monkeyp
     assert "| with partner | ligand | 1 |" in text
     config = load_network(fitted, [BINDING_SITES])[1]
     assert config.whole_scale[LIGAND_SITE] != 1
+    assert len(config.whole_exposure) == 3
     assert config.combination == PLAIN, "there were no homologs to fit it to"
