@@ -15,7 +15,7 @@ define in_two_processes
 	wait $$!; commands=$$?; cat $(BIN)/../commands.log; exit $$((rest | commands))
 endef
 
-.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse bench-anchors bench-drgn bench-homologs bench-finetune bench-sites bench-model docs clean
+.PHONY: demo test test-fast test-lowest lint bench bench-realism bench-sse bench-anchors bench-drgn bench-homologs bench-finetune bench-docking bench-sites bench-model docs clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -72,6 +72,9 @@ bench-sites: .venv/.ready  ## binding sites of residues against exposure and con
 
 bench-finetune: .venv/.ready  ## what homologs add to annotate-sse, by fine-tuning and by docking: make bench-finetune LIST=cases.csv
 	$(BIN)/python tests/benchmarks/finetune $(LIST) $(OPTIONS)
+
+bench-docking: .venv/.ready  ## docked structures that are in a map, told from others: make bench-docking LIST=probes.csv
+	$(BIN)/python tests/benchmarks/docking $(LIST) $(OPTIONS)
 
 bench-homologs: .venv/.ready  ## listed homologs that each engine finds: make bench-homologs PAIRS=homolog_pairs.csv STRUCTURES=FOLDER
 	$(BIN)/python tests/benchmarks/homologs $(PAIRS) $(STRUCTURES) $(OPTIONS)

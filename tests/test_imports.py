@@ -144,7 +144,7 @@ def test_applying_a_network_needs_nothing_of_training(module: str) -> None:
 def test_tests_lie_in_the_rooms_of_what_they_test() -> None:
     tests = Path(__file__).parent
     rooms = {name for name, path in _modules().items() if path.name == "__init__.py"}
-    names = ("anchors", "drgn", "finetune", "homologs", "modelling", "sites", "sse")
+    names = ("anchors", "docking", "drgn", "finetune", "homologs", "modelling", "sites", "sse")
     benchmarks = {f"benchmarks.{name}" for name in names}
     stray = [
         path.relative_to(tests).as_posix()

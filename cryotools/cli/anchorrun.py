@@ -75,11 +75,12 @@ class HomologUse:
         found = with_docked_homologs(detection, self.chains, copies=self.copies, fits=fits, progress=progress)
         for one in found.docked:
             facts = {"file": one.placement.structure.name, "query": one.query, "n_residues": len(one.residues)}
-            facts |= {"correlation": one.placement.correlation, "z_score": one.placement.z_score}
+            facts |= {"correlation": one.placement.correlation, "confidence": one.placement.probability}
             said["docked"].append(facts | {"n_sure": int((one.sure >= 0.8).sum())})
             note(
-                f"{facts['file']}: docked, correlation {facts['correlation']:.2f}, z {facts['z_score']:.1f}; "
-                f"{facts['n_residues']} residues lie at letters of {one.query}, {said['docked'][-1]['n_sure']} surely"
+                f"{facts['file']}: docked, correlation {facts['correlation']:.2f}, confidence "
+                f"{facts['confidence']:.2f}; {facts['n_residues']} residues lie at letters of "
+                f"{one.query}, {said['docked'][-1]['n_sure']} surely"
             )
         if not found.docked:
             note(f"{self.folder}: no homolog fits the map significantly; its structures change nothing")

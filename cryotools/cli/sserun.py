@@ -61,11 +61,15 @@ class HomologUse:
             progress=progress,
         )
         docked = [
-            {"file": one.structure.name, "correlation": one.correlation, "z_score": one.z_score}
+            {
+                "file": one.structure.name,
+                "correlation": one.correlation,
+                "confidence": one.probability,
+            }
             for one in found.placements
         ]
         for one in docked:
-            note(f"{one['file']}: docked, correlation {one['correlation']:.2f}, z {one['z_score']:.1f}")
+            note(f"{one['file']}: docked, correlation {one['correlation']:.2f}, confidence {one['confidence']:.2f}")
         if structures and self.method != Method.finetune and not docked:
             note(f"{self.folder}: no homolog fits the map significantly; the network alone is used")
         if found.weights:

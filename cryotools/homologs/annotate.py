@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryotools.core.compute.runner import Compute
-from cryotools.core.errors import CryotoolsWarning, check_choice
+from cryotools.core.errors import check_choice
 from cryotools.core.maps.prepare import prepare_map
 from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
@@ -24,7 +23,6 @@ from cryotools.sse.predict import Annotation, Annotator
 DOCK, BOTH, FINETUNE = "dock", "both", "finetune"
 METHODS = (DOCK, BOTH, FINETUNE)
 _MOST = 3  # homologs that are docked
-_COARSE = 4.0  # Å; unrelated proteins were rejected in maps up to 3.3 Å, and accepted in maps of 5 Å and coarser
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,8 @@ def place_homologs(
     copies: int | None = None,
     progress: Progress | None = None,
 ) -> list[DockedStructure]:
-    """The best three homologs docked into a map; of overlapping placements that of the higher score is kept, and none
-    that is not significant.
+    """The best three homologs docked into a map; of overlapping placements that of the higher correlation is kept, and
+    none that is not significant.
     """
     prepared = prepare_map(volume, resolution).volume
     found = [
@@ -105,13 +103,6 @@ def place_homologs(
         for one in dock(prepared, structure, resolution, copies=copies, progress=progress)
         if one.significant
     ]
-    if found and resolution >= _COARSE:
-        warnings.warn(
-            f"at {resolution:g} Å unrelated proteins can dock as well as homologs (z-scores of 4.1 to 5.7; here "
-            f"{max(one.z_score for one in found):.1f}); look whether the placement is right",
-            CryotoolsWarning,
-            stacklevel=2,
-        )
     kept: list[DockedStructure] = []
     for one in sorted(found, key=lambda each: -each.correlation):
         if not any(one.overlaps(other) for other in kept):

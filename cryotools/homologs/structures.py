@@ -43,7 +43,7 @@ def homolog_chains(folder: str | os.PathLike[str]) -> list[HomologChain]:
     seen: set[tuple[str, str]] = set()
     for one, sequence in _listed(folder):
         structure = _first_model(read_structure(one.path, skip_unknown=True))
-        chosen = structure[(structure.chain == one.chain) & (structure.kind == PROTEIN)]
+        chosen = structure[(structure.chain == one.chain_among(structure.chain)) & (structure.kind == PROTEIN)]
         key = one.path.name, _residues(chosen)
         if _length(chosen) < _FEWEST:
             warnings.warn(f"{one.path}: chain {one.chain} has no {_FEWEST} residues; left out", CryotoolsWarning, 2)

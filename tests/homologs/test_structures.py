@@ -12,6 +12,7 @@ import pytest
 import cryotools as ct
 from cryotools.core.errors import CryotoolsWarning
 from cryotools.core.files.output import write_text
+from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import LIGAND, PROTEIN, WATER
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.core.structures.write import pdb_text
@@ -63,3 +64,16 @@ def test_an_empty_folder_is_no_error(tmp_path: Path):
     for read in (homolog_chains, homolog_entries):
         with pytest.warns(CryotoolsWarning, match="goes on without"):
             assert read(tmp_path) == []
+
+
+def test_a_chain_without_a_name_is_found_under_the_one_it_was_written_with(trypsin, tmp_path):
+    whole = read_structure(trypsin)
+    unnamed = replace(whole, chain=np.full(len(whole), ""))[whole.kind == PROTEIN]
+    (tmp_path / "db").mkdir()
+    write_text(tmp_path / "db" / "old.pdb", pdb_text(unnamed))
+    letters = next(iter(read_chains(trypsin).values()))
+    ct.find_homologs({"query": letters}, tmp_path / "found", database=tmp_path / "db", engine="biopython")
+    (chain,) = homolog_chains(tmp_path / "found")
+    assert chain.homolog.chain == ""
+    query, residues = chain.homolog.aligned_residues(find_residues(chain.structure))
+    assert len(query) == len(residues) == len(letters)

@@ -88,12 +88,17 @@ class Homolog:
         places = np.column_stack([np.cumsum(query), np.cumsum(target)]) - 1
         return places[both] + [self.query_from - 1, 0]
 
+    def chain_among(self, chains: np.ndarray) -> str:
+        """The homolog's chain among those of `path` or `source` (n,): a chain without a name has one in `path`."""
+        names = np.unique(chains).tolist()
+        return names[0] if not self.chain and len(names) == 1 else self.chain
+
     def aligned_residues(self, residues: Residues) -> tuple[np.ndarray, np.ndarray]:
         """Positions in the query, from 0, and the residues among `residues` (of `path` or `source`) aligned with them,
         both int (k,); pairs whose residue is not in the structure are left out.
         """
         query, target = self.pairs().T
-        found = residues_at(self.target_aligned.replace("-", ""), residues, self.chain)
+        found = residues_at(self.target_aligned.replace("-", ""), residues, self.chain_among(residues.chain))
         there = found[target] >= 0
         return query[there], found[target][there]
 

@@ -2,8 +2,8 @@
 
 LIST has the columns id, set, map, model, resolution, identity (of the best homolog, 0 to 1) and homologs, FILE:CHAIN
 separated by semicolons, the best first. Ids that differ only after an @ are of one map, and count as one in means.
-Rows are added to `--rows FILE` (JSON lines) as they are measured, and cases that it has are not measured again. Tables
-are printed as Markdown, for docs/homologs-accuracy.md.
+Rows are added to `--rows FILE` (JSON lines) as they are measured, and cases that it has are not measured again, nor
+are networks fitted again that are in `--keep FOLDER`. Tables are printed as Markdown, for docs/homologs-accuracy.md.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("list")
     options.add_argument("--rows", metavar="FILE")
+    options.add_argument("--keep", metavar="FOLDER")
     options.add_argument("--steps", type=int, default=FineTune.steps)
     options.add_argument("--boxes", type=int, default=FineTune.boxes)
     options.add_argument("--layers", default=str(FineTune.layers))
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for case in cases(chosen.list):
             if case.id in done:
                 continue
-            for row in measure(case, Path(folder), settings):
+            for row in measure(case, Path(chosen.keep or folder), settings):
                 rows.append(row)
                 if kept:
                     with kept.open("a") as stream:

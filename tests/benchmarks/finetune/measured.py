@@ -55,7 +55,7 @@ def chains_of(text: str) -> list[Structure]:
 
 
 def measure(case: Case, folder: Path, settings: FineTune) -> Iterator[dict[str, object]]:
-    """A row of scores for each method."""
+    """A row of scores for each method; fine-tuned networks are kept in `folder`, and not fitted again."""
     volume, model, homologs = read_map(case.map), read_structure(case.model), chains_of(case.homologs)
     residues = assign(model)
 
@@ -84,11 +84,16 @@ def measure(case: Case, folder: Path, settings: FineTune) -> Iterator[dict[str, 
     began = time.process_time()
     placements = place_homologs(volume, case.resolution, homologs)
     docked = docked_classes(placements, volume.grid)
-    facts = {"placed": len(placements), "z": max((one.z_score for one in placements), default=float("nan"))}
+    facts = {
+        "placed": len(placements),
+        "confidence": max((one.probability for one in placements), default=float("nan")),
+    }
     yield row("dock", with_docked(base, docked, only_docked=True), began, **facts)
     yield row("both", with_docked(base, docked), began, **facts)
     began = time.process_time()
-    tuned = finetune(volume, case.resolution, homologs, folder / case.id, settings)
-    found = Annotator(tuned.path, Compute("cpu", threads=1)).annotate(volume, case.resolution).probabilities
-    yield row("finetune", found, began, before=tuned.loss_before, after=tuned.loss_after)
+    tuned = folder / case.id / "model.safetensors"
+    if not (folder / case.id / "model.json").exists():  # written last
+        tuned = finetune(volume, case.resolution, homologs, folder / case.id, settings).path
+    found = Annotator(tuned, Compute("cpu", threads=1)).annotate(volume, case.resolution).probabilities
+    yield row("finetune", found, began)
     yield row("finetune+both", with_docked(found, docked), began, **facts)

@@ -76,7 +76,7 @@ def test_two_copies_are_found_and_a_mirror_image_is_not_significant(protein):
     first = turned(protein, Rotation.identity(), (30.0, 36.0, 34.0))
     second = turned(protein, Rotation.from_rotvec([2.0, 0.3, 0.0]), (80.0, 36.0, 34.0))
     volume = prepare_map(density(concatenate([first, second]), (70, 72, 112)), 5.0).volume
-    found = dock(volume, protein, 5.0, settings=Docking(1200, 6))
+    found = dock(volume, protein, 5.0, settings=Docking(orientations=1200, refined=8))
     assert len(found) == 2
     assert sorted(min(rmsd(one.structure, other) for one in found) < 1.5 for other in (first, second)) == [True, True]
     assert len(dock(volume, protein, 5.0, copies=1, settings=FEW)) == 1

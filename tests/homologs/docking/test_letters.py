@@ -36,7 +36,7 @@ def homolog(trypsin):
     ends = {"query_from": SKIPPED + 1, "query_to": SKIPPED + COUNT, "target_from": 1, "target_to": COUNT}
     hit = Homolog("q", trypsin, str(structure.chain[0]), query_aligned=letters, target_aligned=own, **ends)
     chain = HomologChain(structure, hit, "GGGGGGG" + letters)
-    return DockedStructure(structure, 0.5, 7.0), chain, letters
+    return DockedStructure(structure, 0.5, 0.4), chain, letters
 
 
 def residues_at(structure, letters, clear=1.6, **known):
