@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.add_argument("list")
     options.add_argument("--rows", metavar="FILE")
     options.add_argument("--keep", metavar="FOLDER")
+    options.add_argument("--only-docking", action="store_true", help="fit no networks")
     options.add_argument("--steps", type=int, default=FineTune.steps)
     options.add_argument("--boxes", type=int, default=FineTune.boxes)
     options.add_argument("--layers", default=str(FineTune.layers))
@@ -35,12 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = FineTune(layers=layers, steps=chosen.steps, boxes=chosen.boxes, weights=chosen.weights, device="cpu")
     kept = Path(chosen.rows) if chosen.rows else None
     rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept and kept.exists() else []
-    done = {row["id"] for row in rows if row["method"] == "finetune+both"}
+    done = {row["id"] for row in rows if row["method"] == ("both" if chosen.only_docking else "finetune+both")}
     with TemporaryDirectory() as folder:
         for case in cases(chosen.list):
             if case.id in done:
                 continue
-            for row in measure(case, Path(chosen.keep or folder), settings):
+            for row in measure(case, Path(chosen.keep or folder), None if chosen.only_docking else settings):
                 rows.append(row)
                 if kept:
                     with kept.open("a") as stream:

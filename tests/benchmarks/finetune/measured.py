@@ -54,8 +54,10 @@ def chains_of(text: str) -> list[Structure]:
     return found
 
 
-def measure(case: Case, folder: Path, settings: FineTune) -> Iterator[dict[str, object]]:
-    """A row of scores for each method; fine-tuned networks are kept in `folder`, and not fitted again."""
+def measure(case: Case, folder: Path, settings: FineTune | None) -> Iterator[dict[str, object]]:
+    """A row of scores for each method; fine-tuned networks are kept in `folder`, and not fitted again, or, with no
+    settings, at all.
+    """
     volume, model, homologs = read_map(case.map), read_structure(case.model), chains_of(case.homologs)
     residues = assign(model)
 
@@ -79,7 +81,11 @@ def measure(case: Case, folder: Path, settings: FineTune) -> Iterator[dict[str, 
         }
 
     began = time.process_time()
-    base = Annotator(settings.weights, Compute("cpu", threads=1)).annotate(volume, case.resolution).probabilities
+    base = (
+        Annotator(settings and settings.weights, Compute("cpu", threads=1))
+        .annotate(volume, case.resolution)
+        .probabilities
+    )
     yield row("network", base, began)
     began = time.process_time()
     placements = place_homologs(volume, case.resolution, homologs)
@@ -90,6 +96,8 @@ def measure(case: Case, folder: Path, settings: FineTune) -> Iterator[dict[str, 
     }
     yield row("dock", with_docked(base, docked, only_docked=True), began, **facts)
     yield row("both", with_docked(base, docked), began, **facts)
+    if settings is None:
+        return
     began = time.process_time()
     tuned = folder / case.id / "model.safetensors"
     if not (folder / case.id / "model.json").exists():  # written last
