@@ -20,7 +20,8 @@ The B factor is confidence × 100, the probability in percent that a residue of 
 OUT.csv has a row for each residue, with the types that the map suggests; OUT.cxc shows map and model in ChimeraX.
 --report writes a page on the model with a picture: completeness, geometry, and what to look at first.
 
-Without --sequence, residues have their most probable types. Give the resolution if it is known. Maps of 6 Å or worse
+Without --sequence, residues have their most probable types, and --profiles writes a profile of each chain to search a
+sequence database with (hmmsearch). Give the resolution if it is known. Maps of 6 Å or worse
 are refused, as no chain can be traced in them. Nucleic acid is not built.
 
 --symmetry takes Cn, Dn, T, O or I, with the main axis along z through the map's centre, or a file of operators (BIOMT
@@ -34,6 +35,8 @@ Examples:
 cryotools build-model map.mrc model.cif --sequence proteins.fasta --res 3
 
 cryotools build-model map.mrc model.cif --sequence proteins.fasta --res 3 --report model.md
+
+cryotools build-model map.mrc model.cif --res 3 --profiles chains.hmm
 """
 
 
@@ -61,6 +64,10 @@ def command(
     report: Annotated[
         str | None, opt.output("--report", metavar="MD", help="Also write a report, with a picture beside it.")
     ] = None,
+    profiles: Annotated[
+        str | None,
+        opt.output("--profiles", metavar="HMM", help="Also write a HMMER profile of each chain without a sequence."),
+    ] = None,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -77,7 +84,7 @@ def command(
     threads = set_threads(threads)
     if skip_existing(out, no_clobber):
         return
-    _check_outputs(out, report, [map_file, mask, sequence, weights, trace_weights])
+    _check_outputs(out, report, profiles, [map_file, mask, sequence, weights, trace_weights])
     from cryotools.anchors.predict import AnchorDetector
     from cryotools.core.compute.runner import Compute
     from cryotools.core.errors import naming
@@ -101,27 +108,30 @@ def command(
     with progress() as reporter, naming(map_file):
         model = build_in_map(detector, volume, resolution, sequences, reporter, operators)
     source = MapSource(map_file, invert, placed=voxel_size is not None)
-    names = _write(out, report, model, source, flip)
+    names = _write(out, report, profiles, model, source, flip)
     figures = {"map": map_file, "resolution_A": resolution, **_figures(model), "outputs": names}
     if json:
         print_json(figures)
     _summarise(figures, flip)
 
 
-def _check_outputs(out: str, report: str | None, given: list[str | None]) -> None:
+def _check_outputs(out: str, report: str | None, profiles: str | None, given: list[str | None]) -> None:
     from cryotools.core.files.output import check_output
     from cryotools.modelling.output import beside, check_name
+    from cryotools.modelling.profiles import check_can_profile
     from cryotools.view.picture import check_can_draw
 
     check_name(out)
     inputs = [source for source in given if source and source != "-"]
-    for name in (out, beside(out, ".csv"), beside(out, ".cxc"), *([report] if report else [])):
+    for name in (out, beside(out, ".csv"), beside(out, ".cxc"), *filter(None, (report, profiles))):
         check_output(name, inputs)
+    if profiles:
+        check_can_profile()
     if report:
         check_can_draw(beside(report, ".png"))
 
 
-def _write(out: str, report: str | None, model: BuiltModel, source: Any, flip: bool) -> list[str]:
+def _write(out: str, report: str | None, profiles: str | None, model: BuiltModel, source: Any, flip: bool) -> list[str]:
     from cryotools.core.files.output import output_set
     from cryotools.modelling.output import write_model
 
@@ -131,6 +141,10 @@ def _write(out: str, report: str | None, model: BuiltModel, source: Any, flip: b
             from cryotools.modelling.report import write_model_report
 
             names += write_model_report(report, model, source.file)
+        if profiles:
+            from cryotools.modelling.profiles import write_profiles
+
+            names += write_profiles(profiles, model)
         names += write_model(out, model, source, flipped=flip)
     return names
 
