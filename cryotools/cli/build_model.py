@@ -68,6 +68,10 @@ def command(
         str | None,
         opt.output("--profiles", metavar="HMM", help="Also write a HMMER profile of each chain without a sequence."),
     ] = None,
+    work: Annotated[
+        str | None,
+        opt.main("--work", metavar="FOLDER", help="Keep what is found on the way; a run that was interrupted goes on."),
+    ] = None,
     no_clobber: opt.NoClobber = False,
     json: opt.Json = False,
     quiet: opt.Quiet = False,
@@ -106,7 +110,7 @@ def command(
     with naming(map_file):
         operators = find_operators(symmetry, volume) if symmetry else None
     with progress() as reporter, naming(map_file):
-        model = build_in_map(detector, volume, resolution, sequences, reporter, operators)
+        model = build_in_map(detector, volume, resolution, sequences, reporter, operators, work)
     source = MapSource(map_file, invert, placed=voxel_size is not None)
     names = _write(out, report, profiles, model, source, flip)
     figures = {"map": map_file, "resolution_A": resolution, **_figures(model), "outputs": names}

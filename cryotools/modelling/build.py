@@ -7,6 +7,7 @@ unknown residues. All get all their atoms.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cryotools.anchors.candidates import find_candidates
-from cryotools.anchors.chain import trace_chain
+from cryotools.anchors.chain import Chain, trace_chain
 from cryotools.anchors.detected import DetectedResidues, Detection
 from cryotools.anchors.hand import HelixHand, warn_if_left_handed
 from cryotools.anchors.network import PATH
@@ -31,6 +32,8 @@ from cryotools.core.structures.structure import Structure
 from cryotools.modelling.assemble import registered_chains, unregistered_chains
 from cryotools.modelling.check import check_trace, refuse_coarse
 from cryotools.modelling.fullatoms import broken_bonds, full_atoms, refined_ca
+from cryotools.modelling.kept import KeptStages
+from cryotools.modelling.keptdetector import KeptDetector
 from cryotools.modelling.lattice import Lattice, build_lattice
 from cryotools.modelling.names import chain_name, residue_names
 from cryotools.modelling.plan import ChainPlan
@@ -78,6 +81,7 @@ def build_in_map(
     sequences: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     operators: np.ndarray | None = None,
+    work: str | os.PathLike[str] | None = None,
 ) -> BuiltModel:
     """Build an atomic model into a map.
 
@@ -86,29 +90,41 @@ def build_in_map(
     sequences : one-letter codes by name, a record for each copy or one for all; None for a model of unknown sequence,
         whose residues have their most probable types
     operators : (m, 3, 4), of the map's symmetry, identity first: one unit is built, and its copies are the others
+    work : a folder for what is found on the way, from which an interrupted build goes on
 
     Raises
     ------
     DataError
-        No chain of a protein is found in the map, its resolution is too low, or a sequence has letters that are none.
+        No chain of a protein is found in the map, its resolution is too low, a sequence has letters that are none, or
+        the folder cannot be made.
     """
     refuse_coarse(resolution)
+    kept = KeptStages(work)
+    detector = KeptDetector(detector, kept) if work is not None else detector
     known = _by_names(sequences) if sequences else {}
     traced = detector.traced(volume, resolution, progress)
     if operators is not None:
         traced = _symmetrised(traced, operators)
     residues, _ = detector.named(traced)
     check_trace(traced, residues)
-    traced = _with_refined(traced, residues)
+    (chain,) = kept.of(
+        "refined",
+        [traced.prepared.volume.data, traced.chain, residues],
+        (Chain,),
+        lambda: [_with_refined(traced, residues).chain],
+    )
+    traced = replace(traced, chain=chain)
     residues, _ = detector.named(traced)
-    background = residues.types.mean(axis=0)
     hand = warn_if_left_handed(residues)
-    fits: list[SequenceFit] = []
-    if sequences:
-        fits = fit_sequences(residues, sequences, gapped=True)
-        residues, fits = apply_sequences(residues, fits, sequences)
-    lattice = build_lattice(detector, traced, residues, background) if any(one.accepted for one in fits) else None
-    plans = _plans(residues, fits, known, traced, lattice)
+    planned = kept.of(
+        "plans",
+        [traced.prepared.volume.data, traced.channels, traced.chain, residues, dict(sequences or {})],
+        (DetectedResidues, SequenceFit, ChainPlan),
+        lambda: _planned(detector, traced, residues, sequences, known),
+    )
+    residues = planned[0]
+    fits = [one for one in planned if isinstance(one, SequenceFit)]
+    plans = [one for one in planned if isinstance(one, ChainPlan)]
     if not plans:
         raise DataError(
             "no chain of a protein is found; check the map's voxel size, contrast and hand, or whether it is one of "
@@ -122,6 +138,23 @@ def build_in_map(
     detection = Detection(volume, residues, detector.nucleotides(traced), traced.prepared.levels, resolution)
     chains = {chain_name(number): plan for number, plan in enumerate(plans)}
     return BuiltModel(structure, find_residues(structure), chains, known, detection, fits, traced.prepared.volume, hand)
+
+
+def _planned(
+    detector: AnchorDetector,
+    traced: TracedMap,
+    residues: DetectedResidues,
+    sequences: Mapping[str, str] | None,
+    known: Mapping[str, str],
+) -> list[DetectedResidues | SequenceFit | ChainPlan]:
+    """The residues, with what the sequences say of them, where these fit, and the chains to build."""
+    background = residues.types.mean(axis=0)
+    fits: list[SequenceFit] = []
+    if sequences:
+        fits = fit_sequences(residues, sequences, gapped=True)
+        residues, fits = apply_sequences(residues, fits, sequences)
+    lattice = build_lattice(detector, traced, residues, background) if any(one.accepted for one in fits) else None
+    return [residues, *fits, *_plans(residues, fits, known, traced, lattice)]
 
 
 def _by_names(sequences: Mapping[str, str]) -> dict[str, str]:
