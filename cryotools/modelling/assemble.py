@@ -7,7 +7,6 @@ over all candidates, and short gaps that remain are searched in the density.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -19,18 +18,15 @@ from cryotools.anchors.placement import library
 from cryotools.anchors.sequence import SequenceFit
 from cryotools.modelling.copies import complete_copies
 from cryotools.modelling.fill import Threaded, threaded
+from cryotools.modelling.grouping import group_stretches, sure_parts
 from cryotools.modelling.lattice import Lattice
-from cryotools.modelling.loops import find_loop
+from cryotools.modelling.loops import find_loop, respaced
 from cryotools.modelling.plan import ChainPlan, concatenated
-from cryotools.modelling.stretches import SLACK, SPAN, Stretch
 
-_FARTHEST = 40  # residues, between stretches of one copy of several
 _LOOP = 4  # residues that are searched in the density; of longer loops fewer than half are right
 _AROUND, _OWN = 30.0, 0.5  # Å, within which a loop minds others, and of its own ends
+_CROWDED, _NEIGHBOURS, _ASIDE = 2, 4.4, 2  # residues missing between ends so near in Å; residues spread on either side
 _ADDED, _FEW = 0.5, 0.9  # how often residues are right that are put between others, and if there are at most two
-_EDGE = 0.8  # confidence of a residue at the end of a stretch, below which it is placed anew
-_ANCHOR = 3  # residues of a stretch
-_LOOSE, _CUTTING = 3, 10.0  # residues at ends that may be wrong, and Å by which joining such ends comes later
 _PLACED = -0.03, 0.67  # log-odds that a residue of an unknown chain is in place, by the logarithm of its length
 _LEAST = 5  # residues of a registered chain
 
@@ -52,7 +48,7 @@ def registered_chains(
     path : (nz, ny, nx), the backbone channel of the trace network, on voxels of 1 Å
     to_index : (3,), the position in Å of its voxel 0
     """
-    stretches = [part for one in fits if one.accepted for part in _sure_parts(residues, one)]
+    stretches = [part for one in fits if one.accepted for part in sure_parts(residues, one)]
     if not stretches:
         return []
     known = library(sequences)
@@ -60,23 +56,11 @@ def registered_chains(
         name: known.letters[start : start + length]
         for name, start, length in zip(known.names, known.start, known.length, strict=True)
     }
-    chains = threaded(_grouped(residues, stretches), letters, lattice)
+    chains = threaded(group_stretches(residues, stretches), letters, lattice)
     plans = [_plan(residues, chain, sequences[chain.sequence], lattice, to_index) for chain in chains]
     plans = complete_copies([plan for plan in plans if len(plan) >= _LEAST], path, to_index)
     plans = [_with_loops(residues, plan, sequences[plan.sequence], path, to_index) for plan in plans]
     return sorted(plans, key=len, reverse=True)
-
-
-def _sure_parts(residues: DetectedResidues, one: SequenceFit) -> list[Stretch]:
-    """A fit's parts without a residue missed or found twice, from their first to their last sure residue."""
-    even = (np.diff(one.positions) == 1) & (np.abs(np.diff(one.residues)) == 1)
-    parts = []
-    for run in np.split(np.arange(len(one)), np.flatnonzero(~even) + 1):
-        sure = np.flatnonzero(residues.confidence[one.residues[run]] >= _EDGE)
-        if len(sure) and sure[-1] - sure[0] + 1 >= _ANCHOR:
-            keep = run[sure[0] : sure[-1] + 1]
-            parts.append(Stretch(one.sequence, one.positions[keep], one.residues[keep], one.path, one.score))
-    return parts
 
 
 def _plan(residues: DetectedResidues, chain: Threaded, text: str, lattice: Lattice, to_index: np.ndarray) -> ChainPlan:
@@ -89,89 +73,51 @@ def _plan(residues: DetectedResidues, chain: Threaded, text: str, lattice: Latti
     return ChainPlan(chain.sequence, at, residue, ca, "".join(text[one] for one in at), confidence)
 
 
-def _grouped(residues: DetectedResidues, stretches: Sequence[Stretch]) -> list[list[Stretch]]:
-    """Stretches by the chain they belong to, each chain in sequence order."""
-    single = {one.sequence for one in stretches} - _repeated(stretches)
-    links = []
-    for a, one in enumerate(stretches):
-        for b, other in enumerate(stretches):
-            if a == b or one.sequence != other.sequence or one.position[0] > other.position[0]:
-                continue
-            between, apart, cut = _between(residues, one, other)
-            far = between - 1 > _FARTHEST and one.sequence not in single
-            if far or between < 1 or apart > SPAN * between + SLACK:
-                continue
-            links.append((one.path != other.path, apart + 0.3 * between + _CUTTING * cut, a, b))
-    group = list(range(len(stretches)))
-    members = {at: [at] for at in group}
-    for _, _, a, b in sorted(links):
-        first, second = group[a], group[b]
-        if first == second:
-            continue
-        both = sorted(members[first] + members[second], key=lambda at: int(stretches[at].position[0]))
-        if not _compatible(residues, [stretches[at] for at in both]):
-            continue
-        members[first] = both
-        for at in members.pop(second):
-            group[at] = first
-    return [_cut(residues, [stretches[at] for at in each]) for each in members.values()]
-
-
-def _between(residues: DetectedResidues, one: Stretch, other: Stretch) -> tuple[int, float, bool]:
-    """The steps along the sequence from the end of one stretch to the beginning of another, how far apart these are in
-    Å, and whether both are shorter by what may be wrong at their ends, since they are too far apart otherwise.
-    """
-    for cut in (0, _LOOSE):
-        if cut and min(len(one.position), len(other.position)) < cut + _ANCHOR:
-            break
-        between = int(other.position[cut] - one.position[-1 - cut])
-        apart = float(np.linalg.norm(residues.ca[other.residue[cut]] - residues.ca[one.residue[-1 - cut]]))
-        if between >= 1 and apart <= SPAN * between + SLACK:
-            return between, apart, cut > 0
-    return 0, np.inf, True
-
-
-def _cut(residues: DetectedResidues, ordered: Sequence[Stretch]) -> list[Stretch]:
-    """The stretches of a chain without what must be wrong at their ends."""
-    loose = [_between(residues, one, other)[2] for one, other in itertools.pairwise(ordered)]
-    found = []
-    for one, before, after in zip(ordered, [False, *loose], [*loose, False], strict=True):
-        part = slice(_LOOSE * before, len(one.position) - _LOOSE * after)
-        found.append(replace(one, position=one.position[part], residue=one.residue[part]))
-    return [one for one in found if len(one.position) >= _ANCHOR]
-
-
-def _repeated(stretches: Sequence[Stretch]) -> set[str]:
-    """The sequences of which a position is found more than once, so that there are copies."""
-    found: dict[str, list[int]] = {}
-    for one in stretches:
-        found.setdefault(one.sequence, []).extend(one.position.tolist())
-    return {name for name, positions in found.items() if len(positions) > len(set(positions))}
-
-
-def _compatible(residues: DetectedResidues, ordered: Sequence[Stretch]) -> bool:
-    """Whether stretches can be one chain: no position twice, and ends near enough."""
-    return all(_between(residues, one, other)[0] >= 1 for one, other in itertools.pairwise(ordered))
-
-
 def _with_loops(
     residues: DetectedResidues, plan: ChainPlan, text: str, path: np.ndarray, origin: np.ndarray
 ) -> ChainPlan:
-    """The chain with short gaps closed where density joins their ends."""
-    parts, begin, each = [], 0, np.arange(len(plan))
+    """The chain with short gaps closed: where density joins their ends, and where ends are neighbours in the map, since
+    there the residues missing are crowded out.
+    """
+    found, each = [], np.arange(len(plan))
     for at in np.flatnonzero(np.diff(plan.position) > 1).tolist():
         position = np.arange(plan.position[at] + 1, plan.position[at + 1])
         if len(position) > _LOOP or at < 1 or at + 3 > len(plan):
             continue
-        ca = _loop(residues, plan.ca[at - 1 : at + 3], len(position), path, origin)
-        if ca is None:
+        sure = _FEW if len(position) <= _CROWDED else _ADDED
+        if len(position) <= _CROWDED and np.linalg.norm(plan.ca[at + 1] - plan.ca[at]) < _NEIGHBOURS:
+            plan, ca = _spread(plan, at, len(position))
+            sure = _ADDED
+        elif (loop := _loop(residues, plan.ca[at - 1 : at + 3], len(position), path, origin)) is not None:
+            ca = loop
+        else:
             continue
-        letters = "".join(text[one] for one in position)
-        added, sure = np.full(len(position), -1), np.full(len(position), _FEW if len(position) <= 2 else _ADDED)
-        parts += [plan.part((each >= begin) & (each <= at)), ChainPlan("", position, added, ca, letters, sure)]
-        begin = at + 1
-    parts.append(plan.part(each >= begin))
-    return replace(concatenated(parts), sequence=plan.sequence)
+        letters, none = "".join(text[one] for one in position), np.full(len(position), -1)
+        found.append((at + 1, ChainPlan("", position, none, ca, letters, np.full(len(position), sure))))
+    parts, begin = [], 0
+    for at, loop_plan in found:
+        parts += [plan.part((each >= begin) & (each < at)), loop_plan]
+        begin = at
+    return replace(concatenated([*parts, plan.part(each >= begin)]), sequence=plan.sequence)
+
+
+def _spread(plan: ChainPlan, at: int, missing: int) -> tuple[ChainPlan, np.ndarray]:
+    """The chain with the residues around the bond after `at` spread along it, and Cα atoms (missing, 3) between."""
+    before, after = _bonded_to(plan, at, -1), _bonded_to(plan, at + 1, 1)
+    low, high = at - min(_ASIDE, before), at + 1 + min(_ASIDE, after)
+    inside = respaced(plan.ca[low : high + 1], high - low - 1 + missing)
+    ca = plan.ca.copy()
+    ca[low + 1 : at + 1] = inside[: at - low]
+    ca[at + 1 : high] = inside[at - low + missing :]
+    return replace(plan, ca=ca), inside[at - low : at - low + missing]
+
+
+def _bonded_to(plan: ChainPlan, at: int, way: int) -> int:
+    """How many residues follow one without a gap, at most `_ASIDE`."""
+    count = 0
+    while count < _ASIDE and 0 <= at + way < len(plan) and plan.position[at + way] == plan.position[at] + way:
+        at, count = at + way, count + 1
+    return count
 
 
 def _loop(

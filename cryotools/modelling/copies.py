@@ -19,6 +19,7 @@ _FEWEST = 10  # residues that two pieces must have in common
 _NEAR, _CLOSE = 3.0, 1.8  # Å: of residues that are the same in two copies, and root mean square of those
 _MOST = 0.6  # share of the residues in common that are
 _ROUNDS = 6
+_OVERLAP = 15  # positions found twice in pieces of a single copy, whose ends may be wrong
 _SPAN, _SLACK = 3.8, 3.0  # Å that a residue spans
 _CLASH = 2.5  # Å between Cα atoms of different residues
 _SEEN = -0.5  # mean log-odds of the bonds of residues that are taken over
@@ -68,20 +69,28 @@ def common_motion(moving: ChainPlan, fixed: ChainPlan) -> Superposition | None:
 
 def merged(plans: Sequence[ChainPlan]) -> list[ChainPlan]:
     """The chains of one sequence, those joined that are pieces of one copy: a third chain has residues in common with
-    both, and the same motion brings them onto it.
+    both, and the same motion brings them onto it; or hardly a position is found twice, so that there is but one copy.
     """
     found = sorted(plans, key=len, reverse=True)
+    _, times = np.unique(np.concatenate([plan.position for plan in plans]), return_counts=True)
+    single = np.sum(times > 1) <= _OVERLAP
     while True:
-        for one, other in itertools.combinations(range(len(found)), 2):
-            third = [plan for number, plan in enumerate(found) if number not in (one, other)]
-            if _can_join(found[one], found[other]) and any(
-                _same_copy(found[one], found[other], each) for each in third
-            ):
-                joined = _joined(found[one], found[other])
-                found = [joined, *(plan for number, plan in enumerate(found) if number not in (one, other))]
+        for one, other in itertools.combinations(found, 2):
+            rest = [plan for plan in found if plan is not one and plan is not other]
+            both = _either(one, other) if single else _joined(one, other)
+            if _is_chain(both) and (single or any(_same_copy(one, other, third) for third in rest)):
+                found = sorted([both, *rest], key=len, reverse=True)
                 break
         else:
             return found
+
+
+def _either(one: ChainPlan, other: ChainPlan) -> ChainPlan:
+    """Both chains as one, with positions that are in both from the one that is surer of them."""
+    _, mine, theirs = np.intersect1d(one.position, other.position, return_indices=True)
+    if one.confidence[mine].sum() < other.confidence[theirs].sum():
+        return _joined(one.part(~np.isin(np.arange(len(one)), mine)), other)
+    return _joined(one, other.part(~np.isin(np.arange(len(other)), theirs)))
 
 
 def _same_copy(one: ChainPlan, other: ChainPlan, third: ChainPlan) -> bool:
@@ -92,13 +101,10 @@ def _same_copy(one: ChainPlan, other: ChainPlan, third: ChainPlan) -> bool:
     return bool(np.sqrt(np.mean(np.sum((first.apply(ca) - second.apply(ca)) ** 2, axis=1))) <= 2 * _NEAR)
 
 
-def _can_join(one: ChainPlan, other: ChainPlan) -> bool:
-    """Whether no position is in both, and their ends are near enough."""
-    if len(np.intersect1d(one.position, other.position)):
-        return False
-    both = _joined(one, other)
-    step = np.linalg.norm(np.diff(both.ca, axis=0), axis=1)
-    return bool(np.all(step <= _SPAN * np.diff(both.position) + _SLACK))
+def _is_chain(plan: ChainPlan) -> bool:
+    """Whether no position is there twice, and residues are near enough to be one chain."""
+    step, apart = np.diff(plan.position), np.linalg.norm(np.diff(plan.ca, axis=0), axis=1)
+    return bool(np.all(step > 0) and np.all(apart <= _SPAN * step + _SLACK))
 
 
 def _joined(one: ChainPlan, other: ChainPlan) -> ChainPlan:

@@ -10,12 +10,13 @@ from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 
 from cryotools.modelling.lattice import Lattice
-from cryotools.modelling.stretches import Stretch
+from cryotools.modelling.stretches import SLACK, SPAN, Stretch
 from cryotools.modelling.walks import Costs, find_walk
 
 _TAIL = 60  # letters beyond the ends of a chain that are tried
 _TRIED, _SURE = 0.3, 0.5  # probability of a place, and confidence from which it is taken
 _CLASH = 2.5  # Å between Cα atoms of different residues, with room for errors
+_LOOSE = 3  # residues at the ends of a gap that are taken back if a chain cannot span it
 _SHORTEST = 3  # residues, of pieces that do not go on from placed ones
 # of the log-odds that a residue is right: a constant, the log-odds of its probability, whether its piece goes on from a
 # stretch, and the log-odds of types of the piece within four letters; fitted on thirteen maps with equal weight
@@ -71,7 +72,25 @@ def threaded(
         chain.place[at[keep]] = place[keep]
         _judge(chain, at[keep], probability[keep], lattice)
         _occupy(free, tree, chain.place[at])
+    for chain in chains:
+        _drop_unreachable(chain, lattice)
     return chains
+
+
+def _drop_unreachable(chain: Threaded, lattice: Lattice) -> None:
+    """Take the places from the residues at both ends of a gap that no chain can span, as few as that takes."""
+    for begin, end in [part for part in _runs(chain.place < 0) if part[0] > 0 and part[1] < len(chain.place)]:
+        for cut in range(_LOOSE + 1):
+            if (
+                begin - 1 - cut < 0
+                or end + cut >= len(chain.place)
+                or chain.place[[begin - 1 - cut, end + cut]].min() < 0
+            ):
+                break
+            one, other = lattice.index[chain.place[[begin - 1 - cut, end + cut]]]
+            if np.linalg.norm(other - one) <= SPAN * (end - begin + 1 + 2 * cut) + SLACK:
+                chain.place[begin - cut : end + cut], chain.confidence[begin - cut : end + cut] = -1, np.nan
+                break
 
 
 def _occupy(free: np.ndarray, tree: cKDTree, place: np.ndarray) -> None:

@@ -79,6 +79,13 @@ def find_loop(
     return Loop(ways[best, 2:], float(score[best]))
 
 
+def respaced(polyline: np.ndarray, count: int) -> np.ndarray:
+    """`count` points (count, 3) at equal steps along a polyline (k, 3), without its ends."""
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(polyline, axis=0), axis=1))])
+    at = length[-1] * np.arange(1, count + 1) / (count + 1)
+    return np.stack([np.interp(at, length, polyline[:, axis]) for axis in range(3)], axis=1)
+
+
 def _distinct(place: np.ndarray, value: np.ndarray) -> np.ndarray:
     """The best of the beams that end at `place` (n, 3), at most `_BEAM` and not two at one place."""
     order = np.argsort(-value, kind="stable")[: 8 * _BEAM]

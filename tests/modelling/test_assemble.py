@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,3 +151,27 @@ def test_longer_unknown_chains_are_surer_to_be_in_place():
     residues = detected([range(20), range(8)], np.concatenate([helix(20), helix(8) + 50]))
     long, short = unregistered_chains(residues, np.zeros(28, dtype=bool), 5)
     assert 0.5 < short.confidence.max() < long.confidence.min() < 0.9
+
+
+def test_a_residue_that_a_path_leaves_no_room_for_is_put_between_its_neighbours():
+    ca = helix(29)
+    positions = [*range(12), *range(13, 30)]
+    residues = detected([positions], ca)
+    one = replace(fit(residues, range(29), 0, 0), positions=np.array(positions))
+    (chain,) = chains_of(residues, [one])
+    assert chain.position.tolist() == list(range(30))
+    assert chain.residue[12] == -1
+    bonds = np.linalg.norm(np.diff(chain.ca, axis=0), axis=1)
+    assert bonds.min() > 2.2  # spread over several bonds: half of one is 1.9
+    assert np.linalg.norm(chain.ca[chain.residue >= 0] - ca, axis=1).max() < 3
+
+
+def test_stretches_that_do_not_fit_a_single_copy_are_left_out():
+    ca = helix(40)
+    paths = [range(15), range(25, 40), [20, 21, 22, 23, 24, 25]]
+    stray = helix(6) + np.array([80, 0, 0])
+    residues = detected(paths, np.concatenate([ca[:15], ca[25:], stray]))
+    fits = [fit(residues, range(15), 0, 0), fit(residues, range(15, 30), 25, 1), fit(residues, range(30, 36), 20, 2)]
+    (chain,) = chains_of(residues, fits)
+    assert chain.position.tolist() == [*range(15), *range(25, 40)]
+    assert np.linalg.norm(chain.ca - ca[chain.position], axis=1).max() < 0.1

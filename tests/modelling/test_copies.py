@@ -81,3 +81,11 @@ def test_pieces_of_different_copies_stay_apart(chain):
     pieces = [plan(chain @ TURN.T, range(25), seed=1), plan(chain @ quarter.T, range(30, 60), seed=2)]
     chains = complete_copies([plan(chain, range(60)), *pieces], np.zeros((72, 72, 72), dtype=np.float32), ORIGIN)
     assert sorted(len(one) for one in chains) == [25, 30, 60]
+
+
+def test_pieces_of_a_single_copy_that_overlap_are_one_chain(chain):
+    pieces = [plan(chain, range(34)), plan(chain + np.where(np.arange(60) < 34, 9, 0)[:, None], range(30, 60))]
+    pieces[1].confidence[:4] = 0.5
+    (whole,) = complete_copies(pieces, np.zeros((72, 72, 72), dtype=np.float32), ORIGIN)
+    assert whole.position.tolist() == list(range(60))
+    assert np.linalg.norm(whole.ca - chain, axis=1).max() < 2  # of two places the surer one

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cryotools.modelling.loops import find_loop
+from cryotools.modelling.loops import find_loop, respaced
 
 PATH = np.array([[8, 10, 10], [11.8, 10, 10], [15, 12, 10], [17, 15.2, 10], [17, 19, 10], [17, 22.8, 10]], dtype=float)
 
@@ -35,3 +35,8 @@ def test_ends_too_far_apart_are_not_joined(tube):
     assert (
         find_loop((PATH[1], PATH[5] + [0, 20, 0]), (PATH[0], PATH[5] + [0, 24, 0]), 1, tube, np.zeros((0, 3))) is None
     )
+
+
+def test_points_are_spread_evenly():
+    line = np.array([[0.0, 0, 0], [10, 0, 0], [10, 10, 0]])
+    np.testing.assert_allclose(respaced(line, 3), [[5, 0, 0], [10, 0, 0], [10, 5, 0]])
