@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from cryotools.anchors.confidence import log_odds
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.labels import AMINO_ACIDS
 from cryotools.anchors.placement import log_odds_of_types
@@ -25,11 +26,12 @@ from cryotools.metrics.detection import match_points
 
 FEATURES = ("constant", "distance", "neighbours", "same letter", "network nearby", "network")
 # of the logistic regression, fitted to residues of real maps as docs/homologs-notes.md says
-WEIGHTS = np.array([1.69, -2.03, 0.51, 0.52, 0.69, 0.27])
+WEIGHTS = np.array([1.84, -2.09, 0.54, 0.21, 0.72, 0.27])
 REACH = 3.0  # Å between Cα atoms
 _WINDOW = 8  # residues on either side whose types tell about the register
 _FEW = 4.0  # residues without a say that are added to those of the window
 _USUAL = 0.7  # share of letters that are right
+_SUREST = 0.98  # probability of a placement
 _TRUST = 1.5  # log-odds that a docking is right, for each standard deviation of its agreement
 _CHANCE = 0.6  # agreement of unrelated proteins, ± 1.2: what is buried has similar letters everywhere
 
@@ -64,8 +66,9 @@ class DockedLetters:
 
     @property
     def right(self) -> float:
-        """The probability that the homolog is docked rightly, by its `agreement`."""
-        return float(expit(_TRUST * (self.agreement - _CHANCE)))
+        """The probability that the homolog is docked rightly: that of its placement, after its `agreement`."""
+        before = float(log_odds(np.array(min(self.placement.probability, _SUREST))))
+        return float(expit(before + _TRUST * (self.agreement - _CHANCE)))
 
 
 def docked_letters(

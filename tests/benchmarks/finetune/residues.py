@@ -192,15 +192,20 @@ def gains(rows: Sequence[dict]) -> str:
             base = {row["id"]: row[score] for row in rows if row["method"] == "network" and row["id"] in ids}
             cells = []
             for method in METHODS[1:]:
-                of_map = defaultdict(list)
-                for row in rows:
-                    if row["method"] == method and row["id"] in ids:
-                        of_map[row["id"].split("@")[0]].append(row[score] - base[row["id"]])
-                cells.append(_interval([float(np.mean(one)) for one in of_map.values()]))
-            maps = len({one.split("@")[0] for one in ids})
+                found = {row["id"]: row[score] for row in rows if row["method"] == method and row["id"] in ids}
+                cells.append(_interval(_over_maps({name: value - base[name] for name, value in found.items()})))
+            maps = len(_over_maps(base))
             name = "all" if high - low > 1 else f"{low:.1f}-{min(high, 1.0):.1f}"
-            lines.append(f"| {name} | {maps} | {score} | {np.mean(list(base.values())):.3f} | {' | '.join(cells)} |")
+            lines.append(f"| {name} | {maps} | {score} | {np.mean(_over_maps(base)):.3f} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _over_maps(values: dict[str, float]) -> list[float]:
+    """For each map the mean of its cases."""
+    of_map = defaultdict(list)
+    for name, value in values.items():
+        of_map[name.split("@")[0]].append(value)
+    return [float(np.mean(one)) for one in of_map.values()]
 
 
 def _interval(values: list[float]) -> str:
