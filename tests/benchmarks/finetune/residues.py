@@ -17,7 +17,8 @@ import sys
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -142,9 +143,10 @@ def scored(one: Found, others: Sequence[Found]) -> list[dict]:
             continue
         residues, counts = one.residues[source], one.counts[source]
         if one.letters.get(method):
-            letters.WEIGHTS = fitted(others)
+            with _weights(fitted(others)):
+                fits = letter_fits(one.letters[method], residues)
             numbered = replace(residues, density=np.arange(len(residues)))  # which residue is where afterwards
-            residues, _ = apply_sequences(numbered, letter_fits(one.letters[method], residues), None)
+            residues, _ = apply_sequences(numbered, fits, None)
             counts = counts[residues.density.astype(int)]
         scores = score_anchors(residues, one.truth, counts)
         values = {name: getattr(scores, name) for name in SCORES[:-1]}
@@ -153,8 +155,20 @@ def scored(one: Found, others: Sequence[Found]) -> list[dict]:
     return rows
 
 
+@contextmanager
+def _weights(weights: np.ndarray) -> Iterator[None]:
+    """Other weights of the letters than those that ship."""
+    shipped, letters.WEIGHTS = letters.WEIGHTS, weights
+    try:
+        yield
+    finally:
+        letters.WEIGHTS = shipped
+
+
 def fitted(found: Sequence[Found]) -> np.ndarray:
-    """Weights of the features of docked letters by what is right in the models, all maps with equal weight."""
+    """Weights of the features of docked letters by what is right in the models, all maps with equal weight; those that
+    ship if no map has any.
+    """
     features, right, group = [], [], []
     for one in found:
         residues = one.residues["network"]
@@ -166,6 +180,8 @@ def fitted(found: Sequence[Found]) -> np.ndarray:
             features.append(each.features[judged])
             right.append((amino[each.residues] == each.letters)[judged])
             group.append(np.full(judged.sum(), one.map))
+    if not features:
+        return letters.WEIGHTS
     return fit_weights(*(np.concatenate(part) for part in (features, right, group)))
 
 
