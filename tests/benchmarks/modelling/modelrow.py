@@ -12,11 +12,8 @@ import sys
 import tempfile
 import time
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
 from benchtools import peak_memory
@@ -35,7 +32,6 @@ from cryotools.core.structures.structurefile import read_structure
 from cryotools.curation.pairlist import Entry
 from cryotools.modelling.build import build_in_map
 from cryotools.modelling.output import write_model
-from cryotools.modelling.scoring.confidence import ConfidenceScores, confidence_scores
 from cryotools.modelling.scoring.score import ModelScores, score_structure
 from cryotools.view.chimerax import MapSource
 
@@ -107,25 +103,7 @@ def _figures(scores: ModelScores) -> Row:
         row |= {f"{name}_{radius}": figures[f"{name}_{radius}"] for radius in (1, 2, 3)}
     summary = scores.geometry.summary
     row |= {key: getattr(summary, key) for key in ("favoured", "outliers", "bond_rmsd", "angle_rmsd", "clashscore")}
-    row |= _confidence("", scores.confidence)
-    return row | _confidence("_or_place", _of_places(scores))
-
-
-def _confidence(suffix: str, scores: ConfidenceScores) -> Row:
-    found = asdict(scores)
-    return {f"{key}{suffix}": found[key] for key in ("ece", "sure", "sure_right", "risk")}
-
-
-def _of_places(scores: ModelScores) -> ConfidenceScores:
-    """Of residues of unknown type the confidence is that of their place: they are right if their place is."""
-    assert scores.agreement is not None
-    right = scores.agreement.right.copy()
-    matched = np.zeros(len(right), dtype=bool)
-    matched[scores.agreement.matching.found] = True
-    unknown = scores.trace.letters == "X"
-    right[unknown] = matched[unknown]
-    percent = np.array([row["b_factor"] for row in scores.rows()])
-    return confidence_scores(percent / 100, right)
+    return row | {key: getattr(scores.confidence, key) for key in ("ece", "sure", "sure_right", "risk")}
 
 
 if __name__ == "__main__":

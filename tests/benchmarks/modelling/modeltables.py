@@ -29,7 +29,6 @@ _SCORES = (
     ("Ramachandran outliers", "outliers"),
     ("clashes per 1,000", "clashscore"),
     ("ECE", "ece"),
-    ("ECE, places of UNK", "ece_or_place"),
     ("share at 0.9", "sure"),
     ("right at 0.9", "sure_right"),
     ("CPU s", "cpu_s"),
@@ -61,13 +60,10 @@ def geometry(rows: Sequence[Row]) -> str:
 
 
 def confidences(rows: Sequence[Row]) -> str:
-    """Whether confidences can be trusted, map by map: against type and place, and against the place alone for UNK."""
+    """Whether confidences can be trusted, map by map."""
     keys = ("ece", "sure", "sure_right")
-    lines = [
-        [*_named(row), *(row[key] for key in keys), *(row[f"{key}_or_place"] for key in keys)] for row in built(rows)
-    ]
-    head = ["ECE", "share at 0.9", "right", "ECE, places of UNK", "share at 0.9", "right"]
-    return table(["map", "Å", *head], lines)
+    lines = [[*_named(row), *(row[key] for key in keys)] for row in built(rows)]
+    return table(["map", "Å", "ECE", "share at 0.9", "right"], lines)
 
 
 def means(rows: Sequence[Row]) -> str:
