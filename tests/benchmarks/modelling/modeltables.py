@@ -79,7 +79,7 @@ def means(rows: Sequence[Row]) -> str:
 
 
 def compared(rows: Sequence[Row]) -> str:
-    """Scores under each hypothesis, map by map, and means."""
+    """Scores under each hypothesis, map by map, and means over the maps that have all."""
     names = list(dict.fromkeys(row["hypothesis"] for row in rows))
     keys = ("recall_3", "precision_3", "backward", "sequence_recall")
     lines = []
@@ -87,7 +87,10 @@ def compared(rows: Sequence[Row]) -> str:
         mine = {row["hypothesis"]: row for row in rows if row["id"] == one}
         found = [[_value(mine[name], key) for key in keys] if name in mine else [] for name in names]
         lines.append([one, *(slashed(*each) or "-" for each in found)])
-    of = {name: [row for row in rows if row["hypothesis"] == name] for name in names}
+    whole = [
+        one for one in dict.fromkeys(row["id"] for row in rows) if sum(row["id"] == one for row in rows) == len(names)
+    ]
+    of = {name: [row for row in rows if row["hypothesis"] == name and row["id"] in whole] for name in names}
     mean = [slashed(*(bootstrap_interval([_value(row, key) for row in of[name]]).value for key in keys)) for name in of]
     return table(["map", *names], [*lines, ["mean", *mean]])
 
