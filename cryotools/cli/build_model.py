@@ -121,8 +121,8 @@ def command(
 
 def _check_outputs(out: str, report: str | None, profiles: str | None, given: list[str | None]) -> None:
     from cryotools.core.files.output import check_output
-    from cryotools.modelling.output import beside, check_name
-    from cryotools.modelling.profiles import check_can_profile
+    from cryotools.modelling.results.output import beside, check_name
+    from cryotools.modelling.results.profiles import check_can_profile
     from cryotools.view.picture import check_can_draw
 
     check_name(out)
@@ -137,16 +137,16 @@ def _check_outputs(out: str, report: str | None, profiles: str | None, given: li
 
 def _write(out: str, report: str | None, profiles: str | None, model: BuiltModel, source: Any, flip: bool) -> list[str]:
     from cryotools.core.files.output import output_set
-    from cryotools.modelling.output import write_model
+    from cryotools.modelling.results.output import write_model
 
     names = []
     with output_set():
         if report:
-            from cryotools.modelling.report import write_model_report
+            from cryotools.modelling.results.report import write_model_report
 
             names += write_model_report(report, model, source.file)
         if profiles:
-            from cryotools.modelling.profiles import write_profiles
+            from cryotools.modelling.results.profiles import write_profiles
 
             names += write_profiles(profiles, model)
         names += write_model(out, model, source, flipped=flip)
@@ -154,7 +154,7 @@ def _write(out: str, report: str | None, profiles: str | None, model: BuiltModel
 
 
 def _figures(model: BuiltModel) -> dict[str, Any]:
-    from cryotools.modelling.report import model_figures
+    from cryotools.modelling.results.report import model_figures
 
     return model_figures(model)
 

@@ -29,14 +29,14 @@ from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.residues import Residues, find_residues
 from cryotools.core.structures.structure import Structure
-from cryotools.modelling.assemble import registered_chains, unregistered_chains
+from cryotools.modelling.allatoms.fullatoms import broken_bonds, full_atoms, refined_ca
+from cryotools.modelling.chains.assemble import registered_chains, unregistered_chains
+from cryotools.modelling.chains.lattice import Lattice, build_lattice
+from cryotools.modelling.chains.plan import ChainPlan
 from cryotools.modelling.check import check_trace, refuse_coarse
-from cryotools.modelling.fullatoms import broken_bonds, full_atoms, refined_ca
 from cryotools.modelling.kept import KeptStages
 from cryotools.modelling.keptdetector import KeptDetector
-from cryotools.modelling.lattice import Lattice, build_lattice
 from cryotools.modelling.names import chain_name, residue_names
-from cryotools.modelling.plan import ChainPlan
 from cryotools.modelling.symmetry import all_copies, averaged, one_unit
 
 _SAME = 2.0  # Å, from a residue that is built, of one that is not another

@@ -19,8 +19,8 @@ from cryotools.core.maps.volume import Grid, Volume
 from cryotools.core.structures.assembly import operators_of_text
 from cryotools.core.structures.structure import Structure, concatenate
 from cryotools.core.structures.structurefile import read_structure_text
+from cryotools.modelling.chains.plan import ChainPlan
 from cryotools.modelling.names import chain_name
-from cryotools.modelling.plan import ChainPlan
 from cryotools.simulate.classical.symmetry import apply, operators
 
 _LEAST = 0.8  # correlation of a map with its rotated self; 0.98 and more in maps made with symmetry

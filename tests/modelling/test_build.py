@@ -16,8 +16,8 @@ from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.modelling.build import build_in_map
 from cryotools.modelling.geometry.check import check_geometry
-from cryotools.modelling.output import residue_rows, write_model
-from cryotools.modelling.report import model_figures, write_model_report
+from cryotools.modelling.results.output import residue_rows, write_model
+from cryotools.modelling.results.report import model_figures, write_model_report
 from cryotools.modelling.scoring.agreement import agreement
 from cryotools.modelling.scoring.trace import model_trace
 from cryotools.view.chimerax import MapSource

@@ -18,7 +18,7 @@ from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import concatenate
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.modelling.build import build_in_map
-from cryotools.modelling.plan import ChainPlan
+from cryotools.modelling.chains.plan import ChainPlan
 from cryotools.modelling.scoring.agreement import agreement
 from cryotools.modelling.scoring.trace import model_trace
 from cryotools.modelling.symmetry import all_copies, averaged, find_operators, one_unit

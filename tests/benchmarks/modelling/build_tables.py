@@ -19,10 +19,10 @@ from scipy.ndimage import gaussian_filter1d
 from cryotools.core.structures.residues import Residues, find_residues
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.core.structures.torsions import torsion_angles
-from cryotools.modelling.backbone import turn_frames
+from cryotools.modelling.allatoms.backbone import turn_frames
+from cryotools.modelling.allatoms.rotamers import SIDE_CHAINS, backbone_axes
+from cryotools.modelling.allatoms.turns import ANGLES, STATES, TORSIONS, turn_bins
 from cryotools.modelling.geometry.targets import AtomTable
-from cryotools.modelling.rotamers import SIDE_CHAINS, backbone_axes
-from cryotools.modelling.turns import ANGLES, STATES, TORSIONS, turn_bins
 
 COARSEST, FEWEST, HIGHEST_B = 2.0, 50, 45.0  # Å, residues, Å²
 ERRORS = (0.0, 0.3)  # Å along each axis: positions found in maps are not exact
@@ -133,7 +133,7 @@ def main() -> None:
                 mine = np.flatnonzero((residues.residue_name == name) & (highest < HIGHEST_B))
                 at = table.find(mine, ("N", "CA", "C", *atoms))
                 sides[name].append(xyz[at[(at >= 0).all(axis=1)]])
-    package = Path(__file__).parents[3] / "cryotools/modelling"
+    package = Path(__file__).parents[3] / "cryotools/modelling/allatoms"
     np.savez_compressed(package / "turns.npz", odds=turn_table(counts))
     found = {name: rotamer_table(name, np.concatenate(parts)) for name, parts in sides.items()}
     stored = {f"{name}_share": share.astype(np.float16) for name, (share, _) in found.items()}

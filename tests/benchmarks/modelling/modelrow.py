@@ -31,7 +31,7 @@ from cryotools.core.structures.structure import PROTEIN, WATER, Structure
 from cryotools.core.structures.structurefile import read_structure
 from cryotools.curation.pairlist import Entry
 from cryotools.modelling.build import build_in_map
-from cryotools.modelling.output import write_model
+from cryotools.modelling.results.output import write_model
 from cryotools.modelling.scoring.score import ModelScores, score_structure
 from cryotools.view.chimerax import MapSource
 

@@ -16,12 +16,12 @@ from scipy.special import expit
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.placement import library
 from cryotools.anchors.sequence import SequenceFit
-from cryotools.modelling.copies import complete_copies
-from cryotools.modelling.fill import Threaded, threaded
-from cryotools.modelling.grouping import group_stretches, sure_parts
-from cryotools.modelling.lattice import Lattice
-from cryotools.modelling.loops import find_loop, respaced
-from cryotools.modelling.plan import ChainPlan, concatenated
+from cryotools.modelling.chains.copies import complete_copies
+from cryotools.modelling.chains.fill import Threaded, threaded
+from cryotools.modelling.chains.grouping import group_stretches, sure_parts
+from cryotools.modelling.chains.lattice import Lattice
+from cryotools.modelling.chains.loops import find_loop, respaced
+from cryotools.modelling.chains.plan import ChainPlan, concatenated
 
 _LOOP = 4  # residues that are searched in the density; of longer loops fewer than half are right
 _AROUND, _OWN = 30.0, 0.5  # Å, within which a loop minds others, and of its own ends

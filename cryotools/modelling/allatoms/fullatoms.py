@@ -11,12 +11,12 @@ from cryotools.core.maps.volume import Volume
 from cryotools.core.progress import Progress
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import Structure
-from cryotools.modelling.atoms import BuiltChain, structure_of_chains
-from cryotools.modelling.backbone import backbone_from_ca
+from cryotools.modelling.allatoms.atoms import BuiltChain, structure_of_chains
+from cryotools.modelling.allatoms.backbone import backbone_from_ca
+from cryotools.modelling.allatoms.rotamers import place_side_chains
+from cryotools.modelling.chains.plan import ChainPlan
 from cryotools.modelling.names import UNKNOWN, chain_name, residue_names
-from cryotools.modelling.plan import ChainPlan
 from cryotools.modelling.refine.run import RefinementPlan, refine
-from cryotools.modelling.rotamers import place_side_chains
 
 _TRACE = RefinementPlan(steps=200, tether=0.5, map_weight=0.006)
 # clashes of side chains must not push the chain out of its density

@@ -15,7 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cryotools.modelling.backbone import Sampler
+from cryotools.modelling.allatoms.backbone import Sampler
 
 SIDE_CHAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -63,7 +63,7 @@ def rotamers(name: str) -> Rotamers:
     if not SIDE_CHAINS[name]:
         return Rotamers(np.ones(1), np.zeros((1, 0, 3)))
     stored = "ALA" if name == "UNK" else name
-    with (files("cryotools.modelling") / "rotamers.npz").open("rb") as stream, np.load(stream) as library:
+    with (files("cryotools.modelling.allatoms") / "rotamers.npz").open("rb") as stream, np.load(stream) as library:
         share, atoms = (library[f"{stored}_{what}"].astype(np.float64) for what in ("share", "atoms"))
     return Rotamers(share, atoms)
 

@@ -9,8 +9,8 @@ import pytest
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from cryotools.modelling.copies import common_motion, complete_copies
-from cryotools.modelling.plan import ChainPlan
+from cryotools.modelling.chains.copies import common_motion, complete_copies
+from cryotools.modelling.chains.plan import ChainPlan
 
 TURN = Rotation.from_rotvec([0, 0, np.pi]).as_matrix()
 ORIGIN = np.array([-35.0, -35.0, -35.0])

@@ -10,7 +10,7 @@ import numpy as np
 
 from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.sequence import SequenceFit
-from cryotools.modelling.stretches import SLACK, SPAN, Stretch
+from cryotools.modelling.chains.stretches import SLACK, SPAN, Stretch
 
 _FARTHEST = 40  # residues, between stretches of one copy of several
 _EDGE = 0.8  # confidence of a residue at the end of a stretch, below which it is placed anew

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cryotools.anchors.paths import bond_odds
-from cryotools.modelling.plan import ChainPlan, concatenated
+from cryotools.modelling.chains.plan import ChainPlan, concatenated
 from cryotools.modelling.scoring.superpose import Superposition, superposition
 
 _FEWEST = 10  # residues that two pieces must have in common

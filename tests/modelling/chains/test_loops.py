@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cryotools.modelling.loops import find_loop, respaced
+from cryotools.modelling.chains.loops import find_loop, respaced
 
 PATH = np.array([[8, 10, 10], [11.8, 10, 10], [15, 12, 10], [17, 15.2, 10], [17, 19, 10], [17, 22.8, 10]], dtype=float)
 

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from cryotools.modelling.lattice import Lattice, turns_of
-from cryotools.modelling.walks import Costs, find_walk
+from cryotools.modelling.chains.lattice import Lattice, turns_of
+from cryotools.modelling.chains.walks import Costs, find_walk
 
 CHAIN = np.stack([3.3 * np.arange(10.0), np.where(np.arange(10) % 2, 1.9, 0.0), np.zeros(10)], axis=1)
 LETTERS = np.array([0, 3, 7, 11, 2, 9, 14, 5, 17, 1])

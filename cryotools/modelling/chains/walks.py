@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryotools.modelling.lattice import Lattice
-from cryotools.modelling.stretches import SLACK, SPAN
+from cryotools.modelling.chains.lattice import Lattice
+from cryotools.modelling.chains.stretches import SLACK, SPAN
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from cryotools.core.files.output import output_set, write_text
 from cryotools.modelling.build import BuiltModel
 from cryotools.modelling.geometry.check import check_geometry
 from cryotools.modelling.geometry.ramachandran import OUTLIER
-from cryotools.modelling.output import residue_density
-from cryotools.modelling.plots import draw_model
+from cryotools.modelling.results.output import residue_density
+from cryotools.modelling.results.plots import draw_model
 
 _DOUBTFUL = 0.5  # confidence
 _WEAK = 0.5  # prepared density

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.structures.torsions import torsion_angles
+from cryotools.modelling.allatoms.turns import STATES, turn_odds
 from cryotools.modelling.geometry.ramachandran import CLASSES, ramachandran_table
-from cryotools.modelling.turns import STATES, turn_odds
 
 Sampler = Callable[[np.ndarray], np.ndarray]
 _CIS = 3.3  # Å; closer Cα atoms are joined by a cis peptide

@@ -9,9 +9,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 
-from cryotools.modelling.lattice import Lattice
-from cryotools.modelling.stretches import SLACK, SPAN, Stretch
-from cryotools.modelling.walks import Costs, find_walk
+from cryotools.modelling.chains.lattice import Lattice
+from cryotools.modelling.chains.stretches import SLACK, SPAN, Stretch
+from cryotools.modelling.chains.walks import Costs, find_walk
 
 _TAIL = 60  # letters beyond the ends of a chain that are tried
 _TRIED, _SURE = 0.3, 0.5  # probability of a place, and confidence from which it is taken

@@ -13,8 +13,8 @@ from cryotools.anchors.detected import DetectedResidues
 from cryotools.anchors.labels import AMINO_ACIDS
 from cryotools.anchors.placement import log_odds_of_types
 from cryotools.anchors.sequence import SequenceFit
-from cryotools.modelling.assemble import registered_chains, unregistered_chains
-from cryotools.modelling.lattice import Lattice, turns_of
+from cryotools.modelling.chains.assemble import registered_chains, unregistered_chains
+from cryotools.modelling.chains.lattice import Lattice, turns_of
 
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSG"
 NO_DENSITY = np.zeros((4, 4, 4), dtype=np.float32)

@@ -41,7 +41,7 @@ def turn_odds(ca: np.ndarray) -> np.ndarray:
 
 @cache
 def _table() -> np.ndarray:
-    with (files("cryotools.modelling") / "turns.npz").open("rb") as stream, np.load(stream) as stored:
+    with (files("cryotools.modelling.allatoms") / "turns.npz").open("rb") as stream, np.load(stream) as stored:
         return stored["odds"].astype(np.float64) * 0.05 - 6.0
 
 

@@ -8,8 +8,8 @@ import pytest
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import PROTEIN
 from cryotools.core.structures.structurefile import read_structure
+from cryotools.modelling.allatoms.rotamers import SIDE_CHAINS, backbone_axes, place_side_chains, rotamers
 from cryotools.modelling.geometry.ideal import ideal_values
-from cryotools.modelling.rotamers import SIDE_CHAINS, backbone_axes, place_side_chains, rotamers
 from cryotools.simulate.classical.chimerax import MolmapOptions, molmap
 
 

@@ -8,8 +8,8 @@ import pytest
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import PROTEIN
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.modelling.backbone import CIS, TRANS, backbone_from_ca, beta_carbons
-from cryotools.modelling.turns import STATES, turn_odds
+from cryotools.modelling.allatoms.backbone import CIS, TRANS, backbone_from_ca, beta_carbons
+from cryotools.modelling.allatoms.turns import STATES, turn_odds
 
 
 @pytest.fixture(scope="module")

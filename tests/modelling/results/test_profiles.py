@@ -9,8 +9,8 @@ import pytest
 
 from cryotools.anchors.labels import AMINO_ACIDS
 from cryotools.core.errors import CryotoolsNote
-from cryotools.modelling.assemble import ChainPlan
-from cryotools.modelling.profiles import profile_emissions, write_profiles
+from cryotools.modelling.chains.assemble import ChainPlan
+from cryotools.modelling.results.profiles import profile_emissions, write_profiles
 
 easel = pytest.importorskip("pyhmmer.easel")
 LETTERS = "MKWVTFISLLFLFSSAYSRGVFRRDAHKSEVAHRFKDLGEENFKALVLIAFAQYLQQCPFEDHVK"

@@ -6,8 +6,8 @@ import numpy as np
 
 from cryotools.core.maps.volume import Volume
 from cryotools.core.structures.residues import find_residues
-from cryotools.modelling.fullatoms import full_atoms
-from cryotools.modelling.plan import ChainPlan
+from cryotools.modelling.allatoms.fullatoms import full_atoms
+from cryotools.modelling.chains.plan import ChainPlan
 
 
 def test_unknown_residues_keep_their_places_and_their_geometry():

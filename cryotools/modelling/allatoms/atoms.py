@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cryotools.core.structures.structure import PROTEIN, Structure, concatenate
-from cryotools.modelling.rotamers import SIDE_CHAINS
+from cryotools.modelling.allatoms.rotamers import SIDE_CHAINS
 
 _BACKBONE = ("N", "CA", "C", "O")
 _ELEMENT = {"C": 6, "N": 7, "O": 8, "S": 16}

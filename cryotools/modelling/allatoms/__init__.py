@@ -1,0 +1,1 @@
+"""All atoms of chains whose Cα atoms are known."""

@@ -1,0 +1,1 @@
+"""From stretches of residues to chains on their sequences."""

@@ -1,0 +1,1 @@
+"""What is written of a model: files, profiles, a page with pictures."""
