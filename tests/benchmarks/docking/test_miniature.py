@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +11,6 @@ import pytest
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "data"
 TRYPSIN = HERE.parents[2] / "examples" / "1gbt.cif"
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(HERE)
-    spec = importlib.util.spec_from_file_location("docking_benchmark", HERE / "__main__.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    for path in HERE.glob("*.py"):
-        sys.modules.pop(path.stem, None)
 
 
 @pytest.mark.slow

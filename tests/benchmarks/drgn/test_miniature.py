@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import cryodrgn_runs
@@ -18,18 +16,6 @@ from cryotools.heterogeneity.runs import open_run
 HERE = Path(__file__).parent
 
 pytestmark = pytest.mark.filterwarnings("ignore::cryotools.core.errors.CryotoolsWarning")
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    """The benchmark; what it imports from its folder is forgotten afterwards."""
-    monkeypatch.syspath_prepend(HERE)
-    spec = importlib.util.spec_from_file_location("drgn_benchmark", HERE / "__main__.py")
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    yield found
-    for path in HERE.glob("*.py"):
-        sys.modules.pop(path.stem, None)
 
 
 @pytest.mark.slow

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,18 +10,6 @@ import pytest
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "data"
 REAL, MODEL = DATA / "emd_3488_crop.mrc.gz", DATA / "5ni1_crop.pdb.gz"
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    """The benchmark; what it imports from its folder is forgotten afterwards."""
-    monkeypatch.syspath_prepend(HERE)
-    spec = importlib.util.spec_from_file_location("model_benchmark", HERE / "__main__.py")
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    yield found
-    for path in HERE.glob("*.py"):
-        sys.modules.pop(path.stem, None)
 
 
 def cells(text: str, name: str) -> list[list[str]]:
