@@ -14,6 +14,7 @@ import numpy as np
 
 from cryotools.core.structures.torsions import torsion_angles
 from cryotools.modelling.allatoms.turns import STATES, turn_odds
+from cryotools.modelling.geometry.measure import placed_atoms
 from cryotools.modelling.geometry.ramachandran import CLASSES, ramachandran_table
 
 Sampler = Callable[[np.ndarray], np.ndarray]
@@ -132,39 +133,19 @@ def _with_ends(atoms: np.ndarray, density: Sampler | None) -> np.ndarray:
     """The backbone with N of its first residue and C and O of its last."""
     n, ca, c, o = (atoms[:, k] for k in range(4))
     trial = np.linspace(-180, 180, STATES, endpoint=False)
-    first = place_atom(*_repeated(atoms[1, 0], c[0], ca[0]), 1.459, 111.0, trial)
+    first = placed_atoms(*_repeated(atoms[1, 0], c[0], ca[0]), 1.459, 111.0, trial)
     score = _values(density, first)
     helix = np.abs((trial + 40 + 180) % 360 - 180)  # ψ of a helix if the density does not tell
     n[0] = first[int(np.argmax(_PER_DENSITY * score - helix / 180))]
-    last = place_atom(*_repeated(c[-2], n[-1], ca[-1]), 1.525, 111.0, trial)
+    last = placed_atoms(*_repeated(c[-2], n[-1], ca[-1]), 1.525, 111.0, trial)
     score = _values(density, last)
     helix = np.abs((trial + 63 + 180) % 360 - 180)
     c[-1] = last[int(np.argmax(_PER_DENSITY * score - helix / 180))]
-    final = place_atom(*_repeated(n[-1], ca[-1], c[-1]), 1.231, 120.1, trial)
+    final = placed_atoms(*_repeated(n[-1], ca[-1], c[-1]), 1.231, 120.1, trial)
     score = _values(density, final)
     helix = np.abs((trial - 140 + 180) % 360 - 180)
     o[-1] = final[int(np.argmax(_PER_DENSITY * score - helix / 180))]
     return atoms
-
-
-def place_atom(
-    a: np.ndarray, b: np.ndarray, c: np.ndarray, length: float, angle: float, torsion: np.ndarray | float
-) -> np.ndarray:
-    """Where an atom (n, 3) is bonded to c (n, 3): `length` Å away, at `angle` b-c-atom and `torsion` a-b-c-atom (n,) in
-    degrees.
-    """
-    along, turned = _unit(c - b), np.radians(np.asarray(torsion, dtype=np.float64))[..., None]
-    normal = _unit(np.cross(b - a, along))
-    aside = np.cos(turned) * np.cross(normal, along) + np.sin(turned) * normal
-    bend = np.radians(angle)
-    return c + length * (-np.cos(bend) * along + np.sin(bend) * aside)
-
-
-def beta_carbons(n: np.ndarray, ca: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Ideal Cβ (n, 3) of residues with these N, Cα and C (n, 3)."""
-    by_c = place_atom(n, c, ca, 1.530, 110.1, 122.8)
-    by_n = place_atom(c, n, ca, 1.530, 110.5, -122.6)
-    return ca + 1.530 * _unit((by_c + by_n) / 2 - ca)
 
 
 def _lone(atoms: np.ndarray) -> np.ndarray:

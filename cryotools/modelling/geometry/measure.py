@@ -63,18 +63,22 @@ def cbeta_deviations(xyz: np.ndarray, residues: Residues, table: AtomTable) -> n
 
 
 def placed_atoms(
-    a: np.ndarray, b: np.ndarray, c: np.ndarray, length: np.ndarray, angle: np.ndarray, torsion: np.ndarray
+    a: np.ndarray,
+    b: np.ndarray,
+    c: np.ndarray,
+    length: np.ndarray | float,
+    angle: np.ndarray | float,
+    torsion: np.ndarray | float,
 ) -> np.ndarray:
-    """Where an atom (n, 3) is bonded to c at `length` Å, with the `angle` b-c-atom and the `torsion` a-b-c-atom in
-    degrees, all (n,).
+    """Where an atom (n, 3) is bonded to c (n, 3) at `length` Å, with the `angle` b-c-atom and the `torsion` a-b-c-atom
+    in degrees, each (n,) or the same for all.
     """
     along = _unit(c - b)
     normal = _unit(np.cross(b - a, along))
-    angle, torsion = np.radians(angle)[:, None], np.radians(torsion)[:, None]
-    inward = -np.cos(angle) * along
-    aside = np.sin(angle) * (np.cos(torsion) * np.cross(normal, along) + np.sin(torsion) * normal)
-    return c + np.asarray(length)[:, None] * (inward + aside)
+    bend, turned, far = np.radians(angle)[..., None], np.radians(torsion)[..., None], np.asarray(length)[..., None]
+    aside = np.cos(turned) * np.cross(normal, along) + np.sin(turned) * normal
+    return c + far * (np.sin(bend) * aside - np.cos(bend) * along)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

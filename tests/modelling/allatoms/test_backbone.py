@@ -8,7 +8,7 @@ import pytest
 from cryotools.core.structures.residues import find_residues
 from cryotools.core.structures.structure import PROTEIN
 from cryotools.core.structures.structurefile import read_structure
-from cryotools.modelling.allatoms.backbone import CIS, TRANS, backbone_from_ca, beta_carbons
+from cryotools.modelling.allatoms.backbone import CIS, TRANS, backbone_from_ca
 from cryotools.modelling.allatoms.turns import STATES, turn_odds
 
 
@@ -52,15 +52,6 @@ def test_templates_of_peptides_have_ideal_bonds(shape):
     c, o, n = (np.array(place) for place in (shape.c, shape.o, shape.n))
     lengths = [np.linalg.norm(a - b) for a, b in ((ca, c), (c, o), (c, n), (n, following))]
     np.testing.assert_allclose(lengths, [1.525, 1.231, 1.336, 1.459], atol=0.005)
-
-
-def test_beta_carbons_lie_where_they_do_in_a_crystal_structure(trypsin):
-    structure = read_structure(trypsin)
-    residues = find_residues(structure)
-    at = np.flatnonzero((structure.atom_name == "CB") & (residues.of_atom >= 0))
-    n, ca, c = (residues.backbone[residues.of_atom[at], k] for k in range(3))
-    apart = np.linalg.norm(beta_carbons(n, ca, c) - structure.xyz[at], axis=1)
-    assert np.sqrt(np.mean(apart**2)) < 0.25
 
 
 def test_turns_are_told_apart_for_all_peptides_but_the_outer_ones(chain):
